@@ -1,0 +1,71 @@
+"""Constrained decoding: make a language model's output obey a constraint, exactly.
+
+    import constrain
+
+    vocab = constrain.Vocabulary.from_transformers(tokenizer)
+    automaton = constrain.Compiler(vocab).compile(constrain.regex(r"\\d{4}-\\d{2}-\\d{2}"))
+    model.generate(**inputs, logits_processor=[automaton.logits_processor()])
+
+Words that mean one thing everywhere in the package:
+
+    spec         a constraint, as its user writes it: frozen, without tokens (`constrain.spec`)
+    expression   a regular language over bytes (`constrain.ir.expr`); interned in the store, it has an id, its *node*
+    byte         what text is made of, UTF-8; a *character* is a Unicode code point
+    token        what a model emits: an id of the vocabulary, which spells bytes
+    state        what may follow a prefix: an expression, seen by one vocabulary (`constrain.states`)
+    mask         the set of tokens allowed in a state: one bit a token, 1 = allowed
+    automaton    a spec bound to a vocabulary; a *matcher* walks it, one for each sequence
+
+Importing this package imports neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+from constrain.automaton import TokenAutomaton, allocate_bitmask, fill_bitmasks
+from constrain.compiler import Compiler, clear_caches
+from constrain.errors import (
+    ConflictError,
+    ConstrainError,
+    GrammarSyntaxError,
+    LimitExceeded,
+    SchemaError,
+    SpecTypeError,
+    TerminatedError,
+    TokenError,
+    UnsatisfiableError,
+    UnsupportedError,
+    VocabularyError,
+)
+from constrain.limits import Limits
+from constrain.matcher import Explanation, Matcher
+from constrain.spec import Spec, choice, regex
+from constrain.vocab.vocabulary import Vocabulary
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Compiler",
+    "ConflictError",
+    "ConstrainError",
+    "Explanation",
+    "GrammarSyntaxError",
+    "LimitExceeded",
+    "Limits",
+    "Matcher",
+    "SchemaError",
+    "Spec",
+    "SpecTypeError",
+    "TerminatedError",
+    "TokenAutomaton",
+    "TokenError",
+    "UnsatisfiableError",
+    "UnsupportedError",
+    "Vocabulary",
+    "VocabularyError",
+    "__version__",
+    "allocate_bitmask",
+    "choice",
+    "clear_caches",
+    "fill_bitmasks",
+    "regex",
+]

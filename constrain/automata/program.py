@@ -1,0 +1,111 @@
+"""Expression values to a flat program for `kernels.expressions.build`: the one packer between the two.
+
+A program is a list of steps (opcode, number of arguments, arguments); arguments of inner steps are step numbers.
+Equal subexpressions become one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from constrain.ir.expr import Alt, And, Anything, Chars, Closed, Concat, Expr, Literal, Look, Not, Ranges, Repeat, Words
+from constrain.ir.utf8 import ByteTree, byte_tree
+from constrain.kernels import expressions as k
+
+
+class Program:
+    """Steps written so far. `add` returns the number of the step that makes an expression.
+
+    `chars` holds the nodes of character classes that are known already: they are large, and the same ones recur.
+    """
+
+    def __init__(self, chars: Mapping[Ranges, int]) -> None:
+        self._chars = chars
+        self._new_chars: dict[Ranges, int] = {}
+        self._code: list[int] = []
+        self._count = 0
+        self._steps: dict[Expr, int] = {}
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """The program and room for the value of each step."""
+        return np.array(self._code, np.int64), np.zeros(max(1, self._count), np.int64)
+
+    def characters(self, values: np.ndarray) -> dict[Ranges, int]:
+        """The nodes of the character classes that were new, from the values of the steps."""
+        return {ranges: int(values[step]) for ranges, step in self._new_chars.items()}
+
+    def intersect(self, a: int, b: int) -> int:
+        """Append the intersection of two known nodes."""
+        return self._step(k.OP_AND, [self._step(k.OP_NODE, [a]), self._step(k.OP_NODE, [b])])
+
+    def add(self, expr: Expr) -> int:
+        """Append the steps that make `expr`."""
+        step = self._steps.get(expr)
+        if step is None:
+            step = self._steps[expr] = self._write(expr)
+        return step
+
+    def _write(self, expr: Expr) -> int:
+        match expr:
+            case Literal(data):
+                return self._step(k.OP_LITERAL, list(data))
+            case Chars(ranges):
+                return self._characters(ranges)
+            case Words(words):
+                return self._words(words)
+            case Anything():
+                return self._step(k.OP_NODE, [int(k.ANYTHING)])
+            case Concat(parts):
+                return self._step(k.OP_CONCAT, [self.add(part) for part in parts])
+            case Alt(parts):
+                return self._step(k.OP_ALT, [self.add(part) for part in parts])
+            case And(parts):
+                return self._step(k.OP_AND, [self._closed(part) for part in parts])
+            case Not(body):
+                return self._step(k.OP_NOT, [self._closed(body)])
+            case Repeat(body, low, high):
+                return self._step(k.OP_REPEAT, [self.add(body), low, -1 if high is None else high])
+            case Closed(body):
+                return self._closed(body)
+            case Look(body, behind, negated):
+                return self._behind(body, negated) if behind else self._ahead(body, negated)
+
+    def _closed(self, body: Expr) -> int:
+        return self._step(k.OP_FENCE, [self.add(body)])
+
+    def _ahead(self, body: Expr, negated: bool) -> int:
+        return self._step(k.OP_NOT_AHEAD if negated else k.OP_AHEAD, [self.add(body)])
+
+    def _behind(self, body: Expr, negated: bool) -> int:
+        """The language of prefixes that end with `body`, or that do not."""
+        anything = self.add(Anything())
+        prefixes = self._step(k.OP_CONCAT, [anything, self.add(body)])
+        if negated:
+            prefixes = self._step(k.OP_NOT, [prefixes])
+        return self._step(k.OP_BEHIND, [prefixes])
+
+    def _words(self, words: tuple[bytes, ...]) -> int:
+        ordered = sorted(set(words))
+        ends = np.cumsum([len(word) for word in ordered]).tolist()
+        return self._step(k.OP_WORDS, [len(ordered), *ends, *b"".join(ordered)])
+
+    def _characters(self, ranges: Ranges) -> int:
+        if ranges in self._chars:
+            return self._step(k.OP_NODE, [self._chars[ranges]])
+        step = self._new_chars[ranges] = self._tree(byte_tree(ranges))
+        return step
+
+    def _tree(self, tree: ByteTree) -> int:
+        """One alternative for each subtree, after the set of bytes that lead to it."""
+        branches = []
+        for subtree, pairs in tree:
+            lead = self._step(k.OP_BYTES, [bound for pair in pairs for bound in pair])
+            branches.append(self._step(k.OP_CONCAT, [lead, self._tree(subtree)]) if subtree else lead)
+        return branches[0] if len(branches) == 1 else self._step(k.OP_ALT, branches)
+
+    def _step(self, op: int, args: list[int]) -> int:
+        self._code += (op, len(args), *args)
+        self._count += 1
+        return self._count - 1

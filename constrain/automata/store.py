@@ -1,0 +1,183 @@
+"""The owner of the expression tables: builds expressions, grows the tables when a kernel runs out of room, locks.
+
+In:  `constrain.ir.expr` values, bytes.
+Out: expression ids, which are the states of every automaton of the process.
+
+Kernels that add to the tables run under the lock, with the GIL released. Whoever only reads (a cached mask, a
+remembered transition) needs no lock: tables are replaced when they grow, never moved under a reader.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from constrain.automata.program import Program
+from constrain.errors import LimitExceeded
+from constrain.ir.expr import Expr, Ranges
+from constrain.kernels import expressions as k
+from constrain.kernels.trie import TrieTables
+from constrain.limits import Limits
+
+_SMALL = 1 << 12
+_NO_FLAGS = np.zeros(0, np.uint8)
+
+EMPTY, ANYTHING = int(k.EMPTY), int(k.ANYTHING)
+
+
+class Reached(NamedTuple):
+    """Where `ExpressionStore.advance` ended."""
+
+    node: int
+    """The expression of what may follow; 0 if nothing was left to begin with."""
+    read: int
+    """Bytes read before nothing could follow."""
+    mask_key: int
+    """An expression that allows the same tokens next."""
+
+
+class ExpressionStore:
+    """Interned regular expressions over bytes, their derivatives, and the transition rows made from them.
+
+    >>> from constrain.ir.expr import Chars, Repeat
+    >>> store = ExpressionStore()
+    >>> digits = store.build(Repeat(Chars(((48, 57),)), 2, 3), Limits())
+    >>> store.advance(digits, b"12x", Limits()).read, store.is_nullable(digits)
+    (2, False)
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tables = _empty_tables()
+        self._chars: dict[Ranges, int] = {}
+
+    @property
+    def size(self) -> int:
+        """Number of expressions."""
+        return int(self._tables.count[k.NODES])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the tables."""
+        return sum(table.nbytes for table in self._tables)
+
+    def build(self, expr: Expr, limits: Limits) -> int:
+        """The id of an expression; equal languages that are written alike get equal ids."""
+        program = Program(self._chars)
+        program.add(expr)
+        return self._run(program, limits)
+
+    def intersect(self, a: int, b: int, limits: Limits) -> int:
+        """The expression for what both denote."""
+        program = Program(self._chars)
+        program.intersect(a, b)
+        return self._run(program, limits)
+
+    def advance(self, node: int, data: bytes, limits: Limits, log_reach: int = 0) -> Reached:
+        """Read `data` from `node` as far as something is left.
+
+        `log_reach` says how far the mask key must agree with the node: up to 2**log_reach bytes.
+        """
+        return self._advance(node, data, limits, log_reach, _NO_FLAGS)
+
+    def viable_bytes(self, node: int, limits: Limits) -> bytes:
+        """The bytes that may come next, ascending."""
+        flags = np.zeros(256, np.uint8)
+        self._advance(node, b"", limits, 0, flags)
+        return flags.nonzero()[0].astype(np.uint8).tobytes()
+
+    def _advance(self, node: int, data: bytes, limits: Limits, log_reach: int, flags: np.ndarray) -> Reached:
+        buffer = np.frombuffer(data, np.uint8)
+        return Reached(*map(int, self._call(limits, k.advance, node, buffer, log_reach, limits.search, flags)))
+
+    def is_nullable(self, node: int) -> bool:
+        """Whether `node` denotes the empty string: the text may end here."""
+        return bool(self._tables.node[node, k.FLAG] & k.NULLABLE)
+
+    def walk(self, node: int, units: int, trie: TrieTables, depth: int, mask: np.ndarray, limits: Limits) -> None:
+        """Set in `mask` (uint32[words]) exactly the tokens of `trie` that may come next.
+
+        What is left of `node` after a token must have a string that `units` denotes.
+        """
+        path = np.zeros(depth + 1, np.int64)
+        done = False
+        while not done:
+            mask[:] = 0
+            done, _ = self._try(limits, k.walk, node, units, trie, limits.search, path, mask)
+
+    def _run(self, program: Program, limits: Limits) -> int:
+        code, values = program.finish()
+        while len(self._tables.node) < self.size + len(code):  # spares a long list of words many starts
+            self._grow(int(k.NEED_NODES), limits)
+        node = int(self._call(limits, k.build, code, values))
+        self._chars.update(program.characters(values))
+        return node
+
+    def _call(self, limits: Limits, kernel: Callable[..., Any], *args: Any) -> Any:
+        """Run a kernel, enlarging what it runs out of, until it has what it needs."""
+        while True:
+            done, result = self._try(limits, kernel, *args)
+            if done:
+                return result
+
+    def _try(self, limits: Limits, kernel: Callable[..., Any], *args: Any) -> tuple[bool, Any]:
+        """Run a kernel once: (whether it had room, its result). If not, the tables are larger now."""
+        with self._lock:
+            result = kernel(self._tables, *args)
+            need = int(self._tables.count[k.NEED])
+            if need != k.ROOM:
+                self._grow(need, limits)
+            return need == k.ROOM, result
+
+    def _grow(self, need: int, limits: Limits) -> None:
+        old = self._tables
+        if need == k.OVER_LIMIT:
+            raise LimitExceeded(
+                "search", limits.search + 1, limits.search, "deciding whether an intersection or a lookaround can match"
+            )
+        if need == k.NEED_NODES:
+            if 2 * len(old.node) > limits.expressions:
+                raise LimitExceeded("expressions", 2 * len(old.node), limits.expressions, "building automata")
+            self._tables = old._replace(node=_doubled(old.node), index=np.full(2 * old.index.size, -1, np.int64))
+            k.rehash(self._tables)
+        elif need == k.NEED_MEMO:
+            self._tables = old._replace(memo=np.full((2 * len(old.memo), 2), -1, np.int64))
+            k.rehash_memo(self._tables, old.memo)
+        elif need == k.NEED_SCRATCH:
+            self._tables = old._replace(scratch=np.zeros((6, 2 * old.scratch.shape[1]), np.int64))
+        else:
+            name = {k.NEED_ROWS: "row", k.NEED_POOL: "pool", k.NEED_SETS: "sets"}[need]
+            self._tables = old._replace(**{name: _doubled(getattr(old, name))})
+
+
+def _doubled(table: np.ndarray) -> np.ndarray:
+    larger = np.zeros((2 * table.shape[0], *table.shape[1:]), table.dtype)
+    larger[: table.shape[0]] = table
+    return larger
+
+
+def _empty_tables() -> k.Store:
+    tables = k.Store(
+        node=np.zeros((_SMALL, 10), np.int64),
+        pool=np.zeros(_SMALL, np.int64),
+        sets=np.zeros((256, 256), np.uint8),
+        index=np.full(4 * _SMALL, -1, np.int64),
+        memo=np.full((4 * _SMALL, 2), -1, np.int64),
+        row=np.zeros((256, 257), np.int32),
+        scratch=np.zeros((6, _SMALL), np.int64),
+        count=np.zeros(8, np.int64),
+    )
+    for node, flag, shortest in (
+        (k.EMPTY, 0, k.FAR),
+        (k.EPSILON, k.NULLABLE | k.SURE, 0),
+        (k.ANYTHING, k.NULLABLE | k.SURE, 0),
+        (k.NEVER, k.SURE, 0),
+    ):
+        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW]] = node, flag, shortest, -1
+    tables.node[k.EMPTY, k.ROW] = 0
+    tables.count[[k.NODES, k.ROWS]] = 4, 1
+    k.rehash(tables)
+    return tables

@@ -1,0 +1,94 @@
+"""A constraint bound to a vocabulary: what every request with the same constraint shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from constrain.errors import ConstrainError, SpecTypeError
+from constrain.matcher import Bitmask, Matcher
+from constrain.spec import Spec
+from constrain.states import State, StateSpace
+
+if TYPE_CHECKING:
+    from constrain.hf.logits import LogitsProcessor
+    from constrain.vocab.vocabulary import Vocabulary
+
+
+class TokenAutomaton:
+    """A deterministic automaton over tokens, made as it is walked. Made by `Compiler.compile`; thread-safe.
+
+    >>> import constrain
+    >>> vocab = constrain.Vocabulary.from_tokens([b"a", b"b", b"ab", None], eos_ids=[3])
+    >>> automaton = constrain.Compiler(vocab).compile(constrain.regex("(ab)+"))
+    >>> automaton.matcher().allowed_token_ids().tolist()
+    [0, 2]
+    """
+
+    def __init__(self, spec: Spec, space: StateSpace, start: State) -> None:
+        self.spec = spec
+        self.space = space
+        self.start = start
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary that the constraint was bound to."""
+        return self.space.vocabulary
+
+    def matcher(self) -> Matcher:
+        """A matcher at the start."""
+        return Matcher(self)
+
+    def accepts(self, tokens: Sequence[int]) -> bool:
+        """Whether these tokens, without EOS, are a complete output."""
+        matcher = self.matcher()
+        return matcher.accept_tokens(tokens) == len(tokens) and matcher.is_accepting()
+
+    def logits_processor(self) -> LogitsProcessor:
+        """For `model.generate(logits_processor=[...])`: the same constraint on every row. Needs torch."""
+        from constrain.hf.logits import LogitsProcessor
+
+        return LogitsProcessor(self)
+
+    def describe(self, width: int = 80) -> str:
+        """The constraint, cut to one line."""
+        text = repr(self.spec)
+        return text if len(text) <= width else text[: width - 1] + "…"
+
+    def __repr__(self) -> str:
+        return f"<TokenAutomaton {self.describe()} over {self.vocabulary!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from constrain.compiler import Compiler
+
+        return (_compile, (Compiler, self.vocabulary, self.space.limits, self.spec))
+
+
+def _compile(compiler: Any, vocabulary: Any, limits: Any, spec: Spec) -> TokenAutomaton:
+    """Unpickle: tables belong to a process, so that the constraint is compiled again."""
+    automaton: TokenAutomaton = compiler(vocabulary, limits=limits).compile(spec)
+    return automaton
+
+
+def allocate_bitmask(batch: int, vocab_size: int) -> Bitmask:
+    """Room for the masks of `batch` sequences: int32[batch, ceil(vocab_size / 32)], all tokens forbidden.
+
+    >>> allocate_bitmask(2, 100).shape
+    (2, 4)
+    """
+    if batch < 0 or vocab_size < 1:
+        raise ConstrainError(f"allocate_bitmask: no mask for {batch} rows of {vocab_size} tokens")
+    return np.zeros((batch, (vocab_size + 31) // 32), np.int32)
+
+
+def fill_bitmasks(matchers: Sequence[Matcher | None], mask: Bitmask) -> None:
+    """Write the mask of matcher i into row i of `mask`; a row whose matcher is None allows everything."""
+    if len(matchers) > len(mask):
+        raise SpecTypeError(f"fill_bitmasks: {len(matchers)} matchers, but the mask has {len(mask)} rows")
+    for row, matcher in enumerate(matchers):
+        if matcher is None:
+            mask[row] = -1
+        else:
+            matcher.fill_bitmask(mask, row)

@@ -1,0 +1,144 @@
+"""From a constraint and a vocabulary to an automaton: the one place where front ends, automata and vocabularies meet."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from constrain.automata.store import ExpressionStore
+from constrain.automaton import TokenAutomaton
+from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
+from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, optional
+from constrain.limits import Limits
+from constrain.matcher import show_bytes
+from constrain.spec import Spec
+from constrain.states import StateSpace
+
+if TYPE_CHECKING:
+    from constrain.vocab.vocabulary import Vocabulary
+
+_COMPILED = 1024
+"""Automata that one compiler remembers."""
+
+_lock = threading.RLock()
+_store = ExpressionStore()
+_spaces: dict[tuple[Vocabulary, Limits], StateSpace] = {}
+_compilers: WeakSet[Compiler] = WeakSet()
+
+
+class Compiler:
+    """Binds constraints to a vocabulary. Compilers of equal vocabularies share everything that they work out.
+
+    >>> import constrain
+    >>> vocab = constrain.Vocabulary.from_tokens([b"yes", b"no", None], eos_ids=[2])
+    >>> constrain.Compiler(vocab).compile(constrain.choice(["yes", "no"])).accepts([0])
+    True
+    """
+
+    def __init__(self, vocabulary: Vocabulary, *, limits: Limits | None = None) -> None:
+        from constrain.vocab.vocabulary import Vocabulary
+
+        if not isinstance(vocabulary, Vocabulary):
+            raise SpecTypeError(
+                f"Compiler() takes a constrain.Vocabulary, not {type(vocabulary).__name__}; "
+                "make one with Vocabulary.from_transformers(tokenizer)"
+            )
+        self.vocabulary = vocabulary
+        self.limits = limits or Limits()
+        self._compiled: OrderedDict[Spec, TokenAutomaton] = OrderedDict()
+        _compilers.add(self)
+
+    def compile(self, spec: Spec) -> TokenAutomaton:
+        """The automaton of a constraint.
+
+        Raises UnsatisfiableError if nothing meets it, VocabularyError if no tokens spell what does, LimitExceeded.
+        """
+        known = self._compiled.get(spec) if isinstance(spec, Spec) else None
+        if known is not None:
+            return known
+        if not isinstance(spec, Spec):
+            raise SpecTypeError(f"compile() takes a constraint such as constrain.regex(..), not {type(spec).__name__}")
+        automaton = self._compile(spec)
+        with _lock:
+            self._compiled[spec] = automaton
+            while len(self._compiled) > _COMPILED:
+                self._compiled.popitem(last=False)
+        return automaton
+
+    def _compile(self, spec: Spec) -> TokenAutomaton:
+        space = _space(self.vocabulary, self.limits)
+        store, limits = space.store, self.limits
+        expr = spec.to_expr(limits)
+        _check_repeats(expr, limits)
+        node = store.build(expr, limits)
+        if store.advance(node, b"", limits).node == 0:
+            raise UnsatisfiableError(f"no text at all meets {spec!r:.200}")
+        if self.vocabulary.strips_leading_space:
+            starts_with_space = store.advance(node, b" ", limits).read == 1
+            node = store.build(_with_leading_space(expr, starts_with_space), limits)
+        start = space.start(node)
+        if start is None:
+            raise _unspellable(spec, self.vocabulary)
+        return TokenAutomaton(spec, space, start)
+
+
+def clear_caches() -> None:
+    """Forget every automaton, state and mask of the process. Automata in use keep working."""
+    global _store
+    with _lock:
+        _store = ExpressionStore()
+        _spaces.clear()
+        for compiler in _compilers:
+            compiler._compiled.clear()
+
+
+def _space(vocabulary: Vocabulary, limits: Limits) -> StateSpace:
+    """The states of a vocabulary; a full store is left to the automata that use it, and a new one begun."""
+    global _store
+    with _lock:
+        if 2 * _store.size > limits.expressions:
+            _store = ExpressionStore()
+            _spaces.clear()
+        key = (vocabulary, limits)
+        if key not in _spaces:
+            _spaces[key] = StateSpace(vocabulary, _store, limits)
+        return _spaces[key]
+
+
+def _with_leading_space(expr: Expr, starts_with_space: bool) -> Expr:
+    """Outputs that are in `expr` once decoding has dropped one space at their start."""
+    space = Literal(b" ")
+    if not starts_with_space:
+        return Concat((optional(space), Closed(expr)))
+    unspaced = And((expr, Not(Concat((space, Anything())))))
+    return Alt((Concat((space, Closed(expr))), unspaced))
+
+
+def _unspellable(spec: Spec, vocabulary: Vocabulary) -> VocabularyError:
+    missing = bytes(sorted(vocabulary.missing_bytes))
+    what = f"; bytes in no token: {show_bytes(missing)}" if missing else ""
+    return VocabularyError(
+        f"no sequence of tokens of {vocabulary!r} spells an output that meets {spec!r:.200}{what}. "
+        "Use a tokenizer with byte fallback, or a constraint within its alphabet"
+    )
+
+
+def _check_repeats(expr: Expr, limits: Limits) -> None:
+    """Refuse counts beyond the limit, wherever they stand."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        match node:
+            case Repeat(body, low, high):
+                bound = max(low, high or 0)
+                if bound > limits.repeat:
+                    raise LimitExceeded("repeat", bound, limits.repeat, "a bound of a repetition")
+                stack.append(body)
+            case Concat(parts) | Alt(parts) | And(parts):
+                stack.extend(parts)
+            case Not(body) | Look(body) | Closed(body):
+                stack.append(body)
+            case _:
+                pass

@@ -1,0 +1,1218 @@
+"""Regular languages as interned expressions: construction, derivatives, liveness, and the walk over a vocabulary.
+
+In:  programs of construction steps (`build`), bytes (`advance`), a token trie (`walk`).
+Out: expression ids, masks.
+
+An expression is a row in a table (`Store`); equal expressions have equal ids, for every pattern of the process, so an
+automaton state *is* an expression and is shared by all patterns in which it occurs. The state after byte b is the
+derivative by b (Brzozowski 1964; Owens, Reppy and Turon 2009), made when it is first asked for. Intersection,
+complement, counted repetition and assertions are node kinds like the others:
+
+* a lookahead that comes to the front of the rest of the text becomes an intersection with that rest;
+* a lookbehind carries the language of the prefixes at which it holds, and every byte read takes its derivative;
+* `FENCE` closes a language off: assertions inside do not see what follows or precedes.
+
+Conventions. Ids are int32. Nothing here raises or allocates tables: a step that finds no room sets `count[NEED]` and
+returns a value that must not be used; the caller enlarges the tables and asks again (every step is idempotent).
+The slow twin of this file is `expressions_ref.py`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from constrain.kernels.jit import kernel, helper
+
+def _int64(*values: int) -> list[np.int64]:
+    """Constants for kernels. Plain ints would have numba compile every helper again for each literal argument."""
+    return [np.int64(value) for value in values]
+
+
+ZERO, ONE = _int64(0, 1)
+
+# Kinds. The first four are also the ids of the only nodes of their kind.
+EMPTY, EPSILON, ANYTHING, NEVER = _int64(0, 1, 2, 3)  # nothing; ""; every byte string; alive, but nothing may follow
+SET, CONCAT, ALT, AND, NOT, REPEAT = _int64(4, 5, 6, 7, 8, 9)
+BEHIND, AHEAD, NOT_AHEAD = _int64(10, 11, 12)  # assertions; BEHIND holds the language of the prefixes where it is true
+STEP, VOID = _int64(13, 14)  # the matches of the child that are not empty; those that are
+FENCE = np.int64(15)
+
+# Flags.
+NULLABLE = ONE  # accepts the empty rest of the text
+SURE = np.int64(2)  # certainly not empty: no intersection, complement or assertion inside
+POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
+LOOKS = np.int64(8)  # has an assertion that looks ahead
+
+# Columns of Store.node.
+KIND, FLAG = _int64(0, 1)
+LEFT = np.int64(2)  # first child; SET: number of the set; ALT, AND: start in the pool
+RIGHT = np.int64(3)  # second child; ALT, AND: number of children
+LOW, HIGH = _int64(4, 5)  # REPEAT: counts, HIGH may be UNBOUNDED
+SHORTEST = np.int64(6)  # length of the shortest string, at most FAR; a lower bound where not SURE
+ALIVE = np.int64(7)  # whether any string is left: UNKNOWN, LIVE, DEAD; VISITED during a search
+ROW = np.int64(8)  # row of the transition table, or -1
+SEEN = np.int64(9)  # number of the traversal that came by last
+
+# Rows of Store.scratch.
+STACK, LIST, KEYS, QUEUE, PARENT, CLASS = _int64(0, 1, 2, 3, 4, 5)
+
+# Counters in Store.count.
+NODES, POOL, SETS, MEMO, ROWS, NEED, VISIT = _int64(0, 1, 2, 3, 4, 5, 6)
+
+# Values of count[NEED]: what has run out.
+ROOM, NEED_NODES, NEED_POOL, NEED_SETS, NEED_MEMO, NEED_ROWS, NEED_SCRATCH, OVER_LIMIT = _int64(*range(8))
+
+# Liveness.
+UNKNOWN, LIVE, DEAD, VISITED = _int64(0, 1, 2, 3)
+
+UNBOUNDED = -ONE
+FAR = np.int64(1 << 24)  # a length beyond that of every token
+
+# Operations on a node, as the low 10 bits of a memo key: derivative by byte 0-255, shift by byte 256-511, clip 512-...
+SHIFT, CLIP, KEY_BITS = _int64(256, 512, 10)
+
+# Opcodes of `build`.
+OP_NODE, OP_LITERAL, OP_BYTES, OP_WORDS, OP_CONCAT, OP_ALT, OP_AND, OP_NOT = _int64(*range(8))
+OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE = _int64(*range(8, 13))
+
+
+class Store(NamedTuple):
+    """All expressions, and what has been derived from them.
+
+    Few arrays on purpose: every helper takes them all, and what it takes to pass them is compiled again each time.
+    """
+
+    node: np.ndarray  # int64[N, 10]  one expression a row, columns KIND ... SEEN
+    pool: np.ndarray  # int64[P]  children of ALT and AND nodes
+    sets: np.ndarray  # uint8[S, 256]  byte sets
+    index: np.ndarray  # int64[H]  hash table of nodes, -1 free
+    memo: np.ndarray  # int64[K, 2]  hash table of remembered operations: (node << KEY_BITS | operation or -1, result)
+    row: np.ndarray  # int32[R, 257]  row reached by a byte: 0 none; -(r + 1) not made yet, the same as byte r; 256: node
+    scratch: np.ndarray  # int64[6, T]  rows STACK ... CLASS, T >= 2048
+    count: np.ndarray  # int64[8]  NODES ... VISIT
+
+
+# --------------------------------------------------------------------------------------------------- interning
+
+
+@helper
+def _mix(h, value):
+    h = (h ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
+    return h ^ (h >> np.uint64(29))
+
+
+@helper
+def _hash_node(st, kind, left, right, low, high):
+    h = _mix(np.uint64(kind + 1), right)
+    if kind == ALT or kind == AND:
+        for i in range(left, left + right):
+            h = _mix(h, st.pool[i])
+        return h
+    return _mix(_mix(_mix(h, left), low + 7), high + 13)
+
+
+@helper
+def _same(st, node, kind, left, right, low, high):
+    if st.node[node, KIND] != kind or st.node[node, RIGHT] != right:
+        return False
+    if kind == ALT or kind == AND:
+        start = st.node[node, LEFT]
+        for i in range(right):
+            if st.pool[start + i] != st.pool[left + i]:
+                return False
+        return True
+    return st.node[node, LEFT] == left and st.node[node, LOW] == low and st.node[node, HIGH] == high
+
+
+@helper
+def _intern(st, kind, left, right, low, high):
+    """The id of a node; ALT and AND have their children at pool[left : left + right], which is kept if they are new."""
+    size = st.index.size
+    slot = np.int64(_hash_node(st, kind, left, right, low, high) & np.uint64(size - 1))
+    while st.index[slot] >= 0:
+        node = st.index[slot]
+        if _same(st, node, kind, left, right, low, high):
+            return node
+        slot = (slot + 1) & (size - 1)
+    node = st.count[NODES]
+    if node >= st.node.shape[0] or 2 * node >= size:
+        st.count[NEED] = NEED_NODES
+        return EMPTY
+    st.index[slot] = node
+    st.count[NODES] = node + 1
+    st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT] = kind, left, right
+    st.node[node, LOW], st.node[node, HIGH] = low, high
+    st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN] = UNKNOWN, -1, 0
+    if kind == ALT or kind == AND:
+        st.count[POOL] = left + right
+    _describe(st, node)
+    return node
+
+
+@helper
+def _describe(st, node):
+    """Fill in the flags and the shortest length of a new node."""
+    kind, left, right = st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT]
+    flag, shortest = 0, 0
+    if kind == SET:
+        flag, shortest = SURE, 1
+    elif kind == CONCAT:
+        a, b = st.node[left, FLAG], st.node[right, FLAG]
+        flag = (a & b & (NULLABLE | SURE)) | ((a | b) & (POSITIONAL | LOOKS))
+        shortest = min(FAR, st.node[left, SHORTEST] + st.node[right, SHORTEST])
+    elif kind == ALT:
+        flag, shortest = SURE, FAR
+        for i in range(left, left + right):
+            child = st.node[st.pool[i], FLAG]
+            flag = ((flag | child) & (NULLABLE | POSITIONAL | LOOKS)) | (flag & child & SURE)
+            shortest = min(shortest, st.node[st.pool[i], SHORTEST])
+    elif kind == AND:
+        flag = NULLABLE
+        for i in range(left, left + right):
+            child = st.node[st.pool[i], FLAG]
+            flag = (flag & child & NULLABLE) | ((flag | child) & (POSITIONAL | LOOKS))
+            shortest = max(shortest, st.node[st.pool[i], SHORTEST])
+    elif kind == NOT or kind == NOT_AHEAD:
+        flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
+    elif kind == REPEAT:
+        flag = st.node[left, FLAG] | (NULLABLE if st.node[node, LOW] == 0 else 0)
+        shortest = min(FAR, st.node[node, LOW] * st.node[left, SHORTEST])
+    elif kind == STEP:
+        flag = st.node[left, FLAG] & (POSITIONAL | LOOKS)
+        shortest = max(1, st.node[left, SHORTEST])
+    elif kind == FENCE:
+        flag = st.node[left, FLAG] & (NULLABLE | SURE)
+        shortest = st.node[left, SHORTEST]
+    else:  # BEHIND, AHEAD, VOID
+        flag = st.node[left, FLAG] & (NULLABLE | POSITIONAL | LOOKS)
+    if kind == BEHIND:
+        flag = (flag & NULLABLE) | POSITIONAL
+    if kind == AHEAD or kind == NOT_AHEAD:
+        flag |= LOOKS
+    st.node[node, FLAG], st.node[node, SHORTEST] = flag, shortest
+
+
+@helper
+def _new_set(st):
+    """The row of Store.sets in which the next byte set is composed, cleared."""
+    n = st.count[SETS]
+    for b in range(256):
+        st.sets[n, b] = 0
+    return n
+
+
+@helper
+def _intern_set(st):
+    """The SET node of the byte set composed in the row of `_new_set`."""
+    n, size = st.count[SETS], 0
+    for b in range(256):
+        size += st.sets[n, b]
+    if size == 0:
+        return EMPTY
+    for s in range(n):
+        b = 0
+        while b < 256 and st.sets[s, b] == st.sets[n, b]:
+            b += 1
+        if b == 256:
+            return _intern(st, SET, np.int64(s), ZERO, ZERO, ZERO)
+    if n + 2 > st.sets.shape[0]:
+        st.count[NEED] = NEED_SETS
+        return EMPTY
+    st.count[SETS] = n + 1
+    return _intern(st, SET, n, ZERO, ZERO, ZERO)
+
+
+# ----------------------------------------------------------------------------------------- smart constructors
+
+
+@helper
+def _concat(st, a, b):
+    if a == EMPTY or b == EMPTY:
+        return EMPTY
+    if a == EPSILON:
+        return b
+    if b == EPSILON or a == NEVER or (a == ANYTHING and b == ANYTHING):
+        return a
+    if st.node[a, KIND] != CONCAT:
+        return _intern(st, CONCAT, a, b, ZERO, ZERO)
+    depth = 0  # lists lean to the right: unroll the left one
+    while st.node[a, KIND] == CONCAT:
+        if depth >= st.scratch.shape[1]:
+            st.count[NEED] = NEED_SCRATCH
+            return EMPTY
+        st.scratch[LIST, depth] = st.node[a, LEFT]
+        depth += 1
+        a = st.node[a, RIGHT]
+    result = _concat_flat(st, a, b)
+    for i in range(depth - 1, -1, -1):
+        result = _intern(st, CONCAT, st.scratch[LIST, i], result, ZERO, ZERO)
+    return result
+
+
+@helper
+def _concat_flat(st, a, b):
+    """`_concat` for an `a` that is not a CONCAT."""
+    if a == EMPTY or b == EMPTY:
+        return EMPTY
+    if a == EPSILON:
+        return b
+    if b == EPSILON or a == NEVER or (a == ANYTHING and b == ANYTHING):
+        return a
+    return _intern(st, CONCAT, a, b, ZERO, ZERO)
+
+
+@helper
+def _repeat(st, body, low, high):
+    if high == 0 or body == EPSILON:
+        return EPSILON
+    if body == EMPTY:
+        return EPSILON if low == 0 else EMPTY
+    if (low == 1 and high == 1) or body == ANYTHING or body == NEVER:
+        return body
+    flag = st.node[body, FLAG]
+    if flag & NULLABLE and not flag & (POSITIONAL | LOOKS):
+        low = 0
+    if st.node[body, KIND] == REPEAT and high == UNBOUNDED and low <= 1 and st.node[body, LOW] <= 1:
+        return _repeat_flat(st, st.node[body, LEFT], min(low, st.node[body, LOW]), high)
+    return _repeat_flat(st, body, low, high)
+
+
+@helper
+def _repeat_flat(st, body, low, high):
+    if low == 0 and high == UNBOUNDED and st.node[body, KIND] == SET:
+        full = True
+        for b in range(256):
+            full = full and st.sets[st.node[body, LEFT], b] == 1
+        if full:
+            return ANYTHING
+    return _intern(st, REPEAT, body, ZERO, low, high)
+
+
+@helper
+def _not(st, a):
+    if a == EMPTY:
+        return ANYTHING
+    if a == ANYTHING:
+        return EMPTY
+    return st.node[a, LEFT] if st.node[a, KIND] == NOT else _intern(st, NOT, a, ZERO, ZERO, ZERO)
+
+
+@helper
+def _behind(st, a):
+    if a == EMPTY:
+        return EMPTY
+    return EPSILON if a == ANYTHING else _intern(st, BEHIND, a, ZERO, ZERO, ZERO)
+
+
+@helper
+def _ahead(st, kind, a):
+    if a == EMPTY:
+        return EMPTY if kind == AHEAD else EPSILON
+    if not st.node[a, FLAG] & (POSITIONAL | LOOKS) and st.node[a, FLAG] & NULLABLE:
+        return EPSILON if kind == AHEAD else EMPTY
+    return _intern(st, kind, a, ZERO, ZERO, ZERO)
+
+
+@helper
+def _fence(st, a):
+    return _intern(st, FENCE, a, ZERO, ZERO, ZERO) if st.node[a, FLAG] & (POSITIONAL | LOOKS) else a
+
+
+@helper
+def _step(st, a):
+    """The matches of `a` that are not empty."""
+    if a == EMPTY or a == EPSILON:
+        return EMPTY
+    if st.node[a, FLAG] & NULLABLE or st.node[a, FLAG] & (POSITIONAL | LOOKS):
+        return _intern(st, STEP, a, ZERO, ZERO, ZERO)
+    return a
+
+
+@helper
+def _void(st, a):
+    """The empty match of `a`, where it has one."""
+    if st.node[a, FLAG] & (POSITIONAL | LOOKS):
+        return _intern(st, VOID, a, ZERO, ZERO, ZERO)
+    return EPSILON if st.node[a, FLAG] & NULLABLE else EMPTY
+
+
+@helper
+def _gather(st, n, node, kind):
+    """Append `node`, or its children if it is of `kind`, to the list in scratch[LIST, :n]; the new length."""
+    if st.node[node, KIND] != kind:
+        if n >= st.scratch.shape[1]:
+            st.count[NEED] = NEED_SCRATCH
+            return ZERO
+        st.scratch[LIST, n] = node
+        return n + 1
+    start, size = st.node[node, LEFT], st.node[node, RIGHT]
+    if n + size > st.scratch.shape[1]:
+        st.count[NEED] = NEED_SCRATCH
+        return ZERO
+    for i in range(size):
+        st.scratch[LIST, n + i] = st.pool[start + i]
+    return n + size
+
+
+@helper
+def _sort(values, n):
+    """Sort values[:n] in place (Shell 1959) and drop what occurs twice; the new length."""
+    gap = 1
+    while 3 * gap < n:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, n):
+            x = values[i]
+            j = i - gap
+            while j >= 0 and values[j] > x:
+                values[j + gap] = values[j]
+                j -= gap
+            values[j + gap] = x
+        gap //= 3
+    kept = ZERO
+    for i in range(n):
+        if kept == 0 or values[kept - 1] != values[i]:
+            values[kept] = values[i]
+            kept += 1
+    return kept
+
+
+@helper
+def _intern_list(st, kind, n):
+    """The ALT or AND node of the sorted, distinct ids of the list, n >= 2."""
+    start = st.count[POOL]
+    if start + n > st.pool.size:
+        st.count[NEED] = NEED_POOL
+        return EMPTY
+    for i in range(n):
+        st.pool[start + i] = st.scratch[LIST, i]
+    return _intern(st, kind, start, n, ZERO, ZERO)
+
+
+@helper
+def _tail_key(st, node):
+    """Sort key that brings together what `_merge` can join: SET and REPEAT heads before the same tail."""
+    head, tail = node, EPSILON
+    if st.node[node, KIND] == CONCAT:
+        head, tail = st.node[node, LEFT], st.node[node, RIGHT]
+    if st.node[head, KIND] == SET or st.node[head, KIND] == REPEAT:
+        return (tail << 33) | node
+    return (node << 33) | (ONE << 32) | node
+
+
+@helper
+def _head(st, node):
+    return st.node[node, LEFT] if st.node[node, KIND] == CONCAT else node
+
+
+@helper
+def _union_of_sets(st, a, b, tail):
+    n = _new_set(st)
+    for i in range(256):
+        st.sets[n, i] = st.sets[st.node[a, LEFT], i] | st.sets[st.node[b, LEFT], i]
+    return _concat_flat(st, _intern_set(st), tail)
+
+
+@helper
+def _hull_of_repeats(st, a, b, tail):
+    """One REPEAT for two of the same body, if their counts touch; else -1."""
+    if st.node[a, LEFT] != st.node[b, LEFT]:
+        return -ONE
+    a_high = FAR * 64 if st.node[a, HIGH] == UNBOUNDED else st.node[a, HIGH]
+    b_high = FAR * 64 if st.node[b, HIGH] == UNBOUNDED else st.node[b, HIGH]
+    if max(st.node[a, LOW], st.node[b, LOW]) > min(a_high, b_high) + 1:
+        return -ONE
+    high = UNBOUNDED if max(a_high, b_high) == FAR * 64 else max(a_high, b_high)
+    return _concat_flat(st, _repeat_flat(st, st.node[a, LEFT], min(st.node[a, LOW], st.node[b, LOW]), high), tail)
+
+
+@helper
+def _merge(st, n):
+    """Join alternatives of the list that differ only in a leading set or count; the new length."""
+    for i in range(n):
+        st.scratch[KEYS, i] = _tail_key(st, st.scratch[LIST, i])
+    n = _sort(st.scratch[KEYS], n)
+    kept = 0
+    for i in range(n):
+        node = st.scratch[KEYS, i] & 0xFFFFFFFF
+        if kept > 0 and not st.scratch[KEYS, i] & (ONE << 32):
+            last = st.scratch[LIST, kept - 1]
+            tail = st.scratch[KEYS, i] >> 33
+            a, b = _head(st, last), _head(st, node)
+            last_tail = st.node[last, RIGHT] if st.node[last, KIND] == CONCAT else EPSILON
+            if last_tail == tail and st.node[a, KIND] == st.node[b, KIND]:
+                joined = -ONE
+                if st.node[a, KIND] == SET:
+                    joined = _union_of_sets(st, a, b, tail)
+                elif st.node[a, KIND] == REPEAT:
+                    joined = _hull_of_repeats(st, a, b, tail)
+                if joined >= 0:
+                    st.scratch[LIST, kept - 1] = joined
+                    continue
+        st.scratch[LIST, kept] = node
+        kept += 1
+    return kept
+
+
+@helper
+def _alt(st, n):
+    """Union of the list, in which no node is an ALT."""
+    kept, optional = 0, False
+    for i in range(n):
+        node = st.scratch[LIST, i]
+        if node == ANYTHING:
+            return ANYTHING
+        if node == EPSILON:
+            optional = True
+        elif node != EMPTY and node != NEVER:
+            st.scratch[LIST, kept] = node
+            kept += 1
+    if kept == 0:
+        if optional:
+            return EPSILON
+        for i in range(n):
+            if st.scratch[LIST, i] == NEVER:
+                return NEVER
+        return EMPTY
+    if kept > 1:
+        kept = _merge(st, kept)
+    if optional:
+        for i in range(kept):
+            flag = st.node[st.scratch[LIST, i], FLAG]
+            optional = optional and not (flag & NULLABLE and not flag & (POSITIONAL | LOOKS))
+    if optional:
+        st.scratch[LIST, kept] = EPSILON
+        kept += 1
+    if kept == 1:
+        return st.scratch[LIST, 0]
+    return _intern_list(st, ALT, _sort(st.scratch[LIST], kept))
+
+
+@helper
+def _alt2(st, a, b):
+    if a == EMPTY or a == b:
+        return b
+    if b == EMPTY:
+        return a
+    n = _gather(st, _gather(st, ZERO, a, ALT), b, ALT)
+    if n + 1 > st.scratch.shape[1]:
+        st.count[NEED] = NEED_SCRATCH
+        return EMPTY
+    return _alt(st, n)
+
+
+@helper
+def _and(st, n):
+    """Intersection of the list, in which no node is an AND."""
+    n = _sort(st.scratch[LIST], n)
+    kept, epsilon = 0, False
+    for i in range(n):
+        node = st.scratch[LIST, i]
+        if node == EMPTY:
+            return EMPTY
+        if node == EPSILON:
+            epsilon = True
+        elif node != ANYTHING:
+            st.scratch[LIST, kept] = node
+            kept += 1
+    if epsilon:
+        for i in range(kept):
+            if not st.node[st.scratch[LIST, i], FLAG] & NULLABLE:
+                return EMPTY
+        return EPSILON
+    if kept <= 1:
+        return st.scratch[LIST, 0] if kept else ANYTHING
+    for i in range(kept):
+        node = st.scratch[LIST, i]
+        for j in range(kept):
+            if st.node[node, KIND] == NOT and st.node[node, LEFT] == st.scratch[LIST, j]:
+                return EMPTY
+    return _intern_list(st, AND, kept)
+
+
+@helper
+def _and2(st, a, b):
+    n = _gather(st, _gather(st, ZERO, a, AND), b, AND)
+    return _and(st, n)
+
+
+# ------------------------------------------------------------------------------------------------- word lists
+
+
+@helper
+def _close_branch(st, labels, nodes, begin, end, terminal):
+    """The node of a trie node whose edges are labels[begin:end] to nodes[begin:end]."""
+    n = 0
+    for i in range(begin, end):
+        first = True
+        for j in range(begin, i):
+            first = first and nodes[j] != nodes[i]
+        if not first:
+            continue
+        composed = _new_set(st)
+        for j in range(i, end):
+            if nodes[j] == nodes[i]:
+                st.sets[composed, labels[j]] = 1
+        if n + 2 >= st.scratch.shape[1]:
+            st.count[NEED] = NEED_SCRATCH
+            return EMPTY
+        st.scratch[LIST, n] = _concat_flat(st, _intern_set(st), nodes[i])
+        n += 1
+    if terminal:
+        st.scratch[LIST, n] = EPSILON
+        n += 1
+    return _alt(st, n)
+
+
+@helper
+def _words(st, data, ends):
+    """The minimal acyclic automaton of sorted, distinct words (Daciuk et al. 2000); word i is data[ends[i-1]:ends[i]]."""
+    longest, begin = 0, 0
+    for i in range(ends.size):
+        longest = max(longest, ends[i] - begin)
+        begin = ends[i]
+    labels = np.zeros(256 * (longest + 1), np.uint8)
+    nodes = np.zeros(256 * (longest + 1), np.int64)
+    first = np.zeros(longest + 2, np.int64)  # first edge of the open branch at each depth
+    terminal = np.zeros(longest + 2, np.uint8)
+    used, depth, begin, before = 0, 0, 0, 0
+    for i in range(ends.size + 1):
+        length = ends[i] - begin if i < ends.size else 0
+        common = 0
+        while common < min(length, depth) and data[begin + common] == data[before + common]:
+            common += 1
+        while depth > common:  # close what the new word leaves
+            node = _close_branch(st, labels, nodes, first[depth], used, terminal[depth])
+            used = first[depth]
+            depth -= 1
+            labels[used], nodes[used] = data[before + depth], node
+            used += 1
+        while depth < length:
+            depth += 1
+            first[depth], terminal[depth] = used, 0
+        terminal[depth] = 1 if i < ends.size else terminal[depth]
+        before, begin = begin, (ends[i] if i < ends.size else begin)
+    return _close_branch(st, labels, nodes, ZERO, used, terminal[0])
+
+
+# ------------------------------------------------------------------------------------------------- derivatives
+
+
+@helper
+def _memo_slot(st, key):
+    size = st.memo.shape[0]
+    slot = np.int64(_mix(np.uint64(key), key >> 7) & np.uint64(size - 1))
+    while st.memo[slot, 0] != key and st.memo[slot, 0] >= 0:
+        slot = (slot + 1) & (size - 1)
+    return slot
+
+
+@helper
+def _remember(st, key, value):
+    if 2 * st.count[MEMO] >= st.memo.shape[0]:
+        st.count[NEED] = NEED_MEMO
+        return
+    slot = _memo_slot(st, key)
+    if st.memo[slot, 0] != key:
+        st.memo[slot, 1] = value
+        st.memo[slot, 0] = key
+        st.count[MEMO] += 1
+
+
+@helper
+def _known(st, node, op):
+    """The result of an operation if it is at hand, else -1."""
+    kind = st.node[node, KIND]
+    if op < SHIFT:
+        if kind == SET:
+            return EPSILON if st.sets[st.node[node, LEFT], op] else EMPTY
+        if kind == ANYTHING:
+            return ANYTHING
+        if kind < SET or kind == BEHIND or kind == VOID and not st.node[node, FLAG] & LOOKS:
+            return EMPTY
+    elif op < CLIP:
+        if not st.node[node, FLAG] & POSITIONAL:
+            return node
+    elif kind <= SET or not st.node[node, FLAG] & SURE:
+        return node
+    key = (node << KEY_BITS) | op
+    slot = _memo_slot(st, key)
+    return st.memo[slot, 1] if st.memo[slot, 0] == key else -ONE
+
+
+@helper
+def _require(st, top, node, op):
+    """Push the operation unless its result is known; the new stack top."""
+    if _known(st, node, op) >= 0:
+        return top
+    if top >= st.scratch.shape[1]:
+        st.count[NEED] = NEED_SCRATCH
+        return top
+    st.scratch[STACK, top] = (node << KEY_BITS) | op
+    return top + 1
+
+
+@helper
+def _expose(st, node):
+    """An equal rest of the text whose first element looks ahead no more; `node` is not an ALT, AND or NOT."""
+    head, tail = node, EPSILON
+    if st.node[node, KIND] == CONCAT:
+        head, tail = st.node[node, LEFT], st.node[node, RIGHT]
+    kind, child = st.node[head, KIND], st.node[head, LEFT]
+    if kind == AHEAD or kind == NOT_AHEAD:
+        seen = _concat(st, child, ANYTHING)
+        return _and2(st, seen if kind == AHEAD else _not(st, seen), tail)
+    if kind == ALT:
+        return _distribute(st, head, tail, EMPTY)
+    if kind == REPEAT:
+        low, high = st.node[head, LOW], st.node[head, HIGH]
+        result = _rounds(st, child, low, high, tail)
+        skipped = tail if low == 0 else _concat(st, _void(st, child), tail)
+        return _alt2(st, result, skipped)
+    return _expose_void(st, child, tail) if kind == VOID else _expose_step(st, child, tail)
+
+
+@helper
+def _rounds(st, child, low, high, tail):
+    """REPEAT(child, low, high) tail with a first round that is not empty, after empty rounds if `low` asks for them."""
+    rest = UNBOUNDED if high == UNBOUNDED else high - 1
+    step = _step(st, child)
+    result = _concat(st, step, _concat(st, _repeat(st, child, max(low - 1, 0), rest), tail))
+    if low > 1:
+        late = _concat(st, step, _concat(st, _repeat(st, child, ZERO, rest), tail))
+        result = _alt2(st, result, _concat(st, _void(st, child), late))
+    return result
+
+
+@helper
+def _distribute(st, head, tail, wrap):
+    """Union over the alternatives x of `head` of x tail, STEP(x) tail (wrap = STEP) or VOID(x) tail (wrap = VOID)."""
+    result = EMPTY
+    start = st.node[head, LEFT]
+    for i in range(st.node[head, RIGHT]):
+        x = st.pool[start + i]
+        if wrap == STEP:
+            x = _step(st, x)
+        elif wrap == VOID:
+            x = _void(st, x)
+        result = _alt2(st, result, _concat(st, x, tail))
+    return result
+
+
+@helper
+def _expose_void(st, x, tail):
+    """VOID(x) tail, for an x that looks ahead."""
+    kind, left = st.node[x, KIND], st.node[x, LEFT]
+    if kind == ALT:
+        return _distribute(st, x, tail, VOID)
+    if kind == CONCAT:
+        return _concat(st, _void(st, left), _concat(st, _void(st, st.node[x, RIGHT]), tail))
+    if kind == REPEAT:
+        return tail if st.node[x, LOW] == 0 else _concat(st, _void(st, left), tail)
+    return _concat(st, x, tail)  # AHEAD and NOT_AHEAD are empty anyway
+
+
+@helper
+def _expose_step(st, x, tail):
+    """STEP(x) tail, for an x that looks ahead."""
+    kind, left = st.node[x, KIND], st.node[x, LEFT]
+    if kind == ALT:
+        return _distribute(st, x, tail, STEP)
+    if kind == CONCAT:
+        right = st.node[x, RIGHT]
+        here = _concat(st, _step(st, left), _concat(st, right, tail))
+        return _alt2(st, here, _concat(st, _void(st, left), _concat(st, _step(st, right), tail)))
+    if kind == REPEAT:
+        return _rounds(st, left, st.node[x, LOW], st.node[x, HIGH], tail)
+    return EMPTY  # AHEAD and NOT_AHEAD read nothing
+
+
+@helper
+def _looks_first(st, node):
+    """Whether `node` must be rewritten by `_expose` before its derivative can be taken."""
+    kind = st.node[node, KIND]
+    if not st.node[node, FLAG] & LOOKS or kind == ALT or kind == AND or kind == NOT:
+        return False
+    return kind != CONCAT or st.node[st.node[node, LEFT], FLAG] & LOOKS != 0
+
+
+@helper
+def _derive_needs(st, top, node, b):
+    kind, left = st.node[node, KIND], st.node[node, LEFT]
+    if _looks_first(st, node):
+        exposed = _expose(st, node)
+        return top if st.count[NEED] else _require(st, top, exposed, b)
+    if kind == ALT or kind == AND:
+        for i in range(left, left + st.node[node, RIGHT]):
+            top = _require(st, top, st.pool[i], b)
+        return top
+    top = _require(st, top, left, b)
+    if kind == CONCAT:
+        top = _require(st, top, st.node[node, RIGHT], SHIFT + b)
+        if st.node[left, FLAG] & NULLABLE:
+            top = _require(st, top, st.node[node, RIGHT], b)
+    elif kind == REPEAT:
+        rest = _rest_of_repeat(st, node)
+        if not st.count[NEED]:
+            top = _require(st, top, rest, SHIFT + b)
+    return top
+
+
+@helper
+def _rest_of_repeat(st, node):
+    """What follows the round of a REPEAT in which a byte is read."""
+    body, low, high = st.node[node, LEFT], st.node[node, LOW], st.node[node, HIGH]
+    low = 0 if st.node[body, FLAG] & NULLABLE else max(low - 1, 0)
+    return _repeat(st, body, low, UNBOUNDED if high == UNBOUNDED else high - 1)
+
+
+@helper
+def _derive(st, node, b):
+    """The derivative of `node` by byte `b`; everything that `_derive_needs` lists is known."""
+    kind, left = st.node[node, KIND], st.node[node, LEFT]
+    if _looks_first(st, node):
+        return _known(st, _expose(st, node), b)
+    if kind == ALT or kind == AND:
+        return _map_list(st, node, b)
+    first = _known(st, left, b)
+    if kind == CONCAT:
+        right = st.node[node, RIGHT]
+        result = _concat(st, first, _known(st, right, SHIFT + b))
+        return _alt2(st, result, _known(st, right, b)) if st.node[left, FLAG] & NULLABLE else result
+    if kind == REPEAT:
+        return _concat(st, first, _known(st, _rest_of_repeat(st, node), SHIFT + b))
+    if kind == NOT:
+        return _not(st, first)
+    return _fence(st, first) if kind == FENCE else first  # else STEP
+
+
+@helper
+def _map_list(st, node, op):
+    """Apply an operation with known results to the children of an ALT or AND."""
+    kind, start = st.node[node, KIND], st.node[node, LEFT]
+    n = ZERO
+    for i in range(start, start + st.node[node, RIGHT]):
+        n = _gather(st, n, _known(st, st.pool[i], op), kind)
+        if st.count[NEED]:
+            return EMPTY
+    if n + 1 > st.scratch.shape[1]:
+        st.count[NEED] = NEED_SCRATCH
+        return EMPTY
+    return _alt(st, n) if kind == ALT else _and(st, n)
+
+
+@helper
+def _shift_needs(st, top, node, op):
+    kind, left = st.node[node, KIND], st.node[node, LEFT]
+    if kind == BEHIND:
+        return _require(st, top, left, op - SHIFT)
+    if kind == ALT or kind == AND:
+        for i in range(left, left + st.node[node, RIGHT]):
+            top = _require(st, top, st.pool[i], op)
+        return top
+    top = _require(st, top, left, op)
+    return _require(st, top, st.node[node, RIGHT], op) if kind == CONCAT else top
+
+
+@helper
+def _shift(st, node, op):
+    """`node`, which has not begun to match, after one more byte was read before it."""
+    kind, left = st.node[node, KIND], st.node[node, LEFT]
+    if kind == BEHIND:
+        return _behind(st, _known(st, left, op - SHIFT))
+    if kind == ALT or kind == AND:
+        return _map_list(st, node, op)
+    first = _known(st, left, op)
+    if kind == CONCAT:
+        return _concat(st, first, _known(st, st.node[node, RIGHT], op))
+    if kind == REPEAT:
+        return _repeat(st, first, st.node[node, LOW], st.node[node, HIGH])
+    if kind == NOT:
+        return _not(st, first)
+    if kind == STEP:
+        return _step(st, first)
+    return _void(st, first) if kind == VOID else _ahead(st, kind, first)
+
+
+@helper
+def _clip_needs(st, top, node, op):
+    kind, left = st.node[node, KIND], st.node[node, LEFT]
+    if kind == ALT:
+        for i in range(left, left + st.node[node, RIGHT]):
+            top = _require(st, top, st.pool[i], op)
+        return top
+    top = _require(st, top, left, op)
+    return _require(st, top, st.node[node, RIGHT], op) if kind == CONCAT else top
+
+
+@helper
+def _clip(st, node, op):
+    """An expression with the same viable prefixes up to length 2 ** (op - CLIP), but fewer counts and tails."""
+    reach = ONE << (op - CLIP)
+    kind, left = st.node[node, KIND], st.node[node, LEFT]
+    if kind == ALT:
+        return _map_list(st, node, op)
+    first = _known(st, left, op)
+    if kind == CONCAT:
+        if st.node[left, SHORTEST] >= reach:
+            return _concat(st, first, NEVER)
+        return _concat(st, first, _known(st, st.node[node, RIGHT], op))
+    low, high = st.node[node, LOW], st.node[node, HIGH]
+    if low * st.node[left, SHORTEST] >= reach:
+        return _concat(st, _repeat(st, first, ZERO, UNBOUNDED), NEVER)
+    return _repeat(st, first, low, UNBOUNDED if high >= reach else high)
+
+
+@helper
+def _solve(st, node, op):
+    """The result of an operation on a node, worked out without recursion. Check count[NEED] before using it."""
+    result = _known(st, node, op)
+    if result >= 0:
+        return result
+    st.scratch[STACK, 0] = (node << KEY_BITS) | op
+    top = ONE
+    while top > 0:
+        key = st.scratch[STACK, top - 1]
+        x, what = key >> KEY_BITS, key & ((1 << KEY_BITS) - 1)
+        if _known(st, x, what) >= 0:
+            top -= 1
+            continue
+        if what < SHIFT:
+            above = _derive_needs(st, top, x, what)
+        elif what < CLIP:
+            above = _shift_needs(st, top, x, what)
+        else:
+            above = _clip_needs(st, top, x, what)
+        if st.count[NEED]:
+            return EMPTY
+        if above > top:
+            top = above
+            continue
+        if what < SHIFT:
+            result = _derive(st, x, what)
+        elif what < CLIP:
+            result = _shift(st, x, what)
+        else:
+            result = _clip(st, x, what)
+        if st.count[NEED]:
+            return EMPTY
+        _remember(st, key, result)
+        if st.count[NEED]:
+            return EMPTY
+        top -= 1
+    return _known(st, node, op)
+
+
+# -------------------------------------------------------------------------------- byte classes, liveness, rows
+
+
+@helper
+def _classes(st, node):
+    """scratch[CLASS, b] = the least byte that `node` treats like b (or that of a finer partition)."""
+    part = st.scratch[CLASS]  # 0-255: class of each byte; from 256: scratch of `_refine`
+    for b in range(256):
+        part[b] = 0
+    st.count[VISIT] += 1
+    st.scratch[STACK, 0] = node
+    top, classes = ONE, ONE
+    while top > 0:
+        top -= 1
+        x = st.scratch[STACK, top]
+        if st.node[x, SEEN] == st.count[VISIT] or st.node[x, KIND] < SET:
+            continue
+        st.node[x, SEEN] = st.count[VISIT]
+        kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
+        if kind == SET:
+            classes = _refine(part, st.sets[left]) if classes < 256 else classes
+            continue
+        many = kind == ALT or kind == AND
+        if top + (right if many else 2) > st.scratch.shape[1]:
+            st.count[NEED] = NEED_SCRATCH
+            return
+        if many:
+            for i in range(left, left + right):
+                st.scratch[STACK, top] = st.pool[i]
+                top += 1
+            continue
+        st.scratch[STACK, top] = left
+        top += 1
+        if kind == CONCAT and (st.node[left, FLAG] & NULLABLE or st.node[x, FLAG] & (LOOKS | POSITIONAL)):
+            st.scratch[STACK, top] = right
+            top += 1
+    for b in range(255, -1, -1):
+        part[256 + part[b]] = b
+    for b in range(256):
+        part[b] = part[256 + part[b]]
+
+
+@helper
+def _refine(part, members):
+    """Split the classes part[:256] by membership in a set; the number of classes."""
+    for i in range(256, 768):
+        part[i] = -1
+    classes = 0
+    for b in range(256):
+        at = 256 + 2 * part[b] + members[b]
+        if part[at] < 0:
+            part[at] = classes
+            classes += 1
+        part[b] = part[at]
+    return classes
+
+
+@helper
+def _live(st, node, limit):
+    """LIVE if any string is left in `node`, DEAD if none; UNKNOWN when count[NEED] says why. Breadth first."""
+    if st.node[node, FLAG] & (SURE | NULLABLE):
+        return LIVE
+    if node == EMPTY or st.node[node, ALIVE] != UNKNOWN:
+        return DEAD if node == EMPTY else st.node[node, ALIVE]
+    st.scratch[QUEUE, 0], st.scratch[PARENT, 0] = node, -1
+    st.node[node, ALIVE] = VISITED
+    head, tail, verdict = ZERO, ONE, DEAD
+    while head < tail and verdict == DEAD:
+        tail = _explore(st, head, tail, limit)
+        if tail < 0 or st.count[NEED]:
+            verdict = UNKNOWN if st.count[NEED] else LIVE
+            tail = abs(tail)
+        else:
+            head += 1
+    for i in range(tail):
+        st.node[st.scratch[QUEUE, i], ALIVE] = DEAD if verdict == DEAD else UNKNOWN
+    while verdict == LIVE and head >= 0:  # everything on the way to the string found is alive
+        st.node[st.scratch[QUEUE, head], ALIVE] = LIVE
+        head = st.scratch[PARENT, head]
+    return verdict
+
+
+@helper
+def _explore(st, head, tail, limit):
+    """Queue the unvisited derivatives of queue[head]: the new end of the queue, negated if one of them is alive."""
+    x = st.scratch[QUEUE, head]
+    _classes(st, x)
+    for b in range(256):
+        if st.count[NEED] or st.scratch[CLASS, b] != b:
+            continue
+        y = _solve(st, x, np.int64(b))
+        if st.count[NEED] or y == EMPTY:
+            continue
+        if st.node[y, FLAG] & (SURE | NULLABLE) or st.node[y, ALIVE] == LIVE:
+            return -tail
+        if st.node[y, ALIVE] != UNKNOWN:
+            continue
+        if tail >= limit:
+            st.count[NEED] = OVER_LIMIT
+        elif tail >= st.scratch.shape[1]:
+            st.count[NEED] = NEED_SCRATCH
+        else:
+            st.node[y, ALIVE] = VISITED
+            st.scratch[QUEUE, tail], st.scratch[PARENT, tail] = y, head
+            tail += 1
+    return tail
+
+
+@helper
+def _row(st, node):
+    """The row of a node's transitions, made if new. Row 0 is that of EMPTY."""
+    r = st.node[node, ROW]
+    if r >= 0:
+        return r
+    r = st.count[ROWS]
+    if r >= st.row.shape[0]:
+        st.count[NEED] = NEED_ROWS
+        return ZERO
+    _classes(st, node)
+    if st.count[NEED]:
+        return ZERO
+    for b in range(256):
+        st.row[r, b] = -(st.scratch[CLASS, b] + 1)
+    st.row[r, 256] = node
+    st.count[ROWS] = r + 1
+    st.node[node, ROW] = r
+    return r
+
+
+@helper
+def _transition(st, r, b, limit):
+    """The row reached from row `r` by byte `b`: 0 when nothing can follow."""
+    to = np.int64(st.row[r, b])
+    if to >= 0:
+        return to
+    least = -to - 1
+    to = np.int64(st.row[r, least])
+    if to < 0:
+        node = _solve(st, np.int64(st.row[r, 256]), least)
+        if st.count[NEED]:
+            return ZERO
+        alive = _live(st, node, limit)
+        if st.count[NEED]:
+            return ZERO
+        to = _row(st, node) if alive == LIVE else ZERO
+        if st.count[NEED]:
+            return ZERO
+        st.row[r, least] = to
+    st.row[r, b] = to
+    return to
+
+
+# ------------------------------------------------------------------------------------------------ entry points
+#
+# Each begins by clearing count[NEED] and reports through it.
+
+
+@kernel
+def build(st, program, values):
+    """Run construction steps: program = (opcode, n, argument 1 .. n)*; step k leaves its node in values[k]."""
+    st.count[NEED] = ROOM
+    at, k = 0, 0
+    while at < program.size:
+        op, n = program[at], program[at + 1]
+        args = program[at + 2 : at + 2 + n]
+        values[k] = _run(st, op, args, values)
+        if st.count[NEED]:
+            return EMPTY
+        at += 2 + n
+        k += 1
+    return values[k - 1]
+
+
+@helper
+def _run(st, op, args, values):
+    if op == OP_NODE:
+        return args[0]
+    if op == OP_LITERAL:
+        node = EPSILON
+        for i in range(args.size - 1, -1, -1):
+            st.sets[_new_set(st), args[i]] = 1
+            node = _concat_flat(st, _intern_set(st), node)
+        return node
+    if op == OP_BYTES:
+        composed = _new_set(st)
+        for i in range(args.size // 2):
+            for b in range(args[2 * i], args[2 * i + 1] + 1):
+                st.sets[composed, b] = 1
+        return _intern_set(st)
+    if op == OP_WORDS:
+        return _words(st, args[1 + args[0] :], args[1 : 1 + args[0]])
+    if op == OP_CONCAT:
+        node = EPSILON
+        for i in range(args.size - 1, -1, -1):
+            node = _concat(st, values[args[i]], node)
+        return node
+    if op == OP_ALT or op == OP_AND:
+        kind = ALT if op == OP_ALT else AND
+        n = ZERO
+        for i in range(args.size):
+            n = _gather(st, n, values[args[i]], kind)
+        if n + 1 > st.scratch.shape[1]:
+            st.count[NEED] = NEED_SCRATCH
+        if st.count[NEED]:
+            return EMPTY
+        return _alt(st, n) if op == OP_ALT else _and(st, n)
+    child = values[args[0]]
+    if op == OP_NOT:
+        return _not(st, child)
+    if op == OP_REPEAT:
+        return _repeat(st, child, args[1], args[2])
+    if op == OP_BEHIND:
+        return _behind(st, child)
+    if op == OP_FENCE:
+        return _fence(st, child)
+    return _ahead(st, AHEAD if op == OP_AHEAD else NOT_AHEAD, child)
+
+
+@kernel
+def advance(st, node, data, log_reach, limit, viable):
+    """Read bytes from `node` as far as a string is left: (node reached, number of bytes read, mask key).
+
+    The node reached is EMPTY when nothing is left in `node` to begin with. The mask key is an expression with the same
+    viable prefixes up to length 2**log_reach, and is shared by more states. If `viable` has room for 256 flags, it is
+    told which bytes may follow the node reached.
+    """
+    st.count[NEED] = ROOM
+    reached, read = node, ZERO
+    alive = _live(st, node, limit)
+    if alive != LIVE:
+        return EMPTY, ZERO, EMPTY
+    while read < data.size and alive == LIVE and not st.count[NEED]:
+        to = _solve(st, reached, np.int64(data[read]))
+        if not st.count[NEED]:
+            alive = _live(st, to, limit)
+        if alive == LIVE and not st.count[NEED]:
+            reached = to
+            read += 1
+    key = EMPTY if st.count[NEED] else _solve(st, reached, CLIP + log_reach)
+    row = ZERO if st.count[NEED] or viable.size == 0 else _row(st, reached)
+    for b in range(viable.size):
+        viable[b] = ZERO if st.count[NEED] else min(ONE, _transition(st, row, np.int64(b), limit))
+    return reached, read, key
+
+
+@kernel
+def walk(st, node, units, trie, limit, path, mask):
+    """Set in `mask` (uint32 words, cleared by the caller) the tokens after which a string is left in `node`.
+
+    `units` denotes what sequences of tokens can spell: what is left must have a string in common with it.
+    `trie` is a `constrain.kernels.trie.TrieTables`; `path` is scratch, one entry more than the deepest node.
+    """
+    st.count[NEED] = ROOM
+    path[0] = _row(st, node)
+    row = st.row
+    i, n = 1, trie.byte.size
+    while i < n and not st.count[NEED]:
+        depth = trie.depth[i]
+        from_row, b = path[depth - 1], trie.byte[i]
+        to = np.int64(row[from_row, b])
+        if to < 0:
+            to = _transition(st, from_row, np.int64(b), limit)
+        if to == 0:
+            i = trie.skip[i]
+            continue
+        path[depth] = to
+        token = trie.token[i]
+        if token != -1 and (units == ANYTHING or _spellable(st, to, units, limit)):
+            _set_tokens(mask, token, trie.dups)
+        i += 1
+
+
+@helper
+def _spellable(st, row, units, limit):
+    """Whether what is left at a row has a string that `units` denotes."""
+    rest = _and2(st, np.int64(st.row[row, 256]), units)
+    return st.count[NEED] == 0 and _live(st, rest, limit) == LIVE
+
+
+@helper
+def _set_tokens(mask, token, dups):
+    """Set the bit of a trie entry: one token, or a list of them in `dups`."""
+    if token >= 0:
+        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+    else:
+        k = -token - 2
+        for j in range(k + 1, k + 1 + dups[k]):
+            mask[dups[j] >> 5] |= np.uint32(1) << np.uint32(dups[j] & 31)
+
+
+@kernel
+def rehash(st):
+    """Fill the enlarged, empty index of nodes."""
+    st.index[:] = -1
+    size = st.index.size
+    for node in range(st.count[NODES]):
+        n = st.node[node]
+        h = _hash_node(st, n[KIND], n[LEFT], n[RIGHT], n[LOW], n[HIGH])
+        slot = np.int64(h & np.uint64(size - 1))
+        while st.index[slot] >= 0:
+            slot = (slot + 1) & (size - 1)
+        st.index[slot] = node
+
+
+@kernel
+def rehash_memo(st, old):
+    """Move remembered operations into the enlarged, empty memo of `st`."""
+    for i in range(old.shape[0]):
+        if old[i, 0] >= 0:
+            slot = _memo_slot(st, old[i, 0])
+            st.memo[slot, 0], st.memo[slot, 1] = old[i, 0], old[i, 1]

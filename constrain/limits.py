@@ -1,0 +1,35 @@
+"""The limits within which compiling and matching work; beyond them they raise `LimitExceeded`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a constraint may cost. Every field is checked before memory or time is spent.
+
+    >>> Limits(pattern_chars=100).pattern_chars
+    100
+    """
+
+    pattern_chars: int = 1_000_000
+    """Characters of one pattern. Above this a list of words belongs into `choice`."""
+
+    repeat: int = 100_000
+    """Largest bound in `x{m,n}`. A count costs a state when generation reaches it, not before."""
+
+    choices: int = 1_000_000
+    """Words in one `choice`."""
+
+    expressions: int = 4_000_000
+    """Distinct subexpressions held by one process-wide store: about 40 bytes each."""
+
+    search: int = 200_000
+    """States explored to decide one question of emptiness (only intersections, complements and lookarounds ask it)."""
+
+    mask_cache_bytes: int = 64 << 20
+    """Memory for the finished masks of one vocabulary; the least recently used go first."""
+
+    transition_cache: int = 500_000
+    """Remembered (state, token) steps of one automaton; about 100 bytes each."""

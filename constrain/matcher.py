@@ -1,0 +1,245 @@
+"""One sequence under a constraint: read tokens, ask what may come next, go back.
+
+In:  token ids. Out: bitmask rows, answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from constrain.errors import ConstrainError, SpecTypeError
+from constrain.states import State, StateSpace
+
+if TYPE_CHECKING:
+    from constrain.automaton import TokenAutomaton
+
+Bitmask = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a token is or is not allowed at a place."""
+
+    token: int
+    data: bytes
+    """What the token spells."""
+    allowed: bool
+    dies_at: int | None
+    """Index in `data` of the first byte that cannot follow; None if there is none."""
+    expected: bytes
+    """The bytes that could stand there instead (or come next, if the token is allowed), ascending."""
+    constraint: str
+    """The constraint that decides."""
+    reason: str
+    """The same for people."""
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Matcher:
+    """The position of one sequence in a `TokenAutomaton`. Not shared between threads; `copy` is cheap."""
+
+    __slots__ = ("_automaton", "_path", "_space", "_state")
+
+    def __init__(self, automaton: TokenAutomaton) -> None:
+        self._automaton = automaton
+        self._space: StateSpace = automaton.space
+        self._state: State = automaton.start
+        self._path: list[State] = []  # states before each token accepted so far
+
+    @property
+    def automaton(self) -> TokenAutomaton:
+        """The automaton that the matcher walks."""
+        return self._automaton
+
+    @property
+    def num_accepted(self) -> int:
+        """Number of tokens accepted so far: how far `rollback` can go."""
+        return len(self._path)
+
+    def accept_token(self, token: int) -> bool:
+        """Read a token; False, and nothing changes, if it is not allowed here.
+
+        Raises TokenError if it is not in the vocabulary, TerminatedError after the end of the output.
+        """
+        state = self._state.next.get(token)
+        if state is None:
+            state = self._space.step(self._state, _index(token))
+            if state is None:
+                return False
+        self._path.append(self._state)
+        self._state = state
+        return True
+
+    def accept_tokens(self, tokens: Sequence[int]) -> int:
+        """Read tokens up to the first that is not allowed; the number read."""
+        for n, token in enumerate(tokens):
+            if self._state.terminated or not self.accept_token(token):
+                return n
+        return len(tokens)
+
+    def validate_tokens(self, tokens: Sequence[int]) -> int:
+        """The number of tokens that `accept_tokens` would read. Does not move."""
+        state = self._state
+        for n, token in enumerate(tokens):
+            following = None if state.terminated else self._space.step(state, _index(token))
+            if following is None:
+                return n
+            state = following
+        return len(tokens)
+
+    def rollback(self, count: int) -> None:
+        """Take back the last `count` tokens. Raises ConstrainError if there are fewer."""
+        if not 0 <= count <= len(self._path):
+            raise ConstrainError(f"rollback({count}): the matcher has accepted {len(self._path)} tokens")
+        if count:
+            self._state = self._path[-count]
+            del self._path[-count:]
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        self._state = self._automaton.start
+        self._path.clear()
+
+    def copy(self) -> Matcher:
+        """A matcher at the same place, independent from now on."""
+        twin = Matcher(self._automaton)
+        twin._state, twin._path = self._state, self._path.copy()
+        return twin
+
+    def is_accepting(self) -> bool:
+        """Whether the output may end here, or has ended."""
+        return self._state.accepting
+
+    def is_terminated(self) -> bool:
+        """Whether the output has ended: an EOS token was read, or (without EOS ids) nothing can follow."""
+        state = self._state
+        if state.terminated or self._space.vocabulary.eos_ids or not state.accepting:
+            return state.terminated
+        return not self._row().any()
+
+    def fill_bitmask(self, mask: Bitmask, row: int = 0) -> None:
+        """Write the allowed tokens into `mask[row]` (int32[batch, ceil(size / 32)], bit i of word i // 32, LSB first).
+
+        EOS ids are set exactly when the output may end here; after the end they alone are.
+        """
+        try:
+            self._space.fill(self._state, mask[row])
+        except (TypeError, ValueError, IndexError) as error:
+            raise _mask_error(mask, row, self._space.width) from error
+
+    def allowed_token_ids(self) -> npt.NDArray[np.intp]:
+        """The allowed token ids, ascending."""
+        bits = np.unpackbits(self._row().view(np.uint8), bitorder="little")
+        return np.flatnonzero(bits[: self._space.vocabulary.size])
+
+    def forced_bytes(self) -> bytes:
+        """The bytes that every continuation begins with."""
+        space, node = self._space, self._state.node
+        forced = bytearray()
+        while not self._state.terminated and not space.store.is_nullable(node):
+            viable = space.store.viable_bytes(node, space.limits)
+            if len(viable) != 1:
+                break
+            forced += viable
+            node = space.store.advance(node, viable, space.limits).node
+        return bytes(forced)
+
+    def forced_tokens(self) -> list[int]:
+        """The tokens that every continuation begins with: as long as exactly one is allowed, EOS left out.
+
+        Forced bytes that can be cut into tokens in several ways force no token: the model chooses.
+        """
+        probe = self.copy()
+        tokens: list[int] = []
+        while not probe._state.terminated and not probe.is_accepting():
+            allowed = probe.allowed_token_ids()
+            if len(allowed) != 1:
+                break
+            tokens.append(int(allowed[0]))
+            probe.accept_token(tokens[-1])
+        return tokens
+
+    def explain(self, token: int) -> Explanation:
+        """Why `token` is or is not allowed here: the byte at which it dies, and what could stand there."""
+        token = _index(token)
+        space, state = self._space, self._state
+        allowed = not state.terminated and space.step(state, token) is not None
+        data = space.vocabulary.token_bytes(token)
+        reached = space.store.advance(state.node, data, space.limits)
+        expected = b"" if state.terminated else space.store.viable_bytes(reached.node, space.limits)
+        dies_at = reached.read if data and reached.read < len(data) and not state.terminated else None
+        is_eos = token in space.vocabulary.eos_ids
+        reason = _reason(state, token, data, allowed, dies_at, expected, is_eos)
+        return Explanation(token, data, allowed, dies_at, expected, self._automaton.describe(), reason)
+
+    def _row(self) -> Bitmask:
+        row = np.zeros(self._space.width, np.int32)
+        self._space.fill(self._state, row)
+        return row
+
+    def __repr__(self) -> str:
+        where = "ended" if self.is_terminated() else "accepting" if self.is_accepting() else "open"
+        return f"<Matcher after {len(self._path)} tokens, {where}, of {self._automaton.describe()}>"
+
+
+def show_bytes(data: bytes, limit: int = 16) -> str:
+    """A set of bytes for people: ranges of printable ASCII, the rest in hex.
+
+    >>> show_bytes(b"0123x")
+    "'0'-'3', 'x'"
+    """
+    runs: list[list[int]] = []
+    for b in data:
+        if runs and runs[-1][1] == b - 1:
+            runs[-1][1] = b
+        else:
+            runs.append([b, b])
+    shown = [_show(a) if a == b else f"{_show(a)}-{_show(b)}" for a, b in runs[:limit]]
+    return ", ".join(shown) + (", …" if len(runs) > limit else "")
+
+
+def _show(b: int) -> str:
+    return repr(chr(b)) if 0x20 <= b < 0x7F else f"0x{b:02X}"
+
+
+def _reason(
+    state: State, token: int, data: bytes, allowed: bool, dies_at: int | None, expected: bytes, is_eos: bool
+) -> str:
+    name = f"token {token}"
+    if state.terminated:
+        return f"{name} is not allowed: the output has ended"
+    if is_eos:
+        return f"{name} ends the output, which {'may' if state.accepting else 'must not'} end here" + (
+            "" if state.accepting else f"; next could be {show_bytes(expected)}"
+        )
+    if not data:
+        return f"{name} is not allowed: it spells no text (a special token, or an id without a token)"
+    name += f" {data!r}"
+    if allowed:
+        return f"{name} is allowed"
+    if dies_at is None:
+        return f"{name} is not allowed: no tokens of the vocabulary spell what would have to follow"
+    where = f"{name} is not allowed: byte {dies_at} ({_show(data[dies_at])}) cannot stand there"
+    return where + (f"; it could be {show_bytes(expected)}" if expected else "; the text is complete")
+
+
+def _index(token: Any) -> int:
+    try:
+        return int(token.__index__())
+    except AttributeError:
+        raise SpecTypeError(f"a token is an integer id, not {type(token).__name__} {token!r:.40}") from None
+
+
+def _mask_error(mask: Any, row: int, width: int) -> ConstrainError:
+    shape, dtype = getattr(mask, "shape", None), getattr(mask, "dtype", type(mask).__name__)
+    return ConstrainError(
+        f"fill_bitmask: row {row} of a mask of shape {shape} and type {dtype} does not hold {width} int32 words; "
+        "make one with constrain.allocate_bitmask(batch, vocab.size)"
+    )

@@ -1,0 +1,1 @@
+"""Vocabularies: which bytes each token of a tokenizer spells."""

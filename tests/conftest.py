@@ -1,0 +1,29 @@
+"""Fixtures shared by all tests: where data lives, and a cache that is not the user's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Point the disk cache into a folder of this session."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("CONSTRAIN_CACHE_DIR", str(folder))
+        patch.delenv("CONSTRAIN_NO_CACHE", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real tokenizers and schemas: CONSTRAIN_DATA, or `../shared` beside the repository."""
+    root = Path(__file__).resolve().parent.parent
+    folder = Path(os.environ.get("CONSTRAIN_DATA", root.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no data at {folder}; set CONSTRAIN_DATA to the folder that holds tokenizers/")
+    return folder
