@@ -1,1 +1,30 @@
-"""The only package that touches torch, transformers and tokenizers."""
+"""Hugging Face: logits processor, stopping criterion, `generate`. The only part that needs torch and transformers.
+
+What it exports is imported when it is first asked for, so that reading tokenizers needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from constrain.hf.generation import Generation, generate, vocabulary_of
+    from constrain.hf.logits import LogitsProcessor, StoppingCriteria
+
+__all__ = ["Generation", "LogitsProcessor", "StoppingCriteria", "generate", "vocabulary_of"]
+
+_HOME = {"LogitsProcessor": "logits", "StoppingCriteria": "logits"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_HOME.get(name, 'generation')}"), name)
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "transformers"):
+            raise ModuleNotFoundError(
+                f'constrain.hf.{name} needs {error.name}: python -m pip install "constrain[hf]"', name=error.name
+            ) from error
+        raise

@@ -1,0 +1,141 @@
+"""Text under a constraint in one call: prompts in, checked texts out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+
+from constrain.automaton import TokenAutomaton
+from constrain.compiler import Compiler
+from constrain.errors import SpecTypeError, UnsupportedError
+from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
+from constrain.spec import Spec
+from constrain.states import State
+from constrain.vocab.vocabulary import Vocabulary
+
+_vocabularies: WeakKeyDictionary[Any, dict[tuple[int, tuple[int, ...]], Vocabulary]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generated text."""
+
+    text: str
+    """What was generated, without the prompt and without special tokens."""
+    finish_reason: str
+    """"complete": the text meets the constraint; "length": `max_new_tokens` cut it short."""
+    token_ids: tuple[int, ...]
+    """The tokens of the text."""
+    parsed: Any = None
+    """The value that the text stands for, for constraints that say (JSON); else None."""
+    stats: dict[str, float] = field(default_factory=dict)
+    """`seconds` of the call, `steps` of the model, `mask_seconds` in all and `mask_seconds_max` of one step."""
+
+
+def generate(
+    model: Any,
+    tokenizer: Any,
+    prompts: str | Sequence[str],
+    spec: Spec | TokenAutomaton | Sequence[Spec | TokenAutomaton],
+    *,
+    sampler: str = "mask",
+    max_new_tokens: int = 256,
+    **options: Any,
+) -> list[Generation]:
+    """Generate one text for each prompt (or `num_return_sequences` of them) that meets `spec`.
+
+    `spec` is one constraint for all prompts, or one for each. `options` go to `model.generate` (do_sample,
+    temperature, num_beams ...). Texts are decoded without clean-up, so that what was enforced is what you get.
+
+        generate(model, tokenizer, "The date is ", constrain.regex(r"\\d{4}-\\d{2}-\\d{2}"))[0].text
+    """
+    if sampler != "mask":
+        raise UnsupportedError(f"generate(sampler={sampler!r}): this version has sampler='mask'")
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    automata = _automata(model, tokenizer, spec, len(texts))
+    inputs = _encode(tokenizer, texts).to(model.device)
+    processor = LogitsProcessor(automata)
+    options.setdefault("stopping_criteria", []).append(StoppingCriteria(processor))
+    options["logits_processor"] = [*options.get("logits_processor", ()), processor]
+    options.setdefault("pad_token_id", _pad_id(model, tokenizer))
+    begin = time.perf_counter()
+    output = model.generate(**inputs, max_new_tokens=max_new_tokens, **options)
+    seconds = time.perf_counter() - begin
+    sequences = getattr(output, "sequences", output)
+    start = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
+    stats = _stats(seconds, processor)
+    share = len(sequences) // len(automata)
+    return [
+        _generation(automata[row // share], tokenizer, ids, stats) for row, ids in enumerate(sequences[:, start:].tolist())
+    ]
+
+
+def vocabulary_of(model: Any, tokenizer: Any) -> Vocabulary:
+    """The vocabulary of a tokenizer at the width of a model's logits, with the EOS ids that end its output."""
+    width = model.config.get_text_config().vocab_size
+    eos = model.generation_config.eos_token_id
+    if eos is None:
+        eos = tokenizer.eos_token_id
+    eos_ids = tuple(eos) if isinstance(eos, list | tuple) else () if eos is None else (eos,)
+    known = _vocabularies.setdefault(tokenizer, {})
+    if (width, eos_ids) not in known:
+        known[width, eos_ids] = Vocabulary.from_transformers(tokenizer, vocab_size=width, eos_ids=eos_ids)
+    return known[width, eos_ids]
+
+
+def _automata(model: Any, tokenizer: Any, spec: Any, count: int) -> list[TokenAutomaton]:
+    specs = [spec] * count if isinstance(spec, Spec | TokenAutomaton) else list(spec)
+    if len(specs) != count:
+        raise SpecTypeError(f"generate: {len(specs)} constraints for {count} prompts; pass one, or one for each")
+    compiler = Compiler(vocabulary_of(model, tokenizer))
+    return [one if isinstance(one, TokenAutomaton) else compiler.compile(one) for one in specs]
+
+
+def _encode(tokenizer: Any, texts: list[str]) -> Any:
+    """The prompts as a batch, padded on the left: what a decoder continues is at the right end."""
+    side, tokenizer.padding_side = tokenizer.padding_side, "left"
+    try:
+        if tokenizer.pad_token is None and len(texts) > 1:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer(texts, return_tensors="pt", padding=len(texts) > 1, return_token_type_ids=False)
+    finally:
+        tokenizer.padding_side = side
+
+
+def _pad_id(model: Any, tokenizer: Any) -> int | None:
+    for candidate in (model.generation_config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if candidate is not None:
+            return int(candidate)
+    return None
+
+
+def _generation(automaton: TokenAutomaton, tokenizer: Any, ids: list[int], stats: dict[str, float]) -> Generation:
+    """Read the generated ids once more: what comes after the end is padding."""
+    state: State | None = automaton.start
+    tokens: list[int] = []
+    for token in ids:
+        following = None if is_complete(automaton, state) else automaton.space.step(state, token)
+        if following is None or following.terminated:
+            state = following or state
+            break
+        tokens.append(token)
+        state = following
+    text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    ended = state.terminated or is_complete(automaton, state)
+    return Generation(text, "complete" if ended else "length", tuple(tokens), stats=stats)
+
+
+def _stats(seconds: float, processor: LogitsProcessor) -> dict[str, float]:
+    masks = processor.mask_seconds or [0.0]
+    return {
+        "seconds": seconds,
+        "steps": len(processor.mask_seconds),
+        "mask_seconds": sum(masks),
+        "mask_seconds_max": max(masks),
+    }
+
+
