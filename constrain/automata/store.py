@@ -19,7 +19,7 @@ from constrain.automata.program import Program
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Expr, Ranges
 from constrain.kernels import expressions as k
-from constrain.kernels.trie import TrieTables
+from constrain.kernels.trie import TrieTables, group_of
 from constrain.limits import Limits
 
 _SMALL = 1 << 12
@@ -147,7 +147,7 @@ class ExpressionStore:
             self._tables = old._replace(memo=np.full((2 * len(old.memo), 2), -1, np.int64))
             k.rehash_memo(self._tables, old.memo)
         elif need == k.NEED_SCRATCH:
-            self._tables = old._replace(scratch=np.zeros((6, 2 * old.scratch.shape[1]), np.int64))
+            self._tables = old._replace(scratch=np.zeros((7, 2 * old.scratch.shape[1]), np.int64))
         else:
             name = {k.NEED_ROWS: "row", k.NEED_POOL: "pool", k.NEED_SETS: "sets"}[need]
             self._tables = old._replace(**{name: _doubled(getattr(old, name))})
@@ -161,13 +161,14 @@ def _doubled(table: np.ndarray) -> np.ndarray:
 
 def _empty_tables() -> k.Store:
     tables = k.Store(
-        node=np.zeros((_SMALL, 10), np.int64),
+        node=np.zeros((_SMALL, 11), np.int64),
         pool=np.zeros(_SMALL, np.int64),
         sets=np.zeros((256, 256), np.uint8),
         index=np.full(4 * _SMALL, -1, np.int64),
         memo=np.full((4 * _SMALL, 2), -1, np.int64),
         row=np.zeros((256, 257), np.int32),
-        scratch=np.zeros((6, _SMALL), np.int64),
+        scratch=np.zeros((7, _SMALL), np.int64),
+        groups=group_of(),
         count=np.zeros(8, np.int64),
     )
     for node, flag, shortest in (
@@ -176,7 +177,7 @@ def _empty_tables() -> k.Store:
         (k.ANYTHING, k.NULLABLE | k.SURE, 0),
         (k.NEVER, k.SURE, 0),
     ):
-        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW]] = node, flag, shortest, -1
+        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW, k.LOOPS]] = node, flag, shortest, -1, -1
     tables.node[k.EMPTY, k.ROW] = 0
     tables.count[[k.NODES, k.ROWS]] = 4, 1
     k.rehash(tables)

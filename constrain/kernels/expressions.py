@@ -54,9 +54,12 @@ SHORTEST = np.int64(6)  # length of the shortest string, at most FAR; a lower bo
 ALIVE = np.int64(7)  # whether any string is left: UNKNOWN, LIVE, DEAD; VISITED during a search
 ROW = np.int64(8)  # row of the transition table, or -1
 SEEN = np.int64(9)  # number of the traversal that came by last
+LOOPS = np.int64(10)  # what leads back to the node itself, see `_loops`; -1 unknown
+
+OWNER = np.int64(256)  # column of Store.row: the node of the row
 
 # Rows of Store.scratch.
-STACK, LIST, KEYS, QUEUE, PARENT, CLASS = _int64(0, 1, 2, 3, 4, 5)
+STACK, LIST, KEYS, QUEUE, PARENT, CLASS, CLOSURE = _int64(*range(7))
 
 # Counters in Store.count.
 NODES, POOL, SETS, MEMO, ROWS, NEED, VISIT = _int64(0, 1, 2, 3, 4, 5, 6)
@@ -67,7 +70,12 @@ ROOM, NEED_NODES, NEED_POOL, NEED_SETS, NEED_MEMO, NEED_ROWS, NEED_SCRATCH, OVER
 # Liveness.
 UNKNOWN, LIVE, DEAD, VISITED = _int64(0, 1, 2, 3)
 
-UNBOUNDED = -ONE
+# Bits of `TrieTables.below`, as in `constrain.kernels.trie`.
+WHOLE, BROKEN = _int64(1 << 60, 1 << 61)
+CLOSURE_SIZE = np.int64(12)  # rows that `_loops` looks at together
+BULK = np.int64(24)  # nodes below which it does not pay to ask for the loops of a state
+
+UNBOUNDED = np.int64(-1)
 FAR = np.int64(1 << 24)  # a length beyond that of every token
 
 # Operations on a node, as the low 10 bits of a memo key: derivative by byte 0-255, shift by byte 256-511, clip 512-...
@@ -84,13 +92,14 @@ class Store(NamedTuple):
     Few arrays on purpose: every helper takes them all, and what it takes to pass them is compiled again each time.
     """
 
-    node: np.ndarray  # int64[N, 10]  one expression a row, columns KIND ... SEEN
+    node: np.ndarray  # int64[N, 11]  one expression a row, columns KIND ... LOOPS
     pool: np.ndarray  # int64[P]  children of ALT and AND nodes
     sets: np.ndarray  # uint8[S, 256]  byte sets
     index: np.ndarray  # int64[H]  hash table of nodes, -1 free
     memo: np.ndarray  # int64[K, 2]  hash table of remembered operations: (node << KEY_BITS | operation or -1, result)
-    row: np.ndarray  # int32[R, 257]  row reached by a byte: 0 none; -(r + 1) not made yet, the same as byte r; 256: node
-    scratch: np.ndarray  # int64[6, T]  rows STACK ... CLASS, T >= 2048
+    row: np.ndarray  # int32[R, 257]  row reached by a byte: 0 none; -(r + 1) not made yet, the same as byte r; OWNER
+    scratch: np.ndarray  # int64[7, T]  rows STACK ... CLOSURE, T >= 2048
+    groups: np.ndarray  # int64[128]  bit of each ASCII byte, `constrain.kernels.trie.group_of`
     count: np.ndarray  # int64[8]  NODES ... VISIT
 
 
@@ -144,7 +153,7 @@ def _intern(st, kind, left, right, low, high):
     st.count[NODES] = node + 1
     st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT] = kind, left, right
     st.node[node, LOW], st.node[node, HIGH] = low, high
-    st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN] = UNKNOWN, -1, 0
+    st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN], st.node[node, LOOPS] = UNKNOWN, -1, 0, -1
     if kind == ALT or kind == AND:
         st.count[POOL] = left + right
     _describe(st, node)
@@ -1028,7 +1037,7 @@ def _row(st, node):
         return ZERO
     for b in range(256):
         st.row[r, b] = -(st.scratch[CLASS, b] + 1)
-    st.row[r, 256] = node
+    st.row[r, OWNER] = node
     st.count[ROWS] = r + 1
     st.node[node, ROW] = r
     return r
@@ -1043,7 +1052,7 @@ def _transition(st, r, b, limit):
     least = -to - 1
     to = np.int64(st.row[r, least])
     if to < 0:
-        node = _solve(st, np.int64(st.row[r, 256]), least)
+        node = _solve(st, np.int64(st.row[r, OWNER]), least)
         if st.count[NEED]:
             return ZERO
         alive = _live(st, node, limit)
@@ -1167,32 +1176,112 @@ def walk(st, node, units, trie, limit, path, mask):
         to = np.int64(row[from_row, b])
         if to < 0:
             to = _transition(st, from_row, np.int64(b), limit)
+        after = np.int64(trie.skip[i])
         if to == 0:
-            i = trie.skip[i]
+            i = after
             continue
         path[depth] = to
-        token = trie.token[i]
-        if token != -1 and (units == ANYTHING or _spellable(st, to, units, limit)):
-            _set_tokens(mask, token, trie.dups)
-        i += 1
+        begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
+        if after - i > BULK and units == ANYTHING and trie.below[i] & ~_loops(st, to, limit) == 0:
+            end = np.int64(trie.first[after])  # nothing below leaves the state
+        else:
+            after = i + 1
+        if end > begin and (units == ANYTHING or _spellable(st, to, units, limit)):
+            for j in range(begin, end):
+                token = trie.order[j]
+                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+        i = after
 
 
 @helper
 def _spellable(st, row, units, limit):
     """Whether what is left at a row has a string that `units` denotes."""
-    rest = _and2(st, np.int64(st.row[row, 256]), units)
+    rest = _and2(st, np.int64(st.row[row, OWNER]), units)
     return st.count[NEED] == 0 and _live(st, rest, limit) == LIVE
 
 
 @helper
-def _set_tokens(mask, token, dups):
-    """Set the bit of a trie entry: one token, or a list of them in `dups`."""
-    if token >= 0:
-        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-    else:
-        k = -token - 2
-        for j in range(k + 1, k + 1 + dups[k]):
-            mask[dups[j] >> 5] |= np.uint32(1) << np.uint32(dups[j] & 31)
+def _loops(st, row, limit):
+    """What a row can read for ever, in the bits of `TrieTables.below`; worked out when first asked for.
+
+    The bits stand for the bytes and characters that lead from each of a few rows, of which `row` is one, to another of
+    them. A token made of these alone is allowed, whatever their order.
+    """
+    node = np.int64(st.row[row, OWNER])
+    if st.node[node, LOOPS] >= 0:
+        return st.node[node, LOOPS]
+    st.scratch[CLOSURE, 0] = row
+    loops, size, i = (ONE << 62) - 1, ONE, 0
+    while i < size and loops != 0 and not st.count[NEED]:
+        here = st.scratch[CLOSURE, i]
+        for b in range(128):
+            if loops & st.groups[b]:
+                size = _join(st, size, _transition(st, here, np.int64(b), limit))
+                loops = loops if size > 0 else loops & ~st.groups[b]
+                size = abs(size)
+        if loops & BROKEN and not _returns(st, here, here, 0x80, 0xFF, limit):
+            loops &= ~BROKEN
+        if loops & WHOLE:
+            size = _join(st, size, _character_target(st, here, limit))
+            loops = loops if size > 0 else loops & ~WHOLE
+            size = abs(size)
+        i += 1
+    if st.count[NEED]:
+        return ZERO
+    st.node[node, LOOPS] = loops
+    return loops
+
+
+@helper
+def _join(st, size, row):
+    """Add a row to the closure of `_loops`: its new size, negated if the row is no row or there is no more room."""
+    for i in range(size):
+        if st.scratch[CLOSURE, i] == row:
+            return size
+    if row == 0 or size == CLOSURE_SIZE:
+        return -size
+    st.scratch[CLOSURE, size] = row
+    return size + 1
+
+
+@helper
+def _returns(st, home, row, low, high, limit):
+    """Whether each of the bytes low .. high leads from `row` to `home`."""
+    for b in range(low, high + 1):
+        if st.count[NEED] or _transition(st, row, np.int64(b), limit) != home:
+            return False
+    return True
+
+
+@helper
+def _same_target(st, row, low, high, limit):
+    """The one row that all of the bytes low .. high lead to, or 0."""
+    to = _transition(st, row, np.int64(low), limit)
+    return to if _returns(st, to, row, low, high, limit) else ZERO
+
+
+@helper
+def _character_target(st, row, limit):
+    """The one row that all characters beyond ASCII lead to, or 0."""
+    one = _same_target(st, row, 0xC2, 0xDF, limit)
+    two = _same_target(st, row, 0xE1, 0xEC, limit)
+    three = _same_target(st, row, 0xF1, 0xF3, limit)
+    e0, ed = _transition(st, row, np.int64(0xE0), limit), _transition(st, row, np.int64(0xED), limit)
+    f0, f4 = _transition(st, row, np.int64(0xF0), limit), _transition(st, row, np.int64(0xF4), limit)
+    if st.count[NEED] or min(min(min(one, two), min(three, e0)), min(ed, min(f0, f4))) == 0:
+        return ZERO
+    target = _same_target(st, one, 0x80, 0xBF, limit)
+    whole = (
+        target != 0
+        and _returns(st, two, row, 0xEE, 0xEF, limit)
+        and _returns(st, one, two, 0x80, 0xBF, limit)
+        and _returns(st, two, three, 0x80, 0xBF, limit)
+        and _returns(st, one, e0, 0xA0, 0xBF, limit)
+        and _returns(st, one, ed, 0x80, 0x9F, limit)
+        and _returns(st, two, f0, 0x90, 0xBF, limit)
+        and _returns(st, two, f4, 0x80, 0x8F, limit)
+    )
+    return target if whole else ZERO
 
 
 @kernel

@@ -23,15 +23,38 @@ class TrieTables(NamedTuple):
     byte: np.ndarray  # uint8[N]  label of the edge into the node (0 for the root)
     depth: np.ndarray  # int32[N]  bytes on the path
     skip: np.ndarray  # int32[N]  first node after this subtree (skip[0] == N)
-    token: np.ndarray  # int32[N]  token spelled by the path; -1 none; -(k+2): several, listed in dups from k
-    dups: np.ndarray  # int32[D]  runs of: count, id, id, ... in ascending order of ids; D >= 1
+    first: np.ndarray  # int32[N + 1]  node n spells order[first[n] : first[n + 1]], its subtree order[first[n] : first[skip[n]]]
+    order: np.ndarray  # int32[T]  all tokens that spell bytes, sorted by them, equals by id
+    below: np.ndarray  # int64[N]  what occurs below: bits of `group_of` each byte, WHOLE, BROKEN
+
+
+# Bits of TrieTables.below. A walk in a state that returns to itself on everything below a node need not go there.
+WHOLE = 1 << 60  # characters beyond ASCII, each of them whole at the end of every token
+BROKEN = 1 << 61  # other bytes beyond ASCII; also set where the path to the node ends inside of a character
+_LETTERS = ("09", "af", "gz", "AF", "GZ")
+_CONTROLS = "\t\n\r"
+
+
+def group_of() -> np.ndarray:
+    """The bit of each ASCII byte (int64[128]): one each for punctuation, few for what mostly goes together.
+
+    >>> group_of()[ord("a")] == group_of()[ord("f")] != group_of()[ord("g")]
+    True
+    """
+    groups = np.zeros(128, np.int64)  # group 0: control characters
+    for number, (low, high) in enumerate(_LETTERS, 1):
+        groups[ord(low) : ord(high) + 1] = number
+    single = [b for b in range(0x20, 0x7F) if not chr(b).isalnum()] + [ord(c) for c in _CONTROLS]
+    groups[single] = range(len(_LETTERS) + 1, len(_LETTERS) + 1 + len(single))
+    bits: np.ndarray = np.int64(1) << groups
+    return bits
 
 
 def build(data: np.ndarray, offsets: np.ndarray) -> TrieTables:
     """Build the trie of tokens `data[offsets[i]:offsets[i + 1]]`; tokens without bytes are in no node.
 
-    >>> build(np.frombuffer(b"aab", np.uint8), np.array([0, 1, 3])).token.tolist()
-    [-1, 0, 1]
+    >>> build(np.frombuffer(b"aab", np.uint8), np.array([0, 1, 3])).first.tolist()
+    [0, 0, 1, 2]
     """
     data = np.require(data, np.uint8, ("C", "A", "W"))  # one dtype and flavour, so that the kernels compile once
     offsets = np.require(offsets, np.int64, ("C", "A", "W"))
@@ -39,32 +62,28 @@ def build(data: np.ndarray, offsets: np.ndarray) -> TrieTables:
     order = np.flatnonzero(lengths).astype(np.int32)
     shared = np.empty_like(order)
     sort_into(data, offsets, order, shared)
-    nodes, listed = share_into(data, offsets, order, shared)
+    nodes = share_into(data, offsets, order, shared)
     trie = TrieTables(
         byte=np.zeros(nodes, np.uint8),
         depth=np.zeros(nodes, np.int32),
         skip=np.full(nodes, nodes, np.int32),
-        token=np.full(nodes, -1, np.int32),
-        dups=np.zeros(max(listed, 1), np.int32),
+        first=np.full(nodes + 1, len(order), np.int32),
+        order=order,
+        below=np.zeros(nodes, np.int64),
     )
-    path = np.zeros(int(lengths.max(initial=0)) + 1, np.int32)
-    fill_trie((data, offsets), order, shared, trie, path)
+    depth = int(lengths.max(initial=0)) + 2
+    fill_trie((data, offsets), shared, trie, np.zeros(depth, np.int32))
+    summarise(trie, group_of(), np.zeros((2, depth), np.int64))
     return trie
 
 
 def tokens_at(trie: TrieTables, node: int) -> tuple[int, ...]:
-    """All tokens that the path to `node` spells, in ascending order (for Python callers; kernels read the arrays).
+    """All tokens that the path to `node` spells, in ascending order.
 
     >>> tokens_at(build(np.frombuffer(b"aa", np.uint8), np.array([0, 1, 2])), 1)
     (0, 1)
     """
-    token = int(trie.token[node])
-    if token >= 0:
-        return (token,)
-    if token == -1:
-        return ()
-    at = -token - 2
-    return tuple(trie.dups[at + 1 : at + 1 + int(trie.dups[at])].tolist())
+    return tuple(trie.order[trie.first[node] : trie.first[node + 1]].tolist())
 
 
 @helper
@@ -119,8 +138,8 @@ def sort_into(data, offsets, order, scratch):
 
 @kernel
 def share_into(data, offsets, order, shared):
-    """Write how many bytes each token of `order` shares with the one before; return the sizes of nodes and dups."""
-    nodes, listed, run = 1, 0, 1
+    """Write how many bytes each token of `order` shares with the one before; return the number of nodes."""
+    nodes = 1
     for i in range(order.size):
         begin, end = offsets[order[i]], offsets[order[i] + 1]
         n = 0
@@ -130,41 +149,79 @@ def share_into(data, offsets, order, shared):
                 n += 1
         shared[i] = n
         nodes += end - begin - n
-        if begin + n < end:
-            run = 1
-        else:  # in sorted order only an equal token shares all its bytes with the one before
-            run += 1
-            listed += 3 if run == 2 else 1
-    return nodes, listed
+    return nodes
 
 
 @kernel
-def fill_trie(tokens, order, shared, trie, path):
-    """Fill `trie` from sorted tokens. `path[d]` is the open node at depth d; `tokens` is (data, offsets)."""
+def fill_trie(tokens, shared, trie, path):
+    """Fill `trie`, but for `below`, from its sorted tokens. `path[d]` is the open node at depth d."""
     data, offsets = tokens
-    node, open_depth, listed = 1, 0, 0
-    for i in range(order.size):
-        begin = offsets[order[i]]
-        length = offsets[order[i] + 1] - begin
+    node, open_depth = 1, 0
+    trie.first[0] = 0
+    for i in range(trie.order.size):
+        begin = offsets[trie.order[i]]
+        length = offsets[trie.order[i] + 1] - begin
         for depth in range(shared[i] + 1, open_depth + 1):
             trie.skip[path[depth]] = node
         for depth in range(shared[i] + 1, length + 1):
             trie.byte[node] = data[begin + depth - 1]
             trie.depth[node] = depth
+            trie.first[node] = i
             path[depth] = node
             node += 1
         open_depth = length
-        here = path[length]
-        known = trie.token[here]
-        if known == -1:
-            trie.token[here] = order[i]
-        elif known >= 0:
-            trie.token[here] = -(listed + 2)
-            trie.dups[listed] = 2
-            trie.dups[listed + 1] = known
-            trie.dups[listed + 2] = order[i]
-            listed += 3
-        else:
-            trie.dups[-known - 2] += 1
-            trie.dups[listed] = order[i]
-            listed += 1
+
+
+# Places in a character in UTF-8: at its start, after lead bytes that want 1, 2 or 3 more, after E0, ED, F0 and F4 (which
+# restrict the byte that follows), in no character.
+_START, _ONE, _TWO, _THREE, _E0, _ED, _F0, _F4, _LOST = 0, 1, 2, 3, 4, 5, 6, 7, 8
+
+
+@helper
+def _place_after(place, b):
+    """The place in a character after byte `b` (Unicode 18, table 3-7)."""
+    if place == _START:
+        if b < 0x80:
+            return _START
+        if b < 0xC2 or b > 0xF4:
+            return _LOST
+        if b < 0xE0:
+            return _ONE
+        if b < 0xF0:
+            return _E0 if b == 0xE0 else _ED if b == 0xED else _TWO
+        return _F0 if b == 0xF0 else _F4 if b == 0xF4 else _THREE
+    low, high, after = 0x80, 0xBF, place - 1
+    if place == _E0:
+        low, after = 0xA0, _ONE
+    elif place == _ED:
+        high, after = 0x9F, _ONE
+    elif place == _F0:
+        low, after = 0x90, _TWO
+    elif place == _F4:
+        high, after = 0x8F, _TWO
+    return after if place != _LOST and low <= b <= high else _LOST
+
+
+@kernel
+def summarise(trie, groups, scratch):
+    """Fill `below`. `scratch` has two rows, longer than the deepest path."""
+    places, pending = scratch[0], scratch[1]  # by depth: place on the path; what was met below the node above
+    n = trie.byte.size
+    for i in range(1, n):  # on the way down: what the edge into each node is
+        depth, b = trie.depth[i], trie.byte[i]
+        place = _place_after(places[depth - 1], b)
+        places[depth] = place
+        ends_inside = place != _START and trie.first[i + 1] > trie.first[i]
+        trie.below[i] = groups[b] if b < 0x80 else WHOLE
+        if place == _LOST or ends_inside:
+            trie.below[i] |= BROKEN
+        if place != _START:
+            trie.below[i] |= np.int64(1) << 62  # a mark for the way up: inside of a character
+    for i in range(n - 1, 0, -1):  # on the way up: gather
+        depth, edge = trie.depth[i], trie.below[i]
+        inside = edge >> 62
+        edge &= (np.int64(1) << 62) - 1
+        trie.below[i] = pending[depth] | (BROKEN if inside else 0)
+        pending[depth - 1] |= edge | pending[depth]
+        pending[depth] = 0
+    trie.below[0] = pending[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
 import shutil
 import subprocess
@@ -13,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constrain.kernels.trie import TrieTables, build, tokens_at
+from constrain.kernels.trie import BROKEN, WHOLE, TrieTables, build, group_of, tokens_at
 from constrain.kernels.trie_ref import build_ref
 
 tokens_of_few_bytes = st.lists(st.lists(st.sampled_from([0, 1, 97, 98, 255]), max_size=5).map(bytes), max_size=40)
+broken = st.lists(st.sampled_from(["é", "日", "a😀b"]).map(str.encode).flatmap(lambda b: st.integers(0, len(b)).map(lambda n: b[:n] + b"x" * (n % 2))), max_size=8)
 any_tokens = st.lists(st.binary(max_size=12), max_size=20)
 
 
@@ -30,6 +33,12 @@ def nodes(trie: TrieTables) -> list[tuple[int, int, int, tuple[int, ...]]]:
     return [(*row, tokens_at(trie, i)) for i, row in enumerate(rows)]
 
 
+def bits(below: tuple[frozenset[int], bool, bool]) -> int:
+    ascii_bytes, whole, broken = below
+    groups = group_of()
+    return functools.reduce(operator.or_, (int(groups[b]) for b in ascii_bytes), whole * WHOLE | broken * BROKEN)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> None:
     """Compile before hypothesis looks at the clock."""
@@ -38,7 +47,23 @@ def compiled() -> None:
 
 @given(tokens_of_few_bytes | any_tokens)
 def test_kernel_equals_reference(tokens: list[bytes]) -> None:
-    assert nodes(make(tokens)) == build_ref(tokens)
+    assert nodes(make(tokens)) == [node[:4] for node in build_ref(tokens)]
+
+
+@given(tokens_of_few_bytes | any_tokens | st.lists(st.text("aé日😀", max_size=4).map(str.encode), max_size=9) | broken)
+def test_what_lies_below_is_never_understated(tokens: list[bytes]) -> None:
+    """A bit too many only costs time, one too few would let a walk skip what it must see."""
+    for node, below in zip(build_ref(tokens), make(tokens).below.tolist()):
+        expected = bits(node.below)
+        assert expected & ~below == 0
+        if not expected & BROKEN:
+            assert below == expected
+
+
+def test_groups_part_all_ascii_bytes() -> None:
+    groups = group_of()
+    assert len(groups) == 128 and (groups > 0).all() and int(groups.max()) < WHOLE
+    assert len({int(groups[ord(c)]) for c in ' "\\\n\t,a0GAg'}) == 11
 
 
 @given(any_tokens)
@@ -56,21 +81,22 @@ def test_every_token_is_at_the_end_of_its_path(tokens: list[bytes]) -> None:
 def test_duplicates_are_listed_in_order_of_their_ids() -> None:
     trie = make([b"b", b"a", b"b", b"", b"b", b"a"])
     assert [tokens_at(trie, node) for node in range(3)] == [(), (1, 5), (0, 2, 4)]
-    assert trie.dups.tolist() == [2, 1, 5, 3, 0, 2, 4]
-    assert trie.token.tolist() == [-1, -2, -5]
+    assert trie.order.tolist() == [1, 5, 0, 2, 4]
+    assert trie.first.tolist() == [0, 0, 2, 5]
 
 
 @pytest.mark.parametrize("tokens", [[], [b""], [b"", b""]])
 def test_without_bytes_there_is_only_the_root(tokens: list[bytes]) -> None:
     trie = make(tokens)
     assert nodes(trie) == [(0, 0, 1, ())]
-    assert trie.dups.size == 1
+    assert trie.order.size == 0
 
 
 def test_one_long_token_after_many_of_its_prefixes() -> None:
     tokens = [bytes([7] * n) for n in range(300, 0, -1)]
     trie = make(tokens)
-    assert trie.token.tolist() == [-1, *range(299, -1, -1)]
+    assert trie.order.tolist() == [*range(299, -1, -1)]
+    assert trie.first.tolist() == [0, *range(301)]
     assert trie.skip.tolist() == [301] * 301
 
 
@@ -79,7 +105,7 @@ def test_dtypes_do_not_depend_on_the_input() -> None:
     data = np.frombuffer(b"ab", np.uint8)  # read-only
     for offsets in (np.array([0, 1, 2], np.int32), np.array([0, 1, 2], np.int64)):
         trie = build(data, offsets)
-        assert [a.dtype.name for a in trie] == ["uint8", "int32", "int32", "int32", "int32"]
+        assert [a.dtype.name for a in trie] == ["uint8", "int32", "int32", "int32", "int32", "int64"]
         assert all(a.flags.c_contiguous and a.flags.writeable for a in trie)
 
 
@@ -88,7 +114,7 @@ import logging
 logging.basicConfig(level="WARNING", format="%(name)s: %(message)s")
 import numpy as np
 from constrain.kernels.trie import build
-print(build(np.frombuffer(b"aab", np.uint8), np.array([0, 1, 3])).token.tolist())
+print(build(np.frombuffer(b"aab", np.uint8), np.array([0, 1, 3])).first.tolist())
 """
 
 
@@ -118,7 +144,7 @@ def test_kernels_run_where_no_cache_folder_is_writable(tmp_path: Path) -> None:
     file.touch()
     nowhere = {name: str(file / "below") for name in ("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME")}
     done = run_copy(tmp_path / "copy", **nowhere)
-    assert (done.returncode, done.stdout) == (0, "[-1, 0, 1]\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "[0, 0, 1, 2]\n"), done.stderr
     said = [line for line in done.stderr.splitlines() if line.startswith("constrain: ")]
     assert len(said) == 1 and "not cached" in said[0]
 
@@ -126,7 +152,7 @@ def test_kernels_run_where_no_cache_folder_is_writable(tmp_path: Path) -> None:
 def test_no_cache_writes_no_machine_code(tmp_path: Path) -> None:
     cache = tmp_path / "numba"
     done = run_copy(tmp_path / "copy", CONSTRAIN_NO_CACHE="1", NUMBA_CACHE_DIR=str(cache))
-    assert (done.returncode, done.stdout) == (0, "[-1, 0, 1]\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "[0, 0, 1, 2]\n"), done.stderr
     assert not list(cache.rglob("*.nb?"))
 
 

@@ -1,0 +1,141 @@
+"""Where constraints, texts, vocabularies and models come from: options, files, standard input."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from constrain.cli.output import HF_EXTRA, notice, spinner
+from constrain.errors import ConstrainError
+
+if TYPE_CHECKING:
+    from constrain.spec import Spec
+    from constrain.vocab.vocabulary import Vocabulary
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+
+
+# ---- constraints
+
+
+def constraint(regex: str | None, choices: Sequence[str] | None, file: str | None) -> Spec:
+    """The one constraint that was given."""
+    spec = constraint_or_none(regex, choices, file)
+    if spec is None:
+        raise typer.BadParameter("no constraint; give --regex PATTERN, --choice TEXT (repeated), or --choices-file FILE")
+    return spec
+
+
+def constraint_or_none(regex: str | None, choices: Sequence[str] | None, file: str | None) -> Spec | None:
+    """The constraint that was given, if any. Several are a mistake."""
+    from constrain import spec
+
+    given = [name for name, value in _named(regex, choices, file) if value]
+    if len(given) > 1:
+        raise typer.BadParameter(f"give one constraint, not {' and '.join(given)}")
+    if regex is not None:
+        return spec.regex(regex)
+    if file is not None:
+        return spec.choice(lines(file))
+    return spec.choice(choices) if choices else None
+
+
+def _named(regex: str | None, choices: Sequence[str] | None, file: str | None) -> list[tuple[str, bool]]:
+    return [("--regex", regex is not None), ("--choice", bool(choices)), ("--choices-file", file is not None)]
+
+
+def lines(file: str) -> list[str]:
+    """The lines of a file of choices. An empty one is more likely a slip than the empty output."""
+    options = _decoded(file).removesuffix("\n").replace("\r\n", "\n").removesuffix("\r").split("\n")
+    for number, option in enumerate(options, 1):
+        if not option:
+            raise typer.BadParameter(f"line {number} of {_name(file)} is empty", param_hint="--choices-file")
+    return options
+
+
+def _decoded(file: str) -> str:
+    hint = "--choices-file"
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{_name(file)} is not UTF-8 at byte {error.start}", param_hint=hint) from error
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {_name(file)}: {error.strerror or error}", param_hint=hint) from error
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == "-" else file
+
+
+# ---- texts
+
+
+def text(argument: str) -> bytes:
+    """A text argument as bytes; `-` reads standard input, and drops one line break at its end."""
+    if argument != "-":
+        return argument.encode("utf-8", "surrogateescape")
+    return sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r")
+
+
+def check_stdin(**arguments: str | None) -> None:
+    """Refuse to read two things from standard input."""
+    readers = [name for name, value in arguments.items() if value == "-"]
+    if len(readers) > 1:
+        raise typer.BadParameter(f"{' and '.join(readers)} cannot both be -: standard input is read once")
+
+
+# ---- kernels, vocabularies, models
+
+
+def ready_kernels() -> float:
+    """Load the machine code, and say so where it has to be made first; the seconds that it took."""
+    from constrain.warmup import kernels_are_cached, warm_up
+
+    if kernels_are_cached():
+        return warm_up()
+    notice("compiling kernels, once per machine, about a minute")
+    with spinner("compiling kernels"):
+        return warm_up()
+
+
+def byte_vocabulary() -> Vocabulary:
+    """The vocabulary in which the token ids are the bytes: for texts without a tokenizer."""
+    from constrain.vocab.vocabulary import Vocabulary
+
+    return Vocabulary.from_tokens([bytes([b]) for b in range(256)])
+
+
+def vocabulary(path_or_id: str | None) -> Vocabulary:
+    """The vocabulary of a tokenizer, by default that of the embedded model."""
+    from constrain.errors import VocabularyError
+    from constrain.vocab.vocabulary import Vocabulary
+
+    place = model_path(path_or_id, "--tokenizer")
+    try:
+        with spinner("reading the tokenizer"), _quiet_hub():
+            return Vocabulary.from_pretrained(place)
+    except VocabularyError as error:
+        if Path(place).exists():
+            raise
+        raise _not_found(place, "--tokenizer") from error
+
+
+def model_path(path_or_id: str | None, option: str) -> str:
+    """Where a model or a tokenizer is: the embedded one, something that exists, or a name for the Hub."""
+    if path_or_id is None:
+        return _embedded(option)
+    if Path(path_or_id).expanduser().exists():
+        return str(Path(path_or_id).expanduser())
+    if _HUB_NAME.fullmatch(path_or_id):
+        return path_or_id
+    raise typer.BadParameter(
+        f"there is no folder {path_or_id}; a model is put into one by model.save_pretrained(DIR) and "
+        "tokenizer.save_pretrained(DIR), or by: hf download NAME --local-dir DIR",
+        param_hint=option,
+    )

@@ -1,0 +1,91 @@
+"""Compile every kernel before it is needed: in a Dockerfile, in CI, before many processes start at once.
+
+In: nothing. Out: machine code in numba's disk cache and in this process. Costs about a minute once per machine and
+version, a fraction of a second after that.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+
+def warm_up() -> float:
+    """Call every kernel once, so that nothing is left to compile; the seconds that it took.
+
+    >>> warm_up() >= 0
+    True
+    """
+    begin = time.perf_counter()
+    _walk_an_automaton()
+    _enlarge_a_store()
+    return time.perf_counter() - begin
+
+
+def kernels_are_cached() -> bool:
+    """Whether `warm_up` finds all machine code made: in this process, or on disk for this processor.
+
+    >>> _ = warm_up()
+    >>> kernels_are_cached()
+    True
+    """
+    from numba import config
+
+    if config.DISABLE_JIT:
+        return True
+    return all(_is_cached(kernel) for kernel in kernels())
+
+
+def kernels() -> Iterator[Any]:
+    """The compiled functions that Python calls. (What only they call has no cache and no entry of its own.)"""
+    import constrain.kernels as package
+
+    for module in iter_modules(package.__path__, f"{package.__name__}."):
+        for name, value in vars(import_module(module.name)).items():
+            if name.isidentifier() and not name.startswith("_") and _is_kernel(value, module.name):
+                yield value
+
+
+def _is_kernel(value: Any, module: str) -> bool:
+    """Whether `value` is a dispatcher of numba that `module` itself defines."""
+    return hasattr(value, "py_func") and getattr(value, "__module__", "") == module
+
+
+def _is_cached(kernel: Any) -> bool:
+    """Look into the index of numba's cache. It has no public face: if it changes, the answer is "no"."""
+    if kernel.signatures:
+        return True
+    try:
+        processor = kernel.targetctx.codegen().magic_tuple()
+        return any(key[1] == processor for key in kernel._cache._cache_file._load_index())
+    except Exception:  # no cache at all, or a damaged one: numba will compile
+        return False
+
+
+def _walk_an_automaton() -> None:
+    """Build a vocabulary and an automaton, ask for masks, read tokens, explain one."""
+    from constrain.automaton import allocate_bitmask
+    from constrain.compiler import Compiler
+    from constrain.spec import choice, regex
+    from constrain.vocab.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", None], eos_ids=[257])
+    automaton = Compiler(vocabulary).compile(regex(r"(?!x)\w{2,3}\b") & (choice(["abc", "ab"]) | regex("[^y]+")))
+    matcher = automaton.matcher()
+    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
+    matcher.accept_token(256)
+    matcher.explain(257)
+
+
+def _enlarge_a_store() -> None:
+    """The two kernels that run only when tables grow."""
+    from constrain.automata.store import ExpressionStore
+    from constrain.kernels import expressions
+    from constrain.limits import Limits
+
+    store = ExpressionStore()
+    for need in (expressions.NEED_NODES, expressions.NEED_MEMO):
+        store._grow(int(need), Limits())
