@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 Row = npt.NDArray[np.int32]
 
-_EXACT = 60
-"""`log_reach` beyond every length: the mask key is the state itself."""
-
-
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 
@@ -76,12 +72,11 @@ class StateSpace:
         self._eos = frozenset(vocabulary.eos_ids)
         units = vocabulary.units
         self._units = ANYTHING if units is None else store.build(Repeat(Words(units), 0, None), limits)
-        complete = units is None
-        self._log_reach = max(1, vocabulary.max_token_bytes).bit_length() if complete else _EXACT
+        self._reach = max(1, vocabulary.max_token_bytes) if units is None else 0
 
     def start(self, node: int) -> State | None:
         """The state of an expression, or None if no sequence of tokens spells any of it."""
-        reached = self.store.advance(node, b"", self.limits, self._log_reach)
+        reached = self.store.advance(node, b"", self.limits, self._reach)
         return self._intern(reached.node, reached.mask_key) if self._is_spellable(reached.node) else None
 
     def step(self, state: State, token: int) -> State | None:
@@ -111,7 +106,7 @@ class StateSpace:
     def _read(self, state: State, data: bytes) -> State | None:
         if not data:
             return None
-        reached = self.store.advance(state.node, data, self.limits, self._log_reach)
+        reached = self.store.advance(state.node, data, self.limits, self._reach)
         if reached.read < len(data) or not self._is_spellable(reached.node):
             return None
         return self._intern(reached.node, reached.mask_key)

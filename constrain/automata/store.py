@@ -76,12 +76,12 @@ class ExpressionStore:
         program.intersect(a, b)
         return self._run(program, limits)
 
-    def advance(self, node: int, data: bytes, limits: Limits, log_reach: int = 0) -> Reached:
+    def advance(self, node: int, data: bytes, limits: Limits, reach: int = 0) -> Reached:
         """Read `data` from `node` as far as something is left.
 
-        `log_reach` says how far the mask key must agree with the node: up to 2**log_reach bytes.
+        The mask key agrees with the node on what may happen within `reach` bytes; reach = 0 is for ever.
         """
-        return self._advance(node, data, limits, log_reach, _NO_FLAGS)
+        return self._advance(node, data, limits, reach, _NO_FLAGS)
 
     def viable_bytes(self, node: int, limits: Limits) -> bytes:
         """The bytes that may come next, ascending."""
@@ -89,24 +89,22 @@ class ExpressionStore:
         self._advance(node, b"", limits, 0, flags)
         return flags.nonzero()[0].astype(np.uint8).tobytes()
 
-    def _advance(self, node: int, data: bytes, limits: Limits, log_reach: int, flags: np.ndarray) -> Reached:
+    def _advance(self, node: int, data: bytes, limits: Limits, reach: int, flags: np.ndarray) -> Reached:
         buffer = np.frombuffer(data, np.uint8)
-        return Reached(*map(int, self._call(limits, k.advance, node, buffer, log_reach, limits.search, flags)))
+        steps = min(-(-reach // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP))
+        return Reached(*map(int, self._call(limits, k.advance, node, buffer, steps, limits.search, flags)))
 
     def is_nullable(self, node: int) -> bool:
         """Whether `node` denotes the empty string: the text may end here."""
         return bool(self._tables.node[node, k.FLAG] & k.NULLABLE)
 
     def walk(self, node: int, units: int, trie: TrieTables, depth: int, mask: np.ndarray, limits: Limits) -> None:
-        """Set in `mask` (uint32[words]) exactly the tokens of `trie` that may come next.
+        """Write the tokens of `trie` that may come next into `mask` (uint32[words]).
 
         What is left of `node` after a token must have a string that `units` denotes.
         """
-        path = np.zeros(depth + 1, np.int64)
-        done = False
-        while not done:
-            mask[:] = 0
-            done, _ = self._try(limits, k.walk, node, units, trie, limits.search, path, mask)
+        path = np.zeros((2, depth + 1), np.int64)
+        self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
     def _run(self, program: Program, limits: Limits) -> int:
         code, values = program.finish()
@@ -118,19 +116,13 @@ class ExpressionStore:
 
     def _call(self, limits: Limits, kernel: Callable[..., Any], *args: Any) -> Any:
         """Run a kernel, enlarging what it runs out of, until it has what it needs."""
-        while True:
-            done, result = self._try(limits, kernel, *args)
-            if done:
-                return result
-
-    def _try(self, limits: Limits, kernel: Callable[..., Any], *args: Any) -> tuple[bool, Any]:
-        """Run a kernel once: (whether it had room, its result). If not, the tables are larger now."""
         with self._lock:
-            result = kernel(self._tables, *args)
-            need = int(self._tables.count[k.NEED])
-            if need != k.ROOM:
+            while True:
+                result = kernel(self._tables, *args)
+                need = int(self._tables.count[k.NEED])
+                if need == k.ROOM:
+                    return result
                 self._grow(need, limits)
-            return need == k.ROOM, result
 
     def _grow(self, need: int, limits: Limits) -> None:
         old = self._tables
@@ -161,7 +153,7 @@ def _doubled(table: np.ndarray) -> np.ndarray:
 
 def _empty_tables() -> k.Store:
     tables = k.Store(
-        node=np.zeros((_SMALL, 11), np.int64),
+        node=np.zeros((_SMALL, 12), np.int64),
         pool=np.zeros(_SMALL, np.int64),
         sets=np.zeros((256, 256), np.uint8),
         index=np.full(4 * _SMALL, -1, np.int64),

@@ -11,6 +11,11 @@ from __future__ import annotations
 
 def main() -> None:
     """The console script `constrain`."""
+    import sys
+
     from constrain.cli.app import app
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character is no reason to stop
     app(prog_name="constrain")

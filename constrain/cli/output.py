@@ -9,21 +9,24 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from constrain.errors import ConstrainError
+
+if TYPE_CHECKING:
+    from constrain.spec import Spec
+    from constrain.vocab.vocabulary import Vocabulary
 
 REJECTED, INVALID = 1, 2
 BROKEN_PIPE = 141  # what a shell reports of programs that SIGPIPE ended
 HF_EXTRA = 'pip install "constrain[hf]"'
 
 _EXTRA_PACKAGES = {"torch", "transformers", "tokenizers"}
-_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 class _Console(Console):
@@ -73,14 +76,23 @@ def spinner(message: str) -> Iterator[None]:
         yield
 
 
-def facts(rows: Iterable[tuple[str, str]]) -> Table:
-    """Names and values in two columns."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, value)
-    return table
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Names and values in two columns on standard output, a line each."""
+    listed = list(rows)
+    width = max(len(name) for name, _ in listed)
+    console = stdout()
+    for name, value in listed:
+        console.print(Text.assemble((name.ljust(width), "dim"), "  ", value), soft_wrap=True)
+
+
+def vocabulary(vocabulary: Vocabulary) -> str:
+    """A vocabulary in a few words.
+
+    >>> from constrain.vocab.vocabulary import Vocabulary
+    >>> vocabulary(Vocabulary.from_tokens([b"a", b"b"]))
+    'tokens (bytes), 2 ids'
+    """
+    return f"{vocabulary.name} ({vocabulary.kind}), {vocabulary.size:,} ids"
 
 
 def visible(text: str) -> str:
@@ -114,6 +126,25 @@ def duration(seconds: float) -> str:
         if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.1f} s"
+
+
+def constraint(spec: Spec, width: int = 72) -> str:
+    """A constraint in a line.
+
+    >>> from constrain.spec import choice, regex
+    >>> constraint(regex("[a-z]+")), constraint(choice(["yes", "no"]))
+    ('regex [a-z]+', "choice of 2: 'yes', 'no'")
+    """
+    from constrain.spec import Choice, Regex
+
+    match spec:
+        case Regex(pattern):
+            line = f"regex {visible(pattern)}"
+        case Choice(options):
+            line = f"choice of {len(options):,}: {', '.join(map(repr, options[:width]))}"
+        case _:
+            line = repr(spec)
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def size(count: int) -> str:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import typer
 
-from constrain.cli.output import HF_EXTRA, notice, spinner
-from constrain.errors import ConstrainError
+from constrain.cli.output import notice, spinner
 
 if TYPE_CHECKING:
     from constrain.spec import Spec
     from constrain.vocab.vocabulary import Vocabulary
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+_MAKE_LOCAL = (
+    "a model gets into a folder by model.save_pretrained(DIR) and tokenizer.save_pretrained(DIR), "
+    "or by: hf download NAME --local-dir DIR"
+)
 
 
 # ---- constraints
@@ -118,12 +125,10 @@ def vocabulary(path_or_id: str | None) -> Vocabulary:
 
     place = model_path(path_or_id, "--tokenizer")
     try:
-        with spinner("reading the tokenizer"), _quiet_hub():
+        with spinner("reading the tokenizer"):
             return Vocabulary.from_pretrained(place)
     except VocabularyError as error:
-        if Path(place).exists():
-            raise
-        raise _not_found(place, "--tokenizer") from error
+        raise not_loaded(place, "--tokenizer", error) from error
 
 
 def model_path(path_or_id: str | None, option: str) -> str:
@@ -132,10 +137,37 @@ def model_path(path_or_id: str | None, option: str) -> str:
         return _embedded(option)
     if Path(path_or_id).expanduser().exists():
         return str(Path(path_or_id).expanduser())
-    if _HUB_NAME.fullmatch(path_or_id):
-        return path_or_id
-    raise typer.BadParameter(
-        f"there is no folder {path_or_id}; a model is put into one by model.save_pretrained(DIR) and "
-        "tokenizer.save_pretrained(DIR), or by: hf download NAME --local-dir DIR",
+    if not _HUB_NAME.fullmatch(path_or_id):
+        raise typer.BadParameter(f"there is no folder {path_or_id}; {_MAKE_LOCAL}", param_hint=option)
+    if not _hub_answers():
+        os.environ["HF_HUB_OFFLINE"] = "1"  # else it is asked again and again, for most of a minute
+    return path_or_id
+
+
+def not_loaded(place: str, option: str, error: Exception) -> Exception:
+    """What to say when nothing could be loaded from `place`."""
+    if Path(place).exists():
+        return typer.BadParameter(f"cannot load {place}: {error}", param_hint=option)
+    return typer.BadParameter(
+        f"there is no folder {place}, and the Hugging Face Hub did not give a model of that name; {_MAKE_LOCAL}",
         param_hint=option,
     )
+
+
+def _embedded(option: str) -> str:
+    from constrain.demo import MODEL_PATH
+
+    if not MODEL_PATH.is_dir():
+        raise typer.BadParameter(f"this installation has no embedded model; give {option} PATH_OR_ID")
+    return str(MODEL_PATH)
+
+
+def _hub_answers() -> bool:
+    """Whether the Hub's name is known here, or left to a proxy."""
+    host = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname
+    if getproxies():
+        return True
+    try:
+        return bool(socket.getaddrinfo(host, 443))
+    except OSError:
+        return False

@@ -54,7 +54,7 @@ SHORTEST = np.int64(6)  # length of the shortest string, at most FAR; a lower bo
 ALIVE = np.int64(7)  # whether any string is left: UNKNOWN, LIVE, DEAD; VISITED during a search
 ROW = np.int64(8)  # row of the transition table, or -1
 SEEN = np.int64(9)  # number of the traversal that came by last
-LOOPS = np.int64(10)  # what leads back to the node itself, see `_loops`; -1 unknown
+LOOPS, LASTS = _int64(10, 11)  # see `_loops`; -1 unknown
 
 OWNER = np.int64(256)  # column of Store.row: the node of the row
 
@@ -72,14 +72,17 @@ UNKNOWN, LIVE, DEAD, VISITED = _int64(0, 1, 2, 3)
 
 # Bits of `TrieTables.below`, as in `constrain.kernels.trie`.
 WHOLE, BROKEN = _int64(1 << 60, 1 << 61)
-CLOSURE_SIZE = np.int64(12)  # rows that `_loops` looks at together
-BULK = np.int64(24)  # nodes below which it does not pay to ask for the loops of a state
+CLOSURE_SIZE = np.int64(12)  # rows that `_closes` looks at together
+LONGEST = np.int64(64)  # counts that `_lasting` looks ahead
+BULK = np.int64(24)  # nodes of a subtree for which it pays to look whether a row can read all of it
+WORTH = np.int64(512)  # and for which it pays to work that out
 
 UNBOUNDED = np.int64(-1)
 FAR = np.int64(1 << 24)  # a length beyond that of every token
 
 # Operations on a node, as the low 10 bits of a memo key: derivative by byte 0-255, shift by byte 256-511, clip 512-...
 SHIFT, CLIP, KEY_BITS = _int64(256, 512, 10)
+REACH_STEP, NO_CLIP = _int64(8, 511)  # CLIP + n keeps what can happen within 8 n bytes; CLIP + 511 keeps everything
 
 # Opcodes of `build`.
 OP_NODE, OP_LITERAL, OP_BYTES, OP_WORDS, OP_CONCAT, OP_ALT, OP_AND, OP_NOT = _int64(*range(8))
@@ -92,7 +95,7 @@ class Store(NamedTuple):
     Few arrays on purpose: every helper takes them all, and what it takes to pass them is compiled again each time.
     """
 
-    node: np.ndarray  # int64[N, 11]  one expression a row, columns KIND ... LOOPS
+    node: np.ndarray  # int64[N, 12]  one expression a row, columns KIND ... LASTS
     pool: np.ndarray  # int64[P]  children of ALT and AND nodes
     sets: np.ndarray  # uint8[S, 256]  byte sets
     index: np.ndarray  # int64[H]  hash table of nodes, -1 free
@@ -644,7 +647,7 @@ def _known(st, node, op):
     elif op < CLIP:
         if not st.node[node, FLAG] & POSITIONAL:
             return node
-    elif kind <= SET or not st.node[node, FLAG] & SURE:
+    elif op == CLIP + NO_CLIP or kind <= SET or not st.node[node, FLAG] & SURE:
         return node
     key = (node << KEY_BITS) | op
     slot = _memo_slot(st, key)
@@ -858,8 +861,8 @@ def _clip_needs(st, top, node, op):
 
 @helper
 def _clip(st, node, op):
-    """An expression with the same viable prefixes up to length 2 ** (op - CLIP), but fewer counts and tails."""
-    reach = ONE << (op - CLIP)
+    """An expression with the same viable prefixes up to length `reach`, but fewer counts and tails."""
+    reach = REACH_STEP * (op - CLIP)
     kind, left = st.node[node, KIND], st.node[node, LEFT]
     if kind == ALT:
         return _map_list(st, node, op)
@@ -1133,11 +1136,11 @@ def _run(st, op, args, values):
 
 
 @kernel
-def advance(st, node, data, log_reach, limit, viable):
+def advance(st, node, data, reach, limit, viable):
     """Read bytes from `node` as far as a string is left: (node reached, number of bytes read, mask key).
 
     The node reached is EMPTY when nothing is left in `node` to begin with. The mask key is an expression with the same
-    viable prefixes up to length 2**log_reach, and is shared by more states. If `viable` has room for 256 flags, it is
+    viable prefixes up to length REACH_STEP * reach, and is shared by more states. If `viable` has room for 256 flags, it is
     told which bytes may follow the node reached.
     """
     st.count[NEED] = ROOM
@@ -1152,7 +1155,7 @@ def advance(st, node, data, log_reach, limit, viable):
         if alive == LIVE and not st.count[NEED]:
             reached = to
             read += 1
-    key = EMPTY if st.count[NEED] else _solve(st, reached, CLIP + log_reach)
+    key = EMPTY if st.count[NEED] else _solve(st, reached, CLIP + reach)
     row = ZERO if st.count[NEED] or viable.size == 0 else _row(st, reached)
     for b in range(viable.size):
         viable[b] = ZERO if st.count[NEED] else min(ONE, _transition(st, row, np.int64(b), limit))
@@ -1161,36 +1164,67 @@ def advance(st, node, data, log_reach, limit, viable):
 
 @kernel
 def walk(st, node, units, trie, limit, path, mask):
-    """Set in `mask` (uint32 words, cleared by the caller) the tokens after which a string is left in `node`.
+    """Write the tokens after which a string is left in `node` into `mask` (uint32 words).
 
     `units` denotes what sequences of tokens can spell: what is left must have a string in common with it.
-    `trie` is a `constrain.kernels.trie.TrieTables`; `path` is scratch, one entry more than the deepest node.
+    `trie` is a `constrain.kernels.trie.TrieTables`; `path` is scratch (int64[2, depth + 1]): the row at each depth, and
+    what the path is made of.
+
+    Most states that allow many tokens can read the same bytes again and again. Tokens made of these are allowed without
+    a look at the trie; the walk then leaves out what holds nothing else.
     """
     st.count[NEED] = ROOM
-    path[0] = _row(st, node)
+    path[0, 0], path[1, 0] = _row(st, node), 0
     row = st.row
+    free, lasts = ZERO, ZERO
+    if units == ANYTHING and not st.count[NEED]:
+        free = _loops(st, path[0, 0], limit)
+        lasts = st.node[node, LASTS]
+    _allow_free(trie, free, lasts, mask)
     i, n = 1, trie.byte.size
     while i < n and not st.count[NEED]:
-        depth = trie.depth[i]
-        from_row, b = path[depth - 1], trie.byte[i]
+        depth, b, after = trie.depth[i], np.int64(trie.byte[i]), np.int64(trie.skip[i])
+        made_of = path[1, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
+        if (made_of | trie.below[i]) & ~free == 0 and depth + trie.height[i] <= lasts:
+            i = after
+            continue
+        from_row = path[0, depth - 1]
         to = np.int64(row[from_row, b])
         if to < 0:
-            to = _transition(st, from_row, np.int64(b), limit)
-        after = np.int64(trie.skip[i])
+            to = _transition(st, from_row, b, limit)
         if to == 0:
             i = after
             continue
-        path[depth] = to
+        path[0, depth], path[1, depth] = to, made_of
         begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
-        if after - i > BULK and units == ANYTHING and trie.below[i] & ~_loops(st, to, limit) == 0:
-            end = np.int64(trie.first[after])  # nothing below leaves the state
-        else:
-            after = i + 1
+        if after - i > BULK and units == ANYTHING and _holds_free(st, to, trie.below[i], trie.height[i], after - i, limit):
+            end = np.int64(trie.first[after])
         if end > begin and (units == ANYTHING or _spellable(st, to, units, limit)):
             for j in range(begin, end):
                 token = trie.order[j]
                 mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-        i = after
+        i = i + 1 if end == trie.first[i + 1] else after
+
+
+@helper
+def _holds_free(st, row, below, height, size, limit):
+    """Whether a row can read all of a subtree, as far as that can be told without work that would not pay."""
+    node = np.int64(st.row[row, OWNER])
+    if st.node[node, LOOPS] < 0 and size < WORTH:
+        return False
+    return below & ~_loops(st, row, limit) == 0 and height <= st.node[node, LASTS]
+
+
+@helper
+def _allow_free(trie, free, lasts, mask):
+    """Write the tokens made of nothing but `free` and no longer than `lasts` into `mask`, and clear the rest."""
+    size = trie.makeup.size
+    for word in range(mask.size):
+        bits = np.uint32(0)
+        for i in range(32 * word, min(32 * word + 32, size)):
+            if trie.makeup[i] & ~free == 0 and trie.length[i] <= lasts:
+                bits |= np.uint32(1) << np.uint32(i & 31)
+        mask[word] = bits
 
 
 @helper
@@ -1202,39 +1236,120 @@ def _spellable(st, row, units, limit):
 
 @helper
 def _loops(st, row, limit):
-    """What a row can read for ever, in the bits of `TrieTables.below`; worked out when first asked for.
+    """What a row can read in any order, in the bits of `TrieTables.below`; LASTS of its node says for how many bytes.
 
-    The bits stand for the bytes and characters that lead from each of a few rows, of which `row` is one, to another of
-    them. A token made of these alone is allowed, whatever their order.
+    First the largest set of bytes and characters that all lead to one row, and on from there together for as long as
+    they do: a loop, or a count. If that is for ever, others are added that lead to rows which can do the same.
     """
     node = np.int64(st.row[row, OWNER])
     if st.node[node, LOOPS] >= 0:
         return st.node[node, LOOPS]
-    st.scratch[CLOSURE, 0] = row
-    loops, size, i = (ONE << 62) - 1, ONE, 0
-    while i < size and loops != 0 and not st.count[NEED]:
-        here = st.scratch[CLOSURE, i]
-        for b in range(128):
-            if loops & st.groups[b]:
-                size = _join(st, size, _transition(st, here, np.int64(b), limit))
-                loops = loops if size > 0 else loops & ~st.groups[b]
-                size = abs(size)
-        if loops & BROKEN and not _returns(st, here, here, 0x80, 0xFF, limit):
-            loops &= ~BROKEN
-        if loops & WHOLE:
-            size = _join(st, size, _character_target(st, here, limit))
-            loops = loops if size > 0 else loops & ~WHOLE
-            size = abs(size)
-        i += 1
+    loops = _commonest_step(st, row, limit)
+    lasts = _lasting(st, row, loops, limit)
+    if lasts == FAR:
+        loops = _with_detours(st, row, loops, limit)
     if st.count[NEED]:
         return ZERO
-    st.node[node, LOOPS] = loops
+    st.node[node, LOOPS], st.node[node, LASTS] = loops, lasts
     return loops
 
 
 @helper
+def _commonest_step(st, row, limit):
+    """The groups that lead from `row` to one row, for the row that most ASCII bytes lead to; else WHOLE if anything."""
+    targets, counts = st.scratch[CLOSURE], st.scratch[KEYS]
+    size, best = 0, 0
+    for b in range(128):
+        to = _transition(st, row, np.int64(b), limit)
+        if st.count[NEED]:
+            return ZERO
+        i = 0
+        while i < size and targets[i] != to:
+            i += 1
+        if i == size and to != 0:
+            targets[i], counts[i] = to, 0
+            size += 1
+        if to != 0:
+            counts[i] += 1
+            best = i if counts[i] > counts[best] else best
+    beyond = _character_target(st, row, limit)
+    target = targets[best] if size > 0 else beyond
+    loops = (ONE << 60) - 1 if target != 0 else ZERO
+    for b in range(128):
+        if loops & st.groups[b] and _transition(st, row, np.int64(b), limit) != target:
+            loops &= ~st.groups[b]
+    if target != 0 and beyond == target:
+        loops |= WHOLE | (BROKEN if _returns(st, target, row, 0x80, 0xFF, limit) else ZERO)
+    return loops
+
+
+@helper
+def _together(st, row, loops, limit):
+    """The one row that all of `loops` leads to from `row`, or 0."""
+    to = -ONE
+    for b in range(128):
+        if loops & st.groups[b] and not st.count[NEED]:
+            other = _transition(st, row, np.int64(b), limit)
+            to = other if to < 0 or to == other else ZERO
+    if loops & WHOLE:
+        other = _character_target(st, row, limit)
+        to = other if to < 0 or to == other else ZERO
+    if loops & BROKEN and not _returns(st, to, row, 0x80, 0xFF, limit):
+        to = ZERO
+    return max(to, ZERO)
+
+
+@helper
+def _lasting(st, row, loops, limit):
+    """For how many symbols any string over `loops` can be read from `row`; FAR for ever."""
+    lasts, here = ZERO, row
+    while loops & (((ONE << 60) - 1) | WHOLE) and lasts < LONGEST and not st.count[NEED]:
+        to = _together(st, here, loops, limit)
+        if to == 0:
+            return lasts
+        if to == here:
+            return FAR
+        node = np.int64(st.row[to, OWNER])
+        lasts += 1
+        if st.node[node, LOOPS] >= 0 and loops & ~st.node[node, LOOPS] == 0:
+            return FAR if st.node[node, LASTS] == FAR else min(LONGEST, lasts + st.node[node, LASTS])
+        here = to
+    return lasts
+
+
+@helper
+def _with_detours(st, row, loops, limit):
+    """`loops` and every group besides that leads to rows from which all of them can still be read for ever."""
+    for b in range(128):
+        if not loops & st.groups[b] and _transition(st, row, np.int64(b), limit) != 0:
+            if _closes(st, row, loops | st.groups[b], limit):
+                loops |= st.groups[b]
+    if not loops & WHOLE and _closes(st, row, loops | WHOLE, limit):
+        loops |= WHOLE
+    return loops
+
+
+@helper
+def _closes(st, row, loops, limit):
+    """Whether all of `loops` leads from `row`, and from what it leads to, to a few rows only, none of them dead."""
+    st.scratch[CLOSURE, 0] = row
+    size, i = ONE, 0
+    while 0 < i + 1 <= size and not st.count[NEED]:
+        here = st.scratch[CLOSURE, i]
+        for b in range(128):
+            if loops & st.groups[b] and size > 0:
+                size = _join(st, size, _transition(st, here, np.int64(b), limit))
+        if loops & WHOLE and size > 0:
+            size = _join(st, size, _character_target(st, here, limit))
+        if loops & BROKEN and not _returns(st, here, here, 0x80, 0xFF, limit):
+            size = -ONE
+        i += 1
+    return size > 0
+
+
+@helper
 def _join(st, size, row):
-    """Add a row to the closure of `_loops`: its new size, negated if the row is no row or there is no more room."""
+    """Add a row to the closure: its new size, negative if the row is none or there is no more room."""
     for i in range(size):
         if st.scratch[CLOSURE, i] == row:
             return size

@@ -26,6 +26,9 @@ class TrieTables(NamedTuple):
     first: np.ndarray  # int32[N + 1]  node n spells order[first[n] : first[n + 1]], its subtree order[first[n] : first[skip[n]]]
     order: np.ndarray  # int32[T]  all tokens that spell bytes, sorted by them, equals by id
     below: np.ndarray  # int64[N]  what occurs below: bits of `group_of` each byte, WHOLE, BROKEN
+    height: np.ndarray  # int32[N]  most bytes below
+    makeup: np.ndarray  # int64[V]  what occurs in each token, in the same bits; -1 for tokens that spell nothing
+    length: np.ndarray  # int32[V]  bytes of each token
 
 
 # Bits of TrieTables.below. A walk in a state that returns to itself on everything below a node need not go there.
@@ -70,10 +73,13 @@ def build(data: np.ndarray, offsets: np.ndarray) -> TrieTables:
         first=np.full(nodes + 1, len(order), np.int32),
         order=order,
         below=np.zeros(nodes, np.int64),
+        height=np.zeros(nodes, np.int32),
+        makeup=np.full(len(lengths), -1, np.int64),
+        length=lengths.astype(np.int32),
     )
     depth = int(lengths.max(initial=0)) + 2
     fill_trie((data, offsets), shared, trie, np.zeros(depth, np.int32))
-    summarise(trie, group_of(), np.zeros((2, depth), np.int64))
+    summarise(trie, group_of(), np.zeros((4, depth), np.int64))
     return trie
 
 
@@ -204,24 +210,28 @@ def _place_after(place, b):
 
 @kernel
 def summarise(trie, groups, scratch):
-    """Fill `below`. `scratch` has two rows, longer than the deepest path."""
-    places, pending = scratch[0], scratch[1]  # by depth: place on the path; what was met below the node above
+    """Fill `below`, `height` and `makeup`. `scratch` has four rows, longer than the deepest path."""
+    places, above, met, tallest = scratch[0], scratch[1], scratch[2], scratch[3]  # by depth
+    inside_mark = np.int64(1) << 62
     n = trie.byte.size
-    for i in range(1, n):  # on the way down: what the edge into each node is
+    for i in range(1, n):  # on the way down: what the edge into each node is, and what tokens are made of
         depth, b = trie.depth[i], trie.byte[i]
         place = _place_after(places[depth - 1], b)
         places[depth] = place
-        ends_inside = place != _START and trie.first[i + 1] > trie.first[i]
-        trie.below[i] = groups[b] if b < 0x80 else WHOLE
-        if place == _LOST or ends_inside:
-            trie.below[i] |= BROKEN
-        if place != _START:
-            trie.below[i] |= np.int64(1) << 62  # a mark for the way up: inside of a character
-    for i in range(n - 1, 0, -1):  # on the way up: gather
+        begin, end = trie.first[i], trie.first[i + 1]
+        edge = groups[b] if b < 0x80 else WHOLE
+        if place == _LOST or (place != _START and end > begin):
+            edge |= BROKEN
+        above[depth] = above[depth - 1] | edge
+        for j in range(begin, end):
+            trie.makeup[trie.order[j]] = above[depth]
+        above[depth] &= ~BROKEN if place != _LOST else -1  # a token that ends here does not spoil the longer ones
+        trie.below[i] = edge if place == _START else edge | inside_mark
+    for i in range(n - 1, -1, -1):  # on the way up: gather
         depth, edge = trie.depth[i], trie.below[i]
-        inside = edge >> 62
-        edge &= (np.int64(1) << 62) - 1
-        trie.below[i] = pending[depth] | (BROKEN if inside else 0)
-        pending[depth - 1] |= edge | pending[depth]
-        pending[depth] = 0
-    trie.below[0] = pending[0]
+        trie.below[i] = met[depth] | (BROKEN if edge & inside_mark else 0)
+        trie.height[i] = tallest[depth]
+        if depth > 0:
+            met[depth - 1] |= (edge & ~inside_mark) | met[depth]
+            tallest[depth - 1] = max(tallest[depth - 1], tallest[depth] + 1)
+        met[depth], tallest[depth] = 0, 0

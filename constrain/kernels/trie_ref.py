@@ -42,8 +42,7 @@ def _node(i: int, paths: Sequence[bytes], tokens: Sequence[bytes]) -> Node:
 def _below(path: bytes, rests: Sequence[bytes]) -> tuple[frozenset[int], bool, bool]:
     ascii_bytes = frozenset(b for rest in rests for b in rest if b < 0x80)
     if not _is_text(path):
-        beyond = any(b >= 0x80 for rest in rests for b in rest)
-        return ascii_bytes, beyond, True
+        return ascii_bytes, False, True
     broken = any(not _is_text(rest) for rest in rests)
     whole = any(not rest[:n].isascii() and _is_begun(rest[:n]) for rest in rests for n in range(len(rest) + 1))
     return ascii_bytes, whole, broken

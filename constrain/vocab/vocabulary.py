@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from constrain.hf.tokenizers import Reading
     from constrain.kernels.trie import TrieTables
 
-FORMAT = 2
+FORMAT = 3
 """Counts up whenever the same tokenizer would give another vocabulary, or is stored in another way."""
 
 _TOKENIZER_FILES = {".json", ".txt", ".model", ".tiktoken", ".bpe", ".py"}

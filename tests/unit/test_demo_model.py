@@ -120,12 +120,13 @@ SHOWN = [
 ]
 
 
-def spelled(tokenizer: Any, token: int) -> bytes:
-    """The bytes of a token; byte-level BPE writes each byte as one printable character."""
+def spellings(tokenizer: Any) -> list[bytes]:
+    """The bytes of each token; byte-level BPE writes each byte as one printable character."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     names = {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
-    return bytes(names[char] for char in tokenizer.convert_ids_to_tokens(token))
+    tokens = tokenizer.convert_ids_to_tokens(range(2, len(tokenizer)))
+    return [b"", b"", *(bytes(names[char] for char in token) for token in tokens)]
 
 
 def greedy(loaded: tuple[Any, Any], prompt: str, pattern: str) -> str:
@@ -134,16 +135,17 @@ def greedy(loaded: tuple[Any, Any], prompt: str, pattern: str) -> str:
     import torch
 
     model, tokenizer = loaded
-    compiled, ids, text = regex.compile(pattern.encode()), tokenizer(prompt)["input_ids"], b""
+    spelled, compiled = spellings(tokenizer), regex.compile(pattern.encode())
+    ids, text = tokenizer(prompt)["input_ids"], b""
     for _ in range(40):
         with torch.no_grad():
             ranking = model(torch.tensor([ids])).logits[0, -1].argsort(descending=True).tolist()
         for token in ranking:
             if token == tokenizer.eos_token_id and compiled.fullmatch(text):
                 return text.decode()
-            if token > 1 and compiled.fullmatch(text + spelled(tokenizer, token), partial=True):
+            if spelled[token] and compiled.fullmatch(text + spelled[token], partial=True):
                 break
-        ids, text = [*ids, token], text + spelled(tokenizer, token)
+        ids, text = [*ids, token], text + spelled[token]
     raise AssertionError(f"no end after 40 tokens: {text!r}")
 
 

@@ -60,6 +60,18 @@ def test_what_lies_below_is_never_understated(tokens: list[bytes]) -> None:
             assert below == expected
 
 
+@given(tokens_of_few_bytes | any_tokens | broken)
+def test_height_length_and_makeup(tokens: list[bytes]) -> None:
+    trie = make(tokens)
+    assert trie.length.tolist() == [len(token) for token in tokens]
+    for i, node in enumerate(build_ref(tokens)):
+        deepest = max(trie.depth[i : node.skip].tolist())
+        assert trie.height[i] == deepest - node.depth
+    for token, makeup in zip(tokens, trie.makeup.tolist()):
+        alone = make([token]).below[0]
+        assert makeup == (int(alone) if token else -1)
+
+
 def test_groups_part_all_ascii_bytes() -> None:
     groups = group_of()
     assert len(groups) == 128 and (groups > 0).all() and int(groups.max()) < WHOLE
@@ -105,7 +117,7 @@ def test_dtypes_do_not_depend_on_the_input() -> None:
     data = np.frombuffer(b"ab", np.uint8)  # read-only
     for offsets in (np.array([0, 1, 2], np.int32), np.array([0, 1, 2], np.int64)):
         trie = build(data, offsets)
-        assert [a.dtype.name for a in trie] == ["uint8", "int32", "int32", "int32", "int32", "int64"]
+        assert [a.dtype.name for a in trie] == ["uint8", "int32", "int32", "int32", "int32", "int64", "int32", "int64", "int32"]
         assert all(a.flags.c_contiguous and a.flags.writeable for a in trie)
 
 

@@ -1,0 +1,139 @@
+"""The command `demo`: the embedded model, with and without constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from constrain.cli import options, output, sources
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from constrain.compiler import Compiler
+    from constrain.demo.cases import Case
+    from constrain.hf.generation import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the model made of one case. Times are in microseconds and count what a step adds: mask and commit."""
+
+    title: str
+    prompt: str
+    pattern: str
+    free: str
+    free_matches: bool
+    constrained: str
+    constrained_matches: bool
+    tokens: int
+    mask_us_first: float
+    mask_us_mean: float
+    mask_us_max: float
+
+
+def demo(max_new_tokens: options.MaxNewTokens = 32, as_json: options.Json = False) -> None:
+    """Show a model with and without constraints; needs no download."""
+    from constrain.demo.cases import CASES
+
+    sources.ready_kernels()
+    outcomes = _outcomes(CASES, max_new_tokens)
+    if as_json:
+        output.emit({"cases": [asdict(outcome) for outcome in outcomes]})
+        return
+    console = output.stdout()
+    console.print(_table(outcomes))
+    console.print(_summary(outcomes), soft_wrap=False)
+
+
+def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> list[Outcome]:
+    from constrain.cli import models
+
+    model, tokenizer = models.load(None)
+    from constrain.compiler import Compiler
+    from constrain.hf.generation import vocabulary_of
+
+    compiler = Compiler(vocabulary_of(model, tokenizer))
+    with output.spinner("generating"):
+        return [_outcome(case, model, tokenizer, compiler, max_new_tokens) for case in cases]
+
+
+def _outcome(case: Case, model: Any, tokenizer: Any, compiler: Compiler, max_new_tokens: int) -> Outcome:
+    """Greedy text without and with the pattern."""
+    from constrain.cli.models import continuations
+    from constrain.spec import regex
+
+    settings = {"max_new_tokens": max_new_tokens, "do_sample": False}
+    processor = compiler.compile(regex(case.pattern)).logits_processor()
+    free = continuations(model, tokenizer, case.prompt, **settings)[0]
+    constrained = continuations(model, tokenizer, case.prompt, logits_processor=[processor], **settings)[0]
+    return _compared(case, free, constrained, [1e6 * seconds for seconds in processor.mask_seconds])
+
+
+def _compared(case: Case, free: Generation, constrained: Generation, times: Sequence[float]) -> Outcome:
+    return Outcome(
+        title=case.title,
+        prompt=case.prompt,
+        pattern=case.pattern,
+        free=free.text,
+        free_matches=_matches(case, free.text),
+        constrained=constrained.text,
+        constrained_matches=_matches(case, constrained.text),
+        tokens=len(constrained.token_ids),
+        mask_us_first=times[0],
+        mask_us_mean=sum(times) / len(times),
+        mask_us_max=max(times),
+    )
+
+
+def _matches(case: Case, text: str) -> bool:
+    from constrain.cli.verdict import judge
+    from constrain.spec import regex
+
+    return judge(regex(case.pattern), text.encode()).result == "match"
+
+
+# ---- the table
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("prompt and pattern", "free", "constrained"):
+        table.add_column(title, overflow="fold")
+    table.add_column("mask", no_wrap=True)
+    for one in outcomes:
+        free = _judged(one.free, one.free_matches)
+        constrained = _judged(one.constrained, one.constrained_matches, f"\n  {one.tokens} tokens")
+        table.add_row(_asked(one), free, constrained, _timed(one), end_section=one is not outcomes[-1])
+    return table
+
+
+def _asked(one: Outcome) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(output.visible(one.prompt), "\n", (output.visible(one.pattern), "cyan"))
+
+
+def _judged(text: str, matches: bool, note: str = "") -> Text:
+    from rich.text import Text
+
+    mark = ("✓ ", "green") if matches else ("✗ ", "red")
+    return Text.assemble(mark, output.visible(text), (note, "dim"))
+
+
+def _timed(one: Outcome) -> Text:
+    from rich.text import Text
+
+    times = (("first", one.mask_us_first), ("mean", one.mask_us_mean), ("max", one.mask_us_max))
+    return Text("\n".join(f"{name:<5} {time:>6,.0f} µs" for name, time in times))
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    free = sum(one.free_matches for one in outcomes)
+    constrained = sum(one.constrained_matches for one in outcomes)
+    return f"matches: {free} of {len(outcomes)} free, {constrained} of {len(outcomes)} constrained"

@@ -1,0 +1,104 @@
+"""The command `generate`: text from a model, under a constraint or freely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from constrain.cli import options, output, sources
+
+if TYPE_CHECKING:
+    from constrain.hf.generation import Generation
+    from constrain.spec import Spec
+
+
+def generate(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="PATH_OR_ID",
+            help="A folder, or a name on the Hub.",
+            show_default="the embedded one",
+        ),
+    ] = None,
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", metavar="TEXT", help="What the model continues; - is standard input.")
+    ] = "",
+    regex: options.Regex = None,
+    choice: options.Choice = None,
+    choices_file: options.ChoicesFile = None,
+    max_new_tokens: options.MaxNewTokens = 256,
+    sample: Annotated[
+        bool | None,
+        typer.Option(
+            "--sample/--greedy",
+            help="Draw tokens, or take the likeliest.",
+            show_default="greedy; sample if --num or --temperature is given",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", min=0.0, metavar="T", help="How even the draws are.", show_default="1")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Equal seeds draw equal tokens.")] = 0,
+    num: Annotated[int, typer.Option("--num", min=1, metavar="N", help="How many texts.")] = 1,
+    as_json: options.Json = False,
+) -> None:
+    """Generate text that meets a constraint.
+
+    With any Hugging Face model. The exit status is 1 if a text was cut short.
+
+    constrain generate --prompt "The meeting is on " --regex '[0-9]{4}-[0-9]{2}'
+    """
+    sources.check_stdin(**{"--prompt": prompt, "--choices-file": choices_file})
+    spec = sources.constraint_or_none(regex, choice, choices_file)
+    drawing = _drawing(sample, temperature, num)
+    text = sources.text(prompt).decode("utf-8", "replace")
+    results = _generate(model, text, spec, seed, max_new_tokens=max_new_tokens, **drawing)
+    if as_json:
+        output.emit({"prompt": text, "outputs": [_fields(result) for result in results]})
+    else:
+        for result in results:
+            typer.echo(result.text)
+    if any(result.finish_reason == "length" for result in results):
+        output.notice(f"cut short after {max_new_tokens} tokens; --max-new-tokens N allows more")
+        raise typer.Exit(output.REJECTED)
+
+
+def _drawing(sample: bool | None, temperature: float | None, num: int) -> dict[str, Any]:
+    """How tokens are chosen, as options of `model.generate`."""
+    asked = [name for name, given in (("--num", num > 1), ("--temperature", temperature is not None)) if given]
+    if sample is False and asked:
+        raise typer.BadParameter(f"--greedy knows one output; {' and '.join(asked)} is for --sample")
+    if temperature == 0:
+        raise typer.BadParameter("a temperature of 0 is --greedy", param_hint="--temperature")
+    if not sample and not asked:
+        return {"do_sample": False}
+    return {"do_sample": True, "temperature": 1.0 if temperature is None else temperature, "num_return_sequences": num}
+
+
+def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **settings: Any) -> list[Generation]:
+    from constrain.cli import models
+
+    if spec is not None:
+        sources.ready_kernels()
+    loaded, tokenizer = models.load(model)
+    from torch import manual_seed
+
+    manual_seed(seed)
+    if spec is None:
+        return models.continuations(loaded, tokenizer, prompt, **settings)
+    from constrain.hf.generation import generate
+
+    return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, **settings)
+
+
+def _fields(result: Generation) -> dict[str, Any]:
+    return {
+        "text": result.text,
+        "finish_reason": result.finish_reason,
+        "tokens": list(result.token_ids),
+        "stats": result.stats,
+    }

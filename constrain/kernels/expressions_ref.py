@@ -1,0 +1,258 @@
+"""What `expressions.py` computes, from the definition: slow, plain Python, no shared code.
+
+In:  an expression as a tuple: the name of a node of `constrain.ir.expr`, in lower case, and its fields.
+Out: *machines*, which read bytes and say whether the text may end, and whether it can be completed.
+
+Where the kernels rewrite expressions, this file runs an alternating automaton (Chandra, Kozen and Stockmeyer 1981): a
+machine is a Boolean formula over *scopes*; a scope, which is what a language of its own can see, is a Boolean formula
+over *plans*; a plan is what has to be matched from here to the end of the scope, one item after the other.
+Lookahead conjoins a second plan; lookbehind is watched from the start of its scope by a formula of its own.
+
+    plan      ("plan", items)         the next item reads a byte; without items, the scope has to end here
+    scope     ("scope", formula, watched)     watched: (body of a lookbehind, formula that holds after it) ...
+    formula   ("and", set) | ("or", set) | ("not", formula) | plan or scope
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+Node = tuple[Any, ...]
+Formula = tuple[Any, ...]
+Truths = dict[Node, bool]
+
+TRUE: Formula = ("and", frozenset())
+FALSE: Formula = ("or", frozenset())
+DONE: Formula = ("plan", ())
+ANYTHING: Node = ("anything",)
+UNMOVED: Node = ("unmoved",)  # passed only after a byte: what precedes it was not the empty string
+
+
+def start(node: Node) -> Formula:
+    """The machine of an expression, before the first byte.
+
+    >>> machine = start(("repeat", ("literal", b"ab"), 1, None))
+    >>> [ends(step_all(machine, text)) for text in (b"", b"ab", b"aba", b"abab")]
+    [False, True, False, True]
+    """
+    truths: Truths = {}
+    watched = []
+    for body in dict.fromkeys(_behinds(node)):  # inner ones first
+        formula = _expand((ANYTHING, body), truths)
+        truths[body] = _holds(formula, _is_done)
+        watched.append((body, formula))
+    return ("scope", _expand((node,), truths), tuple(watched))
+
+
+def step(machine: Formula, byte: int) -> Formula:
+    """The machine after one more byte."""
+    return _replace(machine, lambda scope: _step_scope(scope, byte))
+
+
+def step_all(machine: Formula, data: bytes) -> Formula:
+    """The machine after `data`."""
+    for byte in data:
+        machine = step(machine, byte)
+    return machine
+
+
+def ends(machine: Formula) -> bool:
+    """Whether the text may end here."""
+    return _holds(machine, lambda scope: _holds(scope[1], _is_done))
+
+
+def completes(machine: Formula, moves: Sequence[bytes], limit: int = 20_000) -> bool:
+    """Whether some sequence of `moves` leads to a machine that may end: a search, breadth first.
+
+    Raises OverflowError when more than `limit` machines are met.
+    """
+    found, queue = {machine}, [machine]
+    for here in queue:
+        if ends(here):
+            return True
+        for to in {step_all(here, move) for move in moves} - found:
+            found.add(to)
+            queue.append(to)
+        if len(queue) > limit:
+            raise OverflowError(f"more than {limit} machines")
+    return False
+
+
+def mask_ref(tokens: Sequence[bytes], viable: Callable[[bytes], bool]) -> set[int]:
+    """The tokens that may come next, where `viable(data)` says whether the bytes of a token may.
+
+    >>> sorted(mask_ref([b"a", b"b", b"", b"ab"], b"abc".startswith))
+    [0, 3]
+    """
+    return {token for token, data in enumerate(tokens) if data and viable(data)}
+
+
+# ------------------------------------------------------------------------------------------------- formulas
+
+
+def _all(parts: Iterable[Formula]) -> Formula:
+    return _join("and", "or", parts)
+
+
+def _any(parts: Iterable[Formula]) -> Formula:
+    return _join("or", "and", parts)
+
+
+def _join(kind: str, other: str, parts: Iterable[Formula]) -> Formula:
+    """Flat, without duplicates; decided at once by a part that decides it."""
+    flat: set[Formula] = set()
+    for part in parts:
+        flat |= part[1] if part[0] == kind else {part}
+    if (other, frozenset()) in flat:
+        return (other, frozenset())
+    return flat.pop() if len(flat) == 1 else (kind, frozenset(flat))
+
+
+def _no(formula: Formula) -> Formula:
+    if formula in (TRUE, FALSE):
+        return FALSE if formula == TRUE else TRUE
+    return formula[1] if formula[0] == "not" else ("not", formula)
+
+
+def _replace(formula: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
+    if formula[0] == "not":
+        return _no(_replace(formula[1], leaf))
+    if formula[0] in ("and", "or"):
+        join = _all if formula[0] == "and" else _any
+        return join([_replace(part, leaf) for part in formula[1]])
+    return leaf(formula)
+
+
+def _holds(formula: Formula, leaf: Callable[[Formula], bool]) -> bool:
+    return _replace(formula, lambda part: TRUE if leaf(part) else FALSE) == TRUE
+
+
+def _is_done(plan: Formula) -> bool:
+    return plan == DONE
+
+
+# --------------------------------------------------------------------------------------------------- reading
+
+
+def _step_scope(scope: Formula, byte: int) -> Formula:
+    truths: Truths = {}
+    watched = []
+    for body, formula in scope[2]:
+        after = _replace(formula, lambda plan: _read(plan[1], byte, truths))
+        truths[body] = _holds(after, _is_done)
+        watched.append((body, after))
+    after = _replace(scope[1], lambda plan: _read(plan[1], byte, truths))
+    return after if after in (TRUE, FALSE) else ("scope", after, tuple(watched))
+
+
+def _read(items: tuple[Node, ...], byte: int, truths: Truths) -> Formula:
+    """What is left of a plan after a byte."""
+    if not items:
+        return FALSE
+    head, rest = items[0], tuple(item for item in items[1:] if item != UNMOVED)
+    if head[0] == "literal":
+        return _expand((("literal", head[1][1:]), *rest), truths) if head[1][0] == byte else FALSE
+    if head[0] == "chars":
+        return _read_char(head[1], (head[2] if len(head) > 2 else b"") + bytes([byte]), rest, truths)
+    if head[0] == "run":
+        return _expand((("run", step(head[1], byte)), *rest), truths)
+    return _expand((head, *rest), truths)  # anything
+
+
+def _read_char(ranges: Any, spelled: bytes, rest: tuple[Node, ...], truths: Truths) -> Formula:
+    try:
+        code = ord(spelled.decode())
+    except UnicodeDecodeError:
+        return ("plan", (("chars", ranges, spelled), *rest)) if len(spelled) < 4 else FALSE
+    return _expand(rest, truths) if any(low <= code <= high for low, high in ranges) else FALSE
+
+
+# ------------------------------------------------------------------------------------------ what comes first
+
+
+def _expand(items: tuple[Node, ...], truths: Truths) -> Formula:
+    """The formula of plans, each with an item first that reads a byte, that says what `items` say."""
+    if not items:
+        return DONE
+    (kind, *fields), rest = items[0], items[1:]
+    match kind, fields:
+        case ("unmoved", _) | ("run", [("or", frozenset())]):
+            return FALSE
+        case ("literal", [data]):
+            return ("plan", items) if data else _expand(rest, truths)
+        case ("chars", _):
+            return ("plan", items)
+        case ("words", [words]):
+            return _any(_expand((("literal", word), *rest), truths) for word in words)
+        case ("anything", _):
+            return _any([("plan", items), _expand(rest, truths)])
+        case ("concat", [parts]):
+            return _expand((*parts, *rest), truths)
+        case ("alt", [parts]):
+            return _any(_expand((part, *rest), truths) for part in parts)
+        case ("repeat", [body, low, high]):
+            return _expand_repeat(body, low, high, rest, truths)
+        case ("look", _):
+            return _all([_sees(items[0], truths), _expand(rest, truths)])
+        case ("run", [machine]):
+            return _any([("plan", items), _expand(rest, truths)]) if ends(machine) else ("plan", items)
+    return _expand((("run", _machine(items[0])), *rest), truths)
+
+
+def _machine(node: Node) -> Formula:
+    """The machine of a `closed`, `and` or `not`."""
+    if node[0] == "and":
+        return _all(start(part) for part in node[1])
+    return _no(start(node[1])) if node[0] == "not" else start(node[1])
+
+
+def _sees(look: Node, truths: Truths) -> Formula:
+    _, body, behind, negated = look
+    seen = (TRUE if truths[body] else FALSE) if behind else _expand((body, ANYTHING), truths)
+    return _no(seen) if negated else seen
+
+
+def _expand_repeat(body: Node, low: int, high: int | None, rest: tuple[Node, ...], truths: Truths) -> Formula:
+    """Rounds that read something, as many as `high`; where the body matches nothing at all, `low` is met for free."""
+    if high == 0:
+        return _expand(rest, truths)
+    fewer = ("repeat", body, max(low - 1, 0), None if high is None else high - 1)
+    round_ = _expand((body, UNMOVED, fewer, *rest), truths)
+    if low == 0:
+        return _any([round_, _expand(rest, truths)])
+    void = _void(body, truths)
+    return _any([round_, FALSE if void == FALSE else _all([void, _expand_repeat(body, 0, high, rest, truths)])])
+
+
+def _void(node: Node, truths: Truths) -> Formula:
+    """When `node` matches the empty string here."""
+    match node:
+        case ("literal", data):
+            return FALSE if data else TRUE
+        case ("words", words):
+            return TRUE if b"" in words else FALSE
+        case ("anything",):
+            return TRUE
+        case ("chars", _):
+            return FALSE
+        case ("concat", parts):
+            return _all(_void(part, truths) for part in parts)
+        case ("alt", parts):
+            return _any(_void(part, truths) for part in parts)
+        case ("repeat", body, low, _):
+            return TRUE if low == 0 else _void(body, truths)
+        case ("look", *_):
+            return _sees(node, truths)
+    return TRUE if ends(_machine(node)) else FALSE
+
+
+def _behinds(node: Node) -> Iterator[Node]:
+    """Bodies of the lookbehinds of a scope, inner ones first."""
+    if node[0] in ("concat", "alt"):
+        for part in node[1]:
+            yield from _behinds(part)
+    elif node[0] in ("repeat", "look"):
+        yield from _behinds(node[1])
+        if node[0] == "look" and node[2]:
+            yield node[1]
