@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from constrain.automata.store import ANYTHING, EMPTY, ExpressionStore
+from constrain.automata.store import ANYTHING, EMPTY, ExpressionStore, Reached
 from constrain.errors import TerminatedError, TokenError
 from constrain.ir.expr import Repeat, Words
 from constrain.limits import Limits
+from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -30,11 +31,14 @@ Row = npt.NDArray[np.int32]
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 
-    __slots__ = ("accepting", "mask_key", "next", "node", "terminated")
+    __slots__ = ("accepting", "keys", "mask_key", "next", "node", "terminated")
 
-    def __init__(self, node: int, mask_key: int, accepting: bool, terminated: bool = False) -> None:
-        self.node = node
-        self.mask_key = 2 * mask_key + accepting
+    def __init__(self, reached: Reached, accepting: bool, terminated: bool = False) -> None:
+        self.node = reached.node
+        self.keys = (reached.key, reached.near_key)
+        """Expressions that allow the same tokens, and the same near tokens."""
+        self.mask_key = 2 * reached.key + accepting
+        """States with equal mask keys have equal masks."""
         self.accepting = accepting
         """Whether the output may end here."""
         self.terminated = terminated
@@ -63,7 +67,7 @@ class StateSpace:
     def __init__(self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
         self.vocabulary, self.store, self.limits = vocabulary, store, limits
         self.width = (vocabulary.size + 31) // 32
-        self.end = State(EMPTY, EMPTY, accepting=True, terminated=True)
+        self.end = State(Reached(EMPTY, 0, EMPTY, EMPTY), accepting=True, terminated=True)
         self._lock = threading.RLock()
         self._states: dict[int, State] = {}
         self._steps = 0
@@ -72,12 +76,14 @@ class StateSpace:
         self._eos = frozenset(vocabulary.eos_ids)
         units = vocabulary.units
         self._units = ANYTHING if units is None else store.build(Repeat(Words(units), 0, None), limits)
-        self._reach = max(1, vocabulary.max_token_bytes) if units is None else 0
+        complete = units is None  # else what comes later decides too
+        self._reaches = (max(1, vocabulary.max_token_bytes), NEAR) if complete else (0, 0)
+        self._near: OrderedDict[int, npt.NDArray[np.uint32]] = OrderedDict()
 
     def start(self, node: int) -> State | None:
         """The state of an expression, or None if no sequence of tokens spells any of it."""
-        reached = self.store.advance(node, b"", self.limits, self._reach)
-        return self._intern(reached.node, reached.mask_key) if self._is_spellable(reached.node) else None
+        reached = self.store.advance(node, b"", self.limits, *self._reaches)
+        return self._intern(reached) if self._is_spellable(reached.node) else None
 
     def step(self, state: State, token: int) -> State | None:
         """The state after `token`, or None if it is not allowed. Raises TokenError and TerminatedError."""
@@ -106,10 +112,10 @@ class StateSpace:
     def _read(self, state: State, data: bytes) -> State | None:
         if not data:
             return None
-        reached = self.store.advance(state.node, data, self.limits, self._reach)
+        reached = self.store.advance(state.node, data, self.limits, *self._reaches)
         if reached.read < len(data) or not self._is_spellable(reached.node):
             return None
-        return self._intern(reached.node, reached.mask_key)
+        return self._intern(reached)
 
     def _is_spellable(self, node: int) -> bool:
         """Whether tokens can spell something of what is left."""
@@ -124,11 +130,11 @@ class StateSpace:
         if state.terminated:
             raise TerminatedError(f"token {token} follows the end of the output; reset() or rollback(n) the matcher")
 
-    def _intern(self, node: int, mask_key: int) -> State:
+    def _intern(self, reached: Reached) -> State:
         with self._lock:
-            state = self._states.get(node)
+            state = self._states.get(reached.node)
             if state is None:
-                state = self._states[node] = State(node, mask_key, self.store.is_nullable(node))
+                state = self._states[reached.node] = State(reached, self.store.is_nullable(reached.node))
             return state
 
     def _remember(self, state: State, token: int, reached: State) -> None:
@@ -144,10 +150,9 @@ class StateSpace:
     def _make_mask(self, state: State) -> Row | _Sparse:
         words = np.zeros(self.width, np.uint32)
         if not state.terminated:
-            vocabulary = self.vocabulary
-            self.store.walk(
-                state.mask_key >> 1, self._units, vocabulary.trie, vocabulary.max_token_bytes, words, self.limits
-            )
+            key, near_key = state.keys
+            words[:] = self._near_mask(near_key)
+            self.store.walk(key, self._units, self.vocabulary.far_trie, words, self.limits)
         for token in self._eos:
             bit = np.uint32(1 << (token & 31))
             words[token >> 5] = words[token >> 5] | bit if state.accepting else words[token >> 5] & ~bit
@@ -156,6 +161,18 @@ class StateSpace:
         mask = _Sparse(row, used) if len(used) < self.width // 8 else row
         self._keep(state.mask_key, mask)
         return mask
+
+    def _near_mask(self, key: int) -> npt.NDArray[np.uint32]:
+        """The tokens of at most NEAR bytes: nearly all, and the same ones for nearly all counts of a repetition."""
+        words = self._near.get(key)
+        if words is None:
+            words = np.zeros(self.width, np.uint32)
+            self.store.walk(key, self._units, self.vocabulary.near_trie, words, self.limits)
+            with self._lock:
+                self._near[key] = words
+                while len(self._near) * words.nbytes > self.limits.mask_cache_bytes // 4:
+                    self._near.popitem(last=False)
+        return words
 
     def _keep(self, key: int, mask: Row | _Sparse) -> None:
         """Remember a mask; the oldest make room. (Masks are cheap to make again, so that age stands in for use.)"""

@@ -35,8 +35,10 @@ class Reached(NamedTuple):
     """The expression of what may follow; 0 if nothing was left to begin with."""
     read: int
     """Bytes read before nothing could follow."""
-    mask_key: int
-    """An expression that allows the same tokens next."""
+    key: int
+    """An expression that agrees with the node on what may happen within `reach` bytes."""
+    near_key: int
+    """The same for `near` bytes: shared by more states."""
 
 
 class ExpressionStore:
@@ -76,34 +78,33 @@ class ExpressionStore:
         program.intersect(a, b)
         return self._run(program, limits)
 
-    def advance(self, node: int, data: bytes, limits: Limits, reach: int = 0) -> Reached:
-        """Read `data` from `node` as far as something is left.
-
-        The mask key agrees with the node on what may happen within `reach` bytes; reach = 0 is for ever.
-        """
-        return self._advance(node, data, limits, reach, _NO_FLAGS)
+    def advance(self, node: int, data: bytes, limits: Limits, reach: int = 0, near: int = 0) -> Reached:
+        """Read `data` from `node` as far as something is left. A reach of 0 bytes is without end."""
+        return self._advance(node, data, limits, (reach, near), _NO_FLAGS)
 
     def viable_bytes(self, node: int, limits: Limits) -> bytes:
         """The bytes that may come next, ascending."""
         flags = np.zeros(256, np.uint8)
-        self._advance(node, b"", limits, 0, flags)
+        self._advance(node, b"", limits, (0, 0), flags)
         return flags.nonzero()[0].astype(np.uint8).tobytes()
 
-    def _advance(self, node: int, data: bytes, limits: Limits, reach: int, flags: np.ndarray) -> Reached:
+    def _advance(
+        self, node: int, data: bytes, limits: Limits, reaches: tuple[int, int], flags: np.ndarray
+    ) -> Reached:
         buffer = np.frombuffer(data, np.uint8)
-        steps = min(-(-reach // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP))
-        return Reached(*map(int, self._call(limits, k.advance, node, buffer, steps, limits.search, flags)))
+        reach, near = (min(-(-n // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP)) for n in reaches)
+        return Reached(*map(int, self._call(limits, k.advance, node, buffer, reach, near, limits.search, flags)))
 
     def is_nullable(self, node: int) -> bool:
         """Whether `node` denotes the empty string: the text may end here."""
         return bool(self._tables.node[node, k.FLAG] & k.NULLABLE)
 
-    def walk(self, node: int, units: int, trie: TrieTables, depth: int, mask: np.ndarray, limits: Limits) -> None:
-        """Write the tokens of `trie` that may come next into `mask` (uint32[words]).
+    def walk(self, node: int, units: int, trie: TrieTables, mask: np.ndarray, limits: Limits) -> None:
+        """Add the tokens of `trie` that may come next to `mask` (uint32[words]).
 
         What is left of `node` after a token must have a string that `units` denotes.
         """
-        path = np.zeros((2, depth + 1), np.int64)
+        path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
         self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
     def _run(self, program: Program, limits: Limits) -> int:
@@ -153,7 +154,7 @@ def _doubled(table: np.ndarray) -> np.ndarray:
 
 def _empty_tables() -> k.Store:
     tables = k.Store(
-        node=np.zeros((_SMALL, 12), np.int64),
+        node=np.zeros((_SMALL, 13), np.int64),
         pool=np.zeros(_SMALL, np.int64),
         sets=np.zeros((256, 256), np.uint8),
         index=np.full(4 * _SMALL, -1, np.int64),
@@ -169,7 +170,7 @@ def _empty_tables() -> k.Store:
         (k.ANYTHING, k.NULLABLE | k.SURE, 0),
         (k.NEVER, k.SURE, 0),
     ):
-        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW, k.LOOPS]] = node, flag, shortest, -1, -1
+        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW, k.LOOPS, k.CHARS]] = node, flag, shortest, -1, -1, -1
     tables.node[k.EMPTY, k.ROW] = 0
     tables.count[[k.NODES, k.ROWS]] = 4, 1
     k.rehash(tables)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from constrain.cli import demo, generate, inspect, system
-from constrain.cli.output import BROKEN_PIPE, INVALID, fail, missing_package
+from constrain.cli.output import BROKEN_PIPE, INTERRUPTED, INVALID, fail, missing_package
 from constrain.errors import ConstrainError
 
 
@@ -31,6 +31,8 @@ class _Group(TyperGroup):
                 raise
             fail(message)
             raise typer.Exit(INVALID) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
             _drop_output()
             raise typer.Exit(BROKEN_PIPE) from error

@@ -38,7 +38,6 @@ def demo(max_new_tokens: options.MaxNewTokens = 32, as_json: options.Json = Fals
     """Show a model with and without constraints; needs no download."""
     from constrain.demo.cases import CASES
 
-    sources.ready_kernels()
     outcomes = _outcomes(CASES, max_new_tokens)
     if as_json:
         output.emit({"cases": [asdict(outcome) for outcome in outcomes]})
@@ -52,6 +51,7 @@ def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> list[Outcome]:
     from constrain.cli import models
 
     model, tokenizer = models.load(None)
+    sources.ready_kernels()
     from constrain.compiler import Compiler
     from constrain.hf.generation import vocabulary_of
 
@@ -108,7 +108,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table.add_column("mask", no_wrap=True)
     for one in outcomes:
         free = _judged(one.free, one.free_matches)
-        constrained = _judged(one.constrained, one.constrained_matches, f"\n  {one.tokens} tokens")
+        constrained = _judged(one.constrained, one.constrained_matches, f", {one.tokens} tokens")
         table.add_row(_asked(one), free, constrained, _timed(one), end_section=one is not outcomes[-1])
     return table
 
@@ -122,8 +122,8 @@ def _asked(one: Outcome) -> Text:
 def _judged(text: str, matches: bool, note: str = "") -> Text:
     from rich.text import Text
 
-    mark = ("✓ ", "green") if matches else ("✗ ", "red")
-    return Text.assemble(mark, output.visible(text), (note, "dim"))
+    mark = ("✓ match", "green") if matches else ("✗ no match", "red")
+    return Text.assemble(output.visible(text), "\n", mark, (note, "dim"))
 
 
 def _timed(one: Outcome) -> Text:

@@ -40,7 +40,8 @@ def generate(
         ),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", min=0.0, metavar="T", help="How even the draws are.", show_default="1")
+        float | None,
+        typer.Option("--temperature", min=0.0, metavar="T", help="How even the draws are.", show_default="1"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Equal seeds draw equal tokens.")] = 0,
     num: Annotated[int, typer.Option("--num", min=1, metavar="N", help="How many texts.")] = 1,
@@ -82,9 +83,9 @@ def _drawing(sample: bool | None, temperature: float | None, num: int) -> dict[s
 def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **settings: Any) -> list[Generation]:
     from constrain.cli import models
 
+    loaded, tokenizer = models.load(model)
     if spec is not None:
         sources.ready_kernels()
-    loaded, tokenizer = models.load(model)
     from torch import manual_seed
 
     manual_seed(seed)

@@ -37,13 +37,14 @@ def check(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Say whether a constraint is well formed, supported, and met by some text.
+    """Say whether a constraint is well formed, and met by some text.
 
     constrain check --regex '[0-9]{4}-[0-9]{2}'
     """
     try:
         spec = sources.constraint(regex, choice, choices_file)
-        facts = _checked(spec, tokenizer)
+        place = None if tokenizer is None else sources.model_path(tokenizer, "--tokenizer")
+        facts = _checked(spec, place)
     except ConstrainError as error:
         if not as_json:
             raise
@@ -55,7 +56,7 @@ def check(
         typer.echo(f"ok: {'; '.join(_described(facts))}")
 
 
-def _checked(spec: Spec, tokenizer: str | None) -> dict[str, Any]:
+def _checked(spec: Spec, place: str | None) -> dict[str, Any]:
     """Compile `spec` for bytes, and for a tokenizer if there is one; raises what is wrong with it."""
     from constrain.cli.verdict import byte_automaton, expected_characters
     from constrain.compiler import Compiler
@@ -67,8 +68,8 @@ def _checked(spec: Spec, tokenizer: str | None) -> dict[str, Any]:
         "may_be_empty": matcher.is_accepting(),
         "starts_with": expected_characters(matcher),
     }
-    if tokenizer is not None:
-        vocabulary = sources.vocabulary(tokenizer)
+    if place is not None:
+        vocabulary = sources.vocabulary(place)
         Compiler(vocabulary).compile(spec)
         facts["vocabulary"] = output.vocabulary(vocabulary)
     return facts
@@ -85,7 +86,9 @@ def _described(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def match(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text; - is standard input, without the line break at its end.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The text; - is standard input, without the line break at its end.")
+    ],
     regex: options.Regex = None,
     choice: options.Choice = None,
     choices_file: options.ChoicesFile = None,
@@ -120,7 +123,8 @@ def mask(
     prefix: Annotated[str, typer.Option("--prefix", "-p", metavar="TEXT", help="What was generated; - is stdin.")] = "",
     tokenizer: options.Tokenizer = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-l", min=0, metavar="N", help="Rows to list; 0 for all.", show_default="50")
+        int | None,
+        typer.Option("--limit", "-l", min=0, metavar="N", help="Rows to list; 0 for all.", show_default="50"),
     ] = None,
     explain: Annotated[
         str | None,
@@ -141,10 +145,11 @@ def mask(
     """
     sources.check_stdin(**{"--prefix": prefix, "--choices-file": choices_file})
     spec = sources.constraint(regex, choice, choices_file)
+    place = sources.model_path(tokenizer, "--tokenizer")
     data = sources.text(prefix)
     sources.ready_kernels()
     _check_prefix(spec, data, as_json)
-    vocabulary = sources.vocabulary(tokenizer)
+    vocabulary = sources.vocabulary(place)
     matcher = _after(spec, vocabulary, data)
     if explain is not None:
         _explain(matcher, tokens_named(vocabulary, explain), as_json)
@@ -301,7 +306,7 @@ def _explanation_fields(explanation: Explanation) -> dict[str, Any]:
         "hex": explanation.data.hex(),
         "allowed": explanation.allowed,
         "dies_at": explanation.dies_at,
-        "expected_bytes": list(explanation.expected),
+        "expected_hex": explanation.expected.hex(),
         "reason": explanation.reason,
     }
 
@@ -316,15 +321,16 @@ def compile_constraint(
     tokenizer: options.Tokenizer = None,
     as_json: options.Json = False,
 ) -> None:
-    """Compile a constraint, and say how long that and the first mask take.
+    """Compile a constraint, and time that and the first mask.
 
     constrain compile --regex '[0-9]{4}-[0-9]{2}'
     """
     begin = time.perf_counter()
     spec = sources.constraint(regex, choice, choices_file)
     read_seconds = time.perf_counter() - begin
+    place = sources.model_path(tokenizer, "--tokenizer")
     sources.ready_kernels()
-    fields = _measured(spec, sources.vocabulary(tokenizer)) | {"read_seconds": read_seconds}
+    fields = _measured(spec, sources.vocabulary(place)) | {"read_seconds": read_seconds}
     if as_json:
         output.emit(fields)
     else:

@@ -79,5 +79,7 @@ def _ends(model: Any, tokenizer: Any) -> set[int]:
 
 def _padding(model: Any, tokenizer: Any) -> int | None:
     """A padding id; any will do, because it comes after the end."""
-    known = model.generation_config.pad_token_id
-    return tokenizer.pad_token_id if known is None else known
+    for known in (model.generation_config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if known is not None:
+            return int(known)
+    return None

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 REJECTED, INVALID = 1, 2
-BROKEN_PIPE = 141  # what a shell reports of programs that SIGPIPE ended
+INTERRUPTED, BROKEN_PIPE = 130, 141  # what a shell reports of programs that SIGINT and SIGPIPE ended
 HF_EXTRA = 'pip install "constrain[hf]"'
 
 _EXTRA_PACKAGES = {"torch", "transformers", "tokenizers"}
-_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_PICTURES |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)  # more controls, and what is not UTF-8
 
 
 class _Console(Console):
@@ -50,9 +51,9 @@ def stderr() -> Console:
 
 
 def emit(value: dict[str, Any]) -> None:
-    """One JSON object on standard output."""
+    """A JSON object on standard output: on one line, unless somebody is looking."""
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=not unicode))
+    typer.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=not unicode))
 
 
 def notice(message: str) -> None:

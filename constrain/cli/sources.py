@@ -34,7 +34,9 @@ def constraint(regex: str | None, choices: Sequence[str] | None, file: str | Non
     """The one constraint that was given."""
     spec = constraint_or_none(regex, choices, file)
     if spec is None:
-        raise typer.BadParameter("no constraint; give --regex PATTERN, --choice TEXT (repeated), or --choices-file FILE")
+        raise typer.BadParameter(
+            "no constraint; give --regex PATTERN, --choice TEXT (repeated), or --choices-file FILE"
+        )
     return spec
 
 
@@ -45,6 +47,9 @@ def constraint_or_none(regex: str | None, choices: Sequence[str] | None, file: s
     given = [name for name, value in _named(regex, choices, file) if value]
     if len(given) > 1:
         raise typer.BadParameter(f"give one constraint, not {' and '.join(given)}")
+    for value in (regex or "", *(choices or ())):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise typer.BadParameter(f"a constraint must be UTF-8, not {os.fsencode(value)!r}")
     if regex is not None:
         return spec.regex(regex)
     if file is not None:
@@ -106,7 +111,10 @@ def ready_kernels() -> float:
 
     if kernels_are_cached():
         return warm_up()
-    notice("compiling kernels, once per machine, about a minute")
+    often = (
+        "each time, because CONSTRAIN_NO_CACHE=1" if os.environ.get("CONSTRAIN_NO_CACHE") == "1" else "once per machine"
+    )
+    notice(f"compiling kernels, {often}, about a minute")
     with spinner("compiling kernels"):
         return warm_up()
 
@@ -118,16 +126,17 @@ def byte_vocabulary() -> Vocabulary:
     return Vocabulary.from_tokens([bytes([b]) for b in range(256)])
 
 
-def vocabulary(path_or_id: str | None) -> Vocabulary:
-    """The vocabulary of a tokenizer, by default that of the embedded model."""
+def vocabulary(place: str) -> Vocabulary:
+    """The vocabulary of the tokenizer at a place that `model_path` found."""
     from constrain.errors import VocabularyError
     from constrain.vocab.vocabulary import Vocabulary
 
-    place = model_path(path_or_id, "--tokenizer")
     try:
         with spinner("reading the tokenizer"):
             return Vocabulary.from_pretrained(place)
     except VocabularyError as error:
+        if Path(place).exists():
+            raise
         raise not_loaded(place, "--tokenizer", error) from error
 
 

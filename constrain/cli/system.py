@@ -33,20 +33,20 @@ def warmup(
     """
     from constrain.warmup import kernels_are_cached
 
-    cached = kernels_are_cached()
-    fields: dict[str, Any] = {"kernels_cached": cached, "kernel_seconds": sources.ready_kernels()}
-    fields["tokenizers"] = [_read_tokenizer(one) for one in tokenizer or ()]
+    places = [sources.model_path(one, "--tokenizer") for one in tokenizer or ()]
+    fields: dict[str, Any] = {"kernels_cached": kernels_are_cached(), "kernel_seconds": sources.ready_kernels()}
+    fields["tokenizers"] = [_read_tokenizer(place) for place in places]
     if as_json:
         output.emit(fields)
     else:
         output.facts(_warmup_rows(fields))
 
 
-def _read_tokenizer(path_or_id: str) -> dict[str, Any]:
+def _read_tokenizer(place: str) -> dict[str, Any]:
     begin = time.perf_counter()
-    vocabulary = sources.vocabulary(path_or_id)
+    vocabulary = sources.vocabulary(place)
     seconds = time.perf_counter() - begin
-    return {"path_or_id": path_or_id, "vocabulary": output.vocabulary(vocabulary), "seconds": seconds}
+    return {"path_or_id": place, "vocabulary": output.vocabulary(vocabulary), "seconds": seconds}
 
 
 def _warmup_rows(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -59,7 +59,7 @@ class Verdict:
     def fields(self) -> dict[str, Any]:
         """The verdict for machines."""
         place = {"byte": self.byte, "character": self.character, "line": self.line, "column": self.column}
-        expected = {"expected_bytes": list(self.expected_bytes), "expected": self.expected}
+        expected = {"expected_hex": self.expected_bytes.hex(), "expected": self.expected}
         return {"result": self.result, **({} if self.result == "match" else place | expected)}
 
     def __str__(self) -> str:
@@ -106,21 +106,18 @@ def _viable(matcher: Matcher) -> bytes:
 
 def expected_characters(matcher: Matcher) -> str:
     """The characters that may come next, for people. The matcher walks bytes, and stands between two characters."""
-    from constrain.matcher import show_bytes
-
     viable = _viable(matcher)
-    parts = [show_bytes(bytes(b for b in viable if b < 0x80))]
-    if viable and viable[-1] >= 0x80:
-        beyond = _characters(matcher, viable)
-        many = "other characters beyond ASCII" if parts[0] else "characters beyond ASCII"
-        parts.append(many if beyond is None else _ranges(beyond))
+    beyond = _characters(matcher, viable)
+    parts = [_ranges([b for b in viable if b < 0x80] + (beyond or []))]
+    if beyond is None:
+        parts.append("other characters beyond ASCII" if parts[0] else "characters beyond ASCII")
     if matcher.is_accepting():
         parts.append("the end of the text")
     return " or ".join(part for part in parts if part)
 
 
 def _characters(matcher: Matcher, viable: bytes) -> list[int] | None:
-    """The code points beyond ASCII that may come next, ascending, or None if they are many."""
+    """The code points beyond ASCII that may come next, ascending; None if there are many."""
     found: list[int] = []
     open_ends = [bytes([b]) for b in reversed(viable) if b >= 0x80]
     while open_ends:
@@ -148,6 +145,7 @@ def _is_character(data: bytes) -> bool:
 
 
 def _ranges(codes: list[int]) -> str:
+    """Code points for people: runs of them as ranges."""
     runs: list[list[int]] = []
     for code in codes:
         if runs and runs[-1][1] == code - 1:
@@ -177,6 +175,6 @@ def _pointer(text: str, at: int) -> str:
     """The line of `at` with a caret below it, also where characters are wide, or control the terminal."""
     from rich.cells import cell_len
 
-    clean = "\n".join(map(visible, text.split("\n"))).encode("utf-8", "replace").decode()
+    clean = "\n".join(map(visible, text.split("\n")))
     shown, mark = caret(clean, at).split("\n")
     return f"{shown}\n{' ' * cell_len(shown[: len(mark) - 1])}^"

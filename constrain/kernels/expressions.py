@@ -55,6 +55,7 @@ ALIVE = np.int64(7)  # whether any string is left: UNKNOWN, LIVE, DEAD; VISITED 
 ROW = np.int64(8)  # row of the transition table, or -1
 SEEN = np.int64(9)  # number of the traversal that came by last
 LOOPS, LASTS = _int64(10, 11)  # see `_loops`; -1 unknown
+CHARS = np.int64(12)  # see `_characters`; -1 unknown
 
 OWNER = np.int64(256)  # column of Store.row: the node of the row
 
@@ -71,9 +72,13 @@ ROOM, NEED_NODES, NEED_POOL, NEED_SETS, NEED_MEMO, NEED_ROWS, NEED_SCRATCH, OVER
 UNKNOWN, LIVE, DEAD, VISITED = _int64(0, 1, 2, 3)
 
 # Bits of `TrieTables.below`, as in `constrain.kernels.trie`.
-WHOLE, BROKEN = _int64(1 << 60, 1 << 61)
+WHOLE_BIT = np.int64(60)
+WHOLE, BROKEN, INSIDE = _int64(1 << 60, 1 << 61, 1 << 62)
+FREE = np.int64((1 << 63) - 1)
+SIZE, MOST_BYTES = _int64(50, 1023)
+SIZE_BITS = np.int64(1023 << 50)
+TOKEN_BITS = np.int64(~(1023 << 50))
 CLOSURE_SIZE = np.int64(12)  # rows that `_closes` looks at together
-LONGEST = np.int64(64)  # counts that `_lasting` looks ahead
 BULK = np.int64(24)  # nodes of a subtree for which it pays to look whether a row can read all of it
 WORTH = np.int64(512)  # and for which it pays to work that out
 
@@ -95,7 +100,7 @@ class Store(NamedTuple):
     Few arrays on purpose: every helper takes them all, and what it takes to pass them is compiled again each time.
     """
 
-    node: np.ndarray  # int64[N, 12]  one expression a row, columns KIND ... LASTS
+    node: np.ndarray  # int64[N, 13]  one expression a row, columns KIND ... CHARS
     pool: np.ndarray  # int64[P]  children of ALT and AND nodes
     sets: np.ndarray  # uint8[S, 256]  byte sets
     index: np.ndarray  # int64[H]  hash table of nodes, -1 free
@@ -156,7 +161,8 @@ def _intern(st, kind, left, right, low, high):
     st.count[NODES] = node + 1
     st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT] = kind, left, right
     st.node[node, LOW], st.node[node, HIGH] = low, high
-    st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN], st.node[node, LOOPS] = UNKNOWN, -1, 0, -1
+    st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN] = UNKNOWN, -1, 0
+    st.node[node, LOOPS], st.node[node, CHARS] = -1, -1
     if kind == ALT or kind == AND:
         st.count[POOL] = left + right
     _describe(st, node)
@@ -1136,18 +1142,18 @@ def _run(st, op, args, values):
 
 
 @kernel
-def advance(st, node, data, reach, limit, viable):
-    """Read bytes from `node` as far as a string is left: (node reached, number of bytes read, mask key).
+def advance(st, node, data, reach, near, limit, viable):
+    """Read bytes from `node` as far as a string is left: (node reached, bytes read, mask key, near key).
 
-    The node reached is EMPTY when nothing is left in `node` to begin with. The mask key is an expression with the same
-    viable prefixes up to length REACH_STEP * reach, and is shared by more states. If `viable` has room for 256 flags, it is
+    The node reached is EMPTY when nothing is left in `node` to begin with. The keys are expressions with the same
+    viable prefixes up to length REACH_STEP * reach or REACH_STEP * near, and are shared by more states. If `viable` has room for 256 flags, it is
     told which bytes may follow the node reached.
     """
     st.count[NEED] = ROOM
     reached, read = node, ZERO
     alive = _live(st, node, limit)
     if alive != LIVE:
-        return EMPTY, ZERO, EMPTY
+        return EMPTY, ZERO, EMPTY, EMPTY
     while read < data.size and alive == LIVE and not st.count[NEED]:
         to = _solve(st, reached, np.int64(data[read]))
         if not st.count[NEED]:
@@ -1156,15 +1162,16 @@ def advance(st, node, data, reach, limit, viable):
             reached = to
             read += 1
     key = EMPTY if st.count[NEED] else _solve(st, reached, CLIP + reach)
+    near_key = EMPTY if st.count[NEED] else _solve(st, key, CLIP + near)
     row = ZERO if st.count[NEED] or viable.size == 0 else _row(st, reached)
     for b in range(viable.size):
         viable[b] = ZERO if st.count[NEED] else min(ONE, _transition(st, row, np.int64(b), limit))
-    return reached, read, key
+    return reached, read, key, near_key
 
 
 @kernel
 def walk(st, node, units, trie, limit, path, mask):
-    """Write the tokens after which a string is left in `node` into `mask` (uint32 words).
+    """Add to `mask` (uint32 words) the tokens of a trie after which a string is left in `node`.
 
     `units` denotes what sequences of tokens can spell: what is left must have a string in common with it.
     `trie` is a `constrain.kernels.trie.TrieTables`; `path` is scratch (int64[2, depth + 1]): the row at each depth, and
@@ -1177,15 +1184,17 @@ def walk(st, node, units, trie, limit, path, mask):
     path[0, 0], path[1, 0] = _row(st, node), 0
     row = st.row
     free, lasts = ZERO, ZERO
-    if units == ANYTHING and not st.count[NEED]:
+    if units == ANYTHING and trie.order.size > WORTH and not st.count[NEED]:
         free = _loops(st, path[0, 0], limit)
-        lasts = st.node[node, LASTS]
-    _allow_free(trie, free, lasts, mask)
+        lasts = min(MOST_BYTES, st.node[node, LASTS])
+        free = free if lasts > 2 and free & st.groups[ord("x")] else ZERO  # else there are too few such tokens
+    if free != 0:
+        _allow_free(trie.makeup, free, lasts, mask)
     i, n = 1, trie.byte.size
     while i < n and not st.count[NEED]:
         depth, b, after = trie.depth[i], np.int64(trie.byte[i]), np.int64(trie.skip[i])
         made_of = path[1, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
-        if (made_of | trie.below[i]) & ~free == 0 and depth + trie.height[i] <= lasts:
+        if (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= lasts:
             i = after
             continue
         from_row = path[0, depth - 1]
@@ -1216,15 +1225,15 @@ def _holds_free(st, row, below, height, size, limit):
 
 
 @helper
-def _allow_free(trie, free, lasts, mask):
-    """Write the tokens made of nothing but `free` and no longer than `lasts` into `mask`, and clear the rest."""
-    size = trie.makeup.size
+def _allow_free(makeup, free, lasts, mask):
+    """Add to `mask` the tokens made of nothing but `free` and no longer than `lasts`."""
     for word in range(mask.size):
         bits = np.uint32(0)
-        for i in range(32 * word, min(32 * word + 32, size)):
-            if trie.makeup[i] & ~free == 0 and trie.length[i] <= lasts:
-                bits |= np.uint32(1) << np.uint32(i & 31)
-        mask[word] = bits
+        for i in range(32):
+            made_of = makeup[32 * word + i]
+            allowed = (made_of & ~free & TOKEN_BITS == 0) & ((made_of & SIZE_BITS) <= lasts << SIZE)
+            bits |= np.uint32(allowed) << np.uint32(i)
+        mask[word] |= bits
 
 
 @helper
@@ -1236,16 +1245,14 @@ def _spellable(st, row, units, limit):
 
 @helper
 def _loops(st, row, limit):
-    """What a row can read in any order, in the bits of `TrieTables.below`; LASTS of its node says for how many bytes.
-
-    First the largest set of bytes and characters that all lead to one row, and on from there together for as long as
-    they do: a loop, or a count. If that is for ever, others are added that lead to rows which can do the same.
-    """
+    """What a row can read in any order, in the bits of `TrieTables.below`; LASTS of its node says for how many bytes."""
     node = np.int64(st.row[row, OWNER])
     if st.node[node, LOOPS] >= 0:
         return st.node[node, LOOPS]
-    loops = _commonest_step(st, row, limit)
-    lasts = _lasting(st, row, loops, limit)
+    loops, lasts = _repeated(st, node, limit)
+    if not st.node[node, FLAG] & SURE:  # what is alive in each part may be dead in all together
+        loops = _commonest_step(st, row, limit)
+        lasts = FAR if _closes(st, row, loops, limit) else ZERO
     if lasts == FAR:
         loops = _with_detours(st, row, loops, limit)
     if st.count[NEED]:
@@ -1255,66 +1262,88 @@ def _loops(st, row, limit):
 
 
 @helper
-def _commonest_step(st, row, limit):
-    """The groups that lead from `row` to one row, for the row that most ASCII bytes lead to; else WHOLE if anything."""
-    targets, counts = st.scratch[CLOSURE], st.scratch[KEYS]
-    size, best = 0, 0
+def _repeated(st, node, limit):
+    """The most useful REPEAT that `node` may begin with: (what it can read in any order, for how many bytes)."""
+    best, longest = ZERO, ZERO
+    todo = st.scratch[CLOSURE]
+    todo[0] = node
+    top = 1
+    while top > 0 and not st.count[NEED]:
+        top -= 1
+        x = todo[top]
+        kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
+        loops, lasts = ZERO, ZERO
+        if kind == ANYTHING:
+            loops, lasts = FREE, FAR
+        elif kind == REPEAT:
+            loops = _characters(st, left, limit)
+            lasts = FAR if st.node[x, HIGH] == UNBOUNDED else st.node[x, HIGH]
+        if _bits(loops) * min(lasts, 16) > _bits(best) * min(longest, 16):
+            best, longest = loops, lasts
+        if top + 64 > todo.size or (kind == ALT and right > 64):
+            continue
+        if kind == ALT:
+            for i in range(left, left + right):
+                todo[top] = st.pool[i]
+                top += 1
+        elif kind == CONCAT or (kind == REPEAT and loops == 0):
+            todo[top] = left
+            top += 1
+            if kind == CONCAT and st.node[left, FLAG] & NULLABLE:
+                todo[top] = right
+                top += 1
+    return best, longest
+
+
+@helper
+def _bits(x):
+    n = 0
+    while x != 0:
+        x &= x - 1
+        n += 1
+    return n
+
+
+@helper
+def _characters(st, body, limit):
+    """The bytes and characters that are in themselves strings of `body`."""
+    if st.node[body, CHARS] >= 0:
+        return st.node[body, CHARS]
+    row, end = _row(st, body), _row(st, EPSILON)
+    loops = FREE & ~(BROKEN | INSIDE)
     for b in range(128):
-        to = _transition(st, row, np.int64(b), limit)
-        if st.count[NEED]:
-            return ZERO
-        i = 0
-        while i < size and targets[i] != to:
-            i += 1
-        if i == size and to != 0:
-            targets[i], counts[i] = to, 0
-            size += 1
-        if to != 0:
-            counts[i] += 1
-            best = i if counts[i] > counts[best] else best
-    beyond = _character_target(st, row, limit)
-    target = targets[best] if size > 0 else beyond
-    loops = (ONE << 60) - 1 if target != 0 else ZERO
-    for b in range(128):
-        if loops & st.groups[b] and _transition(st, row, np.int64(b), limit) != target:
+        if loops & st.groups[b] and not st.count[NEED] and _transition(st, row, np.int64(b), limit) != end:
             loops &= ~st.groups[b]
-    if target != 0 and beyond == target:
-        loops |= WHOLE | (BROKEN if _returns(st, target, row, 0x80, 0xFF, limit) else ZERO)
+    if not st.count[NEED] and _character_target(st, row, limit) != end:
+        loops &= ~WHOLE
+    if not st.count[NEED]:
+        st.node[body, CHARS] = loops
     return loops
 
 
 @helper
-def _together(st, row, loops, limit):
-    """The one row that all of `loops` leads to from `row`, or 0."""
-    to = -ONE
+def _commonest_step(st, row, limit):
+    """The groups that lead from `row` to one row, for the row that most ASCII bytes lead to."""
+    targets, counts = st.scratch[CLOSURE], st.scratch[KEYS]
+    size, best = 0, 0
     for b in range(128):
-        if loops & st.groups[b] and not st.count[NEED]:
-            other = _transition(st, row, np.int64(b), limit)
-            to = other if to < 0 or to == other else ZERO
-    if loops & WHOLE:
-        other = _character_target(st, row, limit)
-        to = other if to < 0 or to == other else ZERO
-    if loops & BROKEN and not _returns(st, to, row, 0x80, 0xFF, limit):
-        to = ZERO
-    return max(to, ZERO)
-
-
-@helper
-def _lasting(st, row, loops, limit):
-    """For how many symbols any string over `loops` can be read from `row`; FAR for ever."""
-    lasts, here = ZERO, row
-    while loops & (((ONE << 60) - 1) | WHOLE) and lasts < LONGEST and not st.count[NEED]:
-        to = _together(st, here, loops, limit)
-        if to == 0:
-            return lasts
-        if to == here:
-            return FAR
-        node = np.int64(st.row[to, OWNER])
-        lasts += 1
-        if st.node[node, LOOPS] >= 0 and loops & ~st.node[node, LOOPS] == 0:
-            return FAR if st.node[node, LASTS] == FAR else min(LONGEST, lasts + st.node[node, LASTS])
-        here = to
-    return lasts
+        to = _transition(st, row, np.int64(b), limit)
+        if to == 0 or st.count[NEED]:
+            continue
+        i = 0
+        while i < size and targets[i] != to:
+            i += 1
+        if i == size:
+            targets[i], counts[i] = to, 0
+            size += 1
+        counts[i] += 1
+        best = i if counts[i] > counts[best] else best
+    target = targets[best] if size > 0 else ZERO
+    loops = (ONE << WHOLE_BIT) - 1 if size > 0 else ZERO
+    for b in range(128):
+        if loops & st.groups[b] and _transition(st, row, np.int64(b), limit) != target:
+            loops &= ~st.groups[b]
+    return loops
 
 
 @helper
@@ -1341,7 +1370,7 @@ def _closes(st, row, loops, limit):
                 size = _join(st, size, _transition(st, here, np.int64(b), limit))
         if loops & WHOLE and size > 0:
             size = _join(st, size, _character_target(st, here, limit))
-        if loops & BROKEN and not _returns(st, here, here, 0x80, 0xFF, limit):
+        if loops & (BROKEN | INSIDE) and not _returns(st, here, here, 0x80, 0xFF, limit):
             size = -ONE
         i += 1
     return size > 0

@@ -8,9 +8,9 @@ machine is a Boolean formula over *scopes*; a scope, which is what a language of
 over *plans*; a plan is what has to be matched from here to the end of the scope, one item after the other.
 Lookahead conjoins a second plan; lookbehind is watched from the start of its scope by a formula of its own.
 
-    plan      ("plan", items)         the next item reads a byte; without items, the scope has to end here
-    scope     ("scope", formula, watched)     watched: (body of a lookbehind, formula that holds after it) ...
-    formula   ("and", set) | ("or", set) | ("not", formula) | plan or scope
+    plan      tuple of items: the first one reads a byte; without items, the scope has to end here
+    scope     (formula, watched), watched = ((body of a lookbehind, formula that may end where it holds), ...)
+    formula   set of clauses, one of which has to hold: sets of (plan or scope, sign), all of which have to hold
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 Node = tuple[Any, ...]
-Formula = tuple[Any, ...]
+Formula = frozenset[frozenset[tuple[Any, bool]]]
 Truths = dict[Node, bool]
 
-TRUE: Formula = ("and", frozenset())
-FALSE: Formula = ("or", frozenset())
-DONE: Formula = ("plan", ())
+TRUE: Formula = frozenset({frozenset()})
+FALSE: Formula = frozenset()
 ANYTHING: Node = ("anything",)
 UNMOVED: Node = ("unmoved",)  # passed only after a byte: what precedes it was not the empty string
 
@@ -42,7 +41,7 @@ def start(node: Node) -> Formula:
         formula = _expand((ANYTHING, body), truths)
         truths[body] = _holds(formula, _is_done)
         watched.append((body, formula))
-    return ("scope", _expand((node,), truths), tuple(watched))
+    return _leaf((_expand((node,), truths), tuple(watched)))
 
 
 def step(machine: Formula, byte: int) -> Formula:
@@ -59,7 +58,7 @@ def step_all(machine: Formula, data: bytes) -> Formula:
 
 def ends(machine: Formula) -> bool:
     """Whether the text may end here."""
-    return _holds(machine, lambda scope: _holds(scope[1], _is_done))
+    return _holds(machine, lambda scope: _holds(scope[0], _is_done))
 
 
 def completes(machine: Formula, moves: Sequence[bytes], limit: int = 20_000) -> bool:
@@ -91,59 +90,54 @@ def mask_ref(tokens: Sequence[bytes], viable: Callable[[bytes], bool]) -> set[in
 # ------------------------------------------------------------------------------------------------- formulas
 
 
-def _all(parts: Iterable[Formula]) -> Formula:
-    return _join("and", "or", parts)
-
-
 def _any(parts: Iterable[Formula]) -> Formula:
-    return _join("or", "and", parts)
+    """Clauses that a weaker clause makes superfluous are left out: equal machines have to look alike."""
+    clauses = frozenset(clause for part in parts for clause in part)
+    return frozenset(clause for clause in clauses if not any(other < clause for other in clauses))
 
 
-def _join(kind: str, other: str, parts: Iterable[Formula]) -> Formula:
-    """Flat, without duplicates; decided at once by a part that decides it."""
-    flat: set[Formula] = set()
+def _all(parts: Iterable[Formula]) -> Formula:
+    result = TRUE
     for part in parts:
-        flat |= part[1] if part[0] == kind else {part}
-    if (other, frozenset()) in flat:
-        return (other, frozenset())
-    return flat.pop() if len(flat) == 1 else (kind, frozenset(flat))
+        joined = [clause | other for clause in result for other in part]
+        result = _any([frozenset(c for c in joined if not any((leaf, not sign) in c for leaf, sign in c))])
+    return result
 
 
 def _no(formula: Formula) -> Formula:
-    if formula in (TRUE, FALSE):
-        return FALSE if formula == TRUE else TRUE
-    return formula[1] if formula[0] == "not" else ("not", formula)
+    return _all(frozenset(frozenset({(leaf, not sign)}) for leaf, sign in clause) for clause in formula)
 
 
-def _replace(formula: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
-    if formula[0] == "not":
-        return _no(_replace(formula[1], leaf))
-    if formula[0] in ("and", "or"):
-        join = _all if formula[0] == "and" else _any
-        return join([_replace(part, leaf) for part in formula[1]])
-    return leaf(formula)
+def _leaf(leaf: Node) -> Formula:
+    return frozenset({frozenset({(leaf, True)})})
 
 
-def _holds(formula: Formula, leaf: Callable[[Formula], bool]) -> bool:
-    return _replace(formula, lambda part: TRUE if leaf(part) else FALSE) == TRUE
+def _replace(formula: Formula, to: Callable[[Node], Formula]) -> Formula:
+    """The formula with `to(leaf)` in the place of each leaf."""
+    known = {leaf: to(leaf) for clause in formula for leaf, _ in clause}
+    return _any(_all(known[leaf] if sign else _no(known[leaf]) for leaf, sign in clause) for clause in formula)
 
 
-def _is_done(plan: Formula) -> bool:
-    return plan == DONE
+def _holds(formula: Formula, leaf_holds: Callable[[Node], bool]) -> bool:
+    return any(all(leaf_holds(leaf) == sign for leaf, sign in clause) for clause in formula)
 
 
 # --------------------------------------------------------------------------------------------------- reading
 
 
-def _step_scope(scope: Formula, byte: int) -> Formula:
+def _step_scope(scope: Node, byte: int) -> Formula:
     truths: Truths = {}
     watched = []
-    for body, formula in scope[2]:
-        after = _replace(formula, lambda plan: _read(plan[1], byte, truths))
+    for body, formula in scope[1]:
+        after = _replace(formula, lambda plan: _read(plan, byte, truths))
         truths[body] = _holds(after, _is_done)
         watched.append((body, after))
-    after = _replace(scope[1], lambda plan: _read(plan[1], byte, truths))
-    return after if after in (TRUE, FALSE) else ("scope", after, tuple(watched))
+    after = _replace(scope[0], lambda plan: _read(plan, byte, truths))
+    return after if after in (TRUE, FALSE) else _leaf((after, tuple(watched)))
+
+
+def _is_done(plan: Node) -> bool:
+    return plan == ()
 
 
 def _read(items: tuple[Node, ...], byte: int, truths: Truths) -> Formula:
@@ -164,7 +158,7 @@ def _read_char(ranges: Any, spelled: bytes, rest: tuple[Node, ...], truths: Trut
     try:
         code = ord(spelled.decode())
     except UnicodeDecodeError:
-        return ("plan", (("chars", ranges, spelled), *rest)) if len(spelled) < 4 else FALSE
+        return _leaf((("chars", ranges, spelled), *rest)) if len(spelled) < 4 else FALSE
     return _expand(rest, truths) if any(low <= code <= high for low, high in ranges) else FALSE
 
 
@@ -174,19 +168,19 @@ def _read_char(ranges: Any, spelled: bytes, rest: tuple[Node, ...], truths: Trut
 def _expand(items: tuple[Node, ...], truths: Truths) -> Formula:
     """The formula of plans, each with an item first that reads a byte, that says what `items` say."""
     if not items:
-        return DONE
+        return _leaf(())
     (kind, *fields), rest = items[0], items[1:]
     match kind, fields:
-        case ("unmoved", _) | ("run", [("or", frozenset())]):
+        case ("unmoved", _):
             return FALSE
         case ("literal", [data]):
-            return ("plan", items) if data else _expand(rest, truths)
+            return _leaf(items) if data else _expand(rest, truths)
         case ("chars", _):
-            return ("plan", items)
+            return _leaf(items)
         case ("words", [words]):
             return _any(_expand((("literal", word), *rest), truths) for word in words)
         case ("anything", _):
-            return _any([("plan", items), _expand(rest, truths)])
+            return _any([_leaf(items), _expand(rest, truths)])
         case ("concat", [parts]):
             return _expand((*parts, *rest), truths)
         case ("alt", [parts]):
@@ -196,7 +190,8 @@ def _expand(items: tuple[Node, ...], truths: Truths) -> Formula:
         case ("look", _):
             return _all([_sees(items[0], truths), _expand(rest, truths)])
         case ("run", [machine]):
-            return _any([("plan", items), _expand(rest, truths)]) if ends(machine) else ("plan", items)
+            waiting = _leaf(items) if machine else FALSE
+            return _any([waiting, _expand(rest, truths)]) if ends(machine) else waiting
     return _expand((("run", _machine(items[0])), *rest), truths)
 
 

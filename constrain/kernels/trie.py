@@ -27,13 +27,15 @@ class TrieTables(NamedTuple):
     order: np.ndarray  # int32[T]  all tokens that spell bytes, sorted by them, equals by id
     below: np.ndarray  # int64[N]  what occurs below: bits of `group_of` each byte, WHOLE, BROKEN
     height: np.ndarray  # int32[N]  most bytes below
-    makeup: np.ndarray  # int64[V]  what occurs in each token, in the same bits; -1 for tokens that spell nothing
-    length: np.ndarray  # int32[V]  bytes of each token
+    makeup: np.ndarray  # int64[32 W]  what occurs in each token, in the same bits, and its length from bit SIZE on; -1 none
 
 
 # Bits of TrieTables.below. A walk in a state that returns to itself on everything below a node need not go there.
 WHOLE = 1 << 60  # characters beyond ASCII, each of them whole at the end of every token
-BROKEN = 1 << 61  # other bytes beyond ASCII; also set where the path to the node ends inside of a character
+BROKEN = 1 << 61  # other bytes beyond ASCII, or a token of the node itself that ends inside of a character
+INSIDE = 1 << 62  # the path to the node ends inside of a character, or has left UTF-8
+SIZE = 50  # first bit of the length of a token in TrieTables.makeup, at most MOST_BYTES
+MOST_BYTES = 1023
 _LETTERS = ("09", "af", "gz", "AF", "GZ")
 _CONTROLS = "\t\n\r"
 
@@ -53,8 +55,10 @@ def group_of() -> np.ndarray:
     return bits
 
 
-def build(data: np.ndarray, offsets: np.ndarray) -> TrieTables:
+def build(data: np.ndarray, offsets: np.ndarray, wanted: np.ndarray | None = None) -> TrieTables:
     """Build the trie of tokens `data[offsets[i]:offsets[i + 1]]`; tokens without bytes are in no node.
+
+    `wanted` (bool for each token) leaves tokens out.
 
     >>> build(np.frombuffer(b"aab", np.uint8), np.array([0, 1, 3])).first.tolist()
     [0, 0, 1, 2]
@@ -62,6 +66,8 @@ def build(data: np.ndarray, offsets: np.ndarray) -> TrieTables:
     data = np.require(data, np.uint8, ("C", "A", "W"))  # one dtype and flavour, so that the kernels compile once
     offsets = np.require(offsets, np.int64, ("C", "A", "W"))
     lengths = np.diff(offsets)
+    if wanted is not None:
+        lengths = lengths * wanted
     order = np.flatnonzero(lengths).astype(np.int32)
     shared = np.empty_like(order)
     sort_into(data, offsets, order, shared)
@@ -74,8 +80,7 @@ def build(data: np.ndarray, offsets: np.ndarray) -> TrieTables:
         order=order,
         below=np.zeros(nodes, np.int64),
         height=np.zeros(nodes, np.int32),
-        makeup=np.full(len(lengths), -1, np.int64),
-        length=lengths.astype(np.int32),
+        makeup=np.full(-(-len(lengths) // 32) * 32, -1, np.int64),
     )
     depth = int(lengths.max(initial=0)) + 2
     fill_trie((data, offsets), shared, trie, np.zeros(depth, np.int32))
@@ -212,7 +217,6 @@ def _place_after(place, b):
 def summarise(trie, groups, scratch):
     """Fill `below`, `height` and `makeup`. `scratch` has four rows, longer than the deepest path."""
     places, above, met, tallest = scratch[0], scratch[1], scratch[2], scratch[3]  # by depth
-    inside_mark = np.int64(1) << 62
     n = trie.byte.size
     for i in range(1, n):  # on the way down: what the edge into each node is, and what tokens are made of
         depth, b = trie.depth[i], trie.byte[i]
@@ -224,14 +228,15 @@ def summarise(trie, groups, scratch):
             edge |= BROKEN
         above[depth] = above[depth - 1] | edge
         for j in range(begin, end):
-            trie.makeup[trie.order[j]] = above[depth]
+            trie.makeup[trie.order[j]] = above[depth] | (np.int64(min(depth, MOST_BYTES)) << SIZE)
         above[depth] &= ~BROKEN if place != _LOST else -1  # a token that ends here does not spoil the longer ones
-        trie.below[i] = edge if place == _START else edge | inside_mark
+        trie.below[i] = edge if place == _START else edge | INSIDE
     for i in range(n - 1, -1, -1):  # on the way up: gather
         depth, edge = trie.depth[i], trie.below[i]
-        trie.below[i] = met[depth] | (BROKEN if edge & inside_mark else 0)
+        spells = i > 0 and trie.first[i + 1] > trie.first[i]
+        trie.below[i] = met[depth] | (edge & INSIDE) | (BROKEN if edge & INSIDE and spells else 0)
         trie.height[i] = tallest[depth]
         if depth > 0:
-            met[depth - 1] |= (edge & ~inside_mark) | met[depth]
+            met[depth - 1] |= (edge & ~INSIDE) | met[depth]
             tallest[depth - 1] = max(tallest[depth - 1], tallest[depth] + 1)
         met[depth], tallest[depth] = 0, 0

@@ -10,8 +10,8 @@ from typing import NamedTuple
 class Node(NamedTuple):
     """One node: the byte that leads to it, its depth, the first node after its subtree, the tokens it spells.
 
-    `below` is what the subtree holds: ASCII bytes; whether there are whole characters beyond ASCII; whether there are
-    other bytes, or the path to the node itself does not end with a whole character.
+    `below` is what the subtree holds: ASCII bytes; whether there are whole characters beyond ASCII; whether there is
+    anything else, or the path to the node does not end with a whole character.
     """
 
     byte: int

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from constrain.hf.tokenizers import Reading
     from constrain.kernels.trie import TrieTables
 
-FORMAT = 3
+FORMAT = 6
 """Counts up whenever the same tokenizer would give another vocabulary, or is stored in another way."""
+
+NEAR = 16
+"""Bytes. Tokens up to this length, nearly all of them, are walked apart from the longer ones."""
 
 _TOKENIZER_FILES = {".json", ".txt", ".model", ".tiktoken", ".bpe", ".py"}
 
@@ -98,13 +101,22 @@ class Vocabulary:
         return total.hexdigest()
 
     @cached_property
-    def trie(self) -> TrieTables:
-        """The trie of all tokens that spell bytes."""
+    def near_trie(self) -> TrieTables:
+        """The trie of the tokens of at most NEAR bytes."""
+        return self._trie("near")
+
+    @cached_property
+    def far_trie(self) -> TrieTables:
+        """The trie of the longer tokens: few, but they see further."""
+        return self._trie("far")
+
+    def _trie(self, part: str) -> TrieTables:
         from constrain.kernels.trie import TrieTables, build  # here: it brings numba, which the tables do not need
 
         if self._trie_arrays is not None:
-            return TrieTables(**self._trie_arrays)
-        return build(self.data, self.offsets)
+            return TrieTables(**{name: self._trie_arrays[f"{part}_{name}"] for name in TrieTables._fields})
+        lengths = np.diff(self.offsets)
+        return build(self.data, self.offsets, lengths <= NEAR if part == "near" else lengths > NEAR)
 
     @cached_property
     def max_token_bytes(self) -> int:
@@ -158,7 +170,7 @@ class Vocabulary:
         """
         from constrain.kernels.trie import tokens_at
 
-        trie, node = self.trie, 0
+        trie, node = self.near_trie if len(spelled) <= NEAR else self.far_trie, 0
         for byte in spelled:
             end, child = int(trie.skip[node]), node + 1
             while child < end and trie.byte[child] < byte:
@@ -374,7 +386,8 @@ def _folder_key(path: Path, options: tuple[object, ...]) -> str | None:
 
 
 def _store(key: str, vocabulary: Vocabulary) -> None:
-    trie = {f"trie_{name}": array for name, array in vocabulary.trie._asdict().items()}
+    tries = {"near": vocabulary.near_trie, "far": vocabulary.far_trie}
+    trie = {f"trie_{part}_{name}": array for part, t in tries.items() for name, array in t._asdict().items()}
     names = ("eos_ids", "strips_leading_space", "kind", "name")
     meta = {name: getattr(vocabulary, name) for name in names} | {"special_tokens": dict(vocabulary.special_tokens)}
     cache.store("vocabulary", key, {"data": vocabulary.data, "offsets": vocabulary.offsets, **trie}, meta)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constrain.kernels.trie import BROKEN, WHOLE, TrieTables, build, group_of, tokens_at
+from constrain.kernels.trie import BROKEN, INSIDE, SIZE, WHOLE, TrieTables, build, group_of, tokens_at
 from constrain.kernels.trie_ref import build_ref
 
 tokens_of_few_bytes = st.lists(st.lists(st.sampled_from([0, 1, 97, 98, 255]), max_size=5).map(bytes), max_size=40)
@@ -55,7 +55,11 @@ def test_what_lies_below_is_never_understated(tokens: list[bytes]) -> None:
     """A bit too many only costs time, one too few would let a walk skip what it must see."""
     for node, below in zip(build_ref(tokens), make(tokens).below.tolist()):
         expected = bits(node.below)
-        assert expected & ~below == 0
+        if below & INSIDE:
+            assert expected & BROKEN and expected & ~(below | BROKEN) == 0
+            assert below & BROKEN or not node.tokens
+        else:
+            assert expected & ~below == 0
         if not expected & BROKEN:
             assert below == expected
 
@@ -63,13 +67,17 @@ def test_what_lies_below_is_never_understated(tokens: list[bytes]) -> None:
 @given(tokens_of_few_bytes | any_tokens | broken)
 def test_height_length_and_makeup(tokens: list[bytes]) -> None:
     trie = make(tokens)
-    assert trie.length.tolist() == [len(token) for token in tokens]
+    mask = (1 << SIZE) - 1 | WHOLE | BROKEN
     for i, node in enumerate(build_ref(tokens)):
         deepest = max(trie.depth[i : node.skip].tolist())
         assert trie.height[i] == deepest - node.depth
+    assert len(trie.makeup) % 32 == 0 and set(trie.makeup[len(tokens) :].tolist()) <= {-1}
     for token, makeup in zip(tokens, trie.makeup.tolist()):
-        alone = make([token]).below[0]
-        assert makeup == (int(alone) if token else -1)
+        if token:
+            assert (makeup & ~mask) >> SIZE == len(token)
+            assert makeup & mask == int(make([token]).below[0])
+        else:
+            assert makeup == -1
 
 
 def test_groups_part_all_ascii_bytes() -> None:
@@ -117,7 +125,7 @@ def test_dtypes_do_not_depend_on_the_input() -> None:
     data = np.frombuffer(b"ab", np.uint8)  # read-only
     for offsets in (np.array([0, 1, 2], np.int32), np.array([0, 1, 2], np.int64)):
         trie = build(data, offsets)
-        assert [a.dtype.name for a in trie] == ["uint8", "int32", "int32", "int32", "int32", "int64", "int32", "int64", "int32"]
+        assert [a.dtype.name for a in trie] == ["uint8", "int32", "int32", "int32", "int32", "int64", "int32", "int64"]
         assert all(a.flags.c_contiguous and a.flags.writeable for a in trie)
 
 

@@ -1,0 +1,290 @@
+"""What the property tests draw: expressions, patterns, vocabularies, texts; and how many of each.
+
+CONSTRAIN_TESTS=thorough draws twenty times as many, at random; without it every run draws the same examples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from constrain import Limits, Spec, Vocabulary
+from constrain.automata.store import ExpressionStore
+from constrain.ir import expr as ir
+from constrain.kernels import expressions_ref as ref
+
+# ---- how much
+
+_COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("fast", derandomize=True, database=None, **_COMMON)
+settings.register_profile("thorough", print_blob=True, **_COMMON)
+PROFILE = "thorough" if os.environ.get("CONSTRAIN_TESTS") == "thorough" else "fast"
+
+
+def examples(count: int) -> settings:
+    """For `@examples(100)` above `@given`: so many examples in a fast run."""
+    return settings(settings.get_profile(PROFILE), max_examples=count * (20 if PROFILE == "thorough" else 1))
+
+
+# ---- expressions
+
+ALPHABET = "abcé日\n"
+LETTERS = tuple(bytes([b]) for b in sorted(set("abcz é日".encode()) | {0x0A, 0xFF}))
+"""Every byte that `expressions` tell apart, one for all others, and one that is never valid: enough to search with."""
+
+_RANGES: list[ir.Ranges] = [
+    ((0x61, 0x61),),
+    ((0x61, 0x62),),
+    ((0x61, 0x63),),
+    ((0x61, 0x61), (0xE9, 0xE9)),
+    ((0x65E5, 0x65E5),),
+    ((0x0, 0x60), (0x64, 0x10FFFF)),
+    ((0x80, 0x10FFFF),),
+    ((0x0, 0x10FFFF),),
+    (),
+]
+_words = st.text(ALPHABET, max_size=3).map(str.encode)
+
+
+def leaves() -> st.SearchStrategy[ir.Expr]:
+    """Expressions without parts."""
+    return st.one_of(
+        st.builds(ir.Literal, _words),
+        st.builds(ir.Chars, st.sampled_from(_RANGES)),
+        st.builds(ir.Words, st.lists(_words, min_size=1, max_size=4, unique=True).map(tuple)),
+        st.sampled_from([ir.Anything(), ir.NOTHING, ir.EPSILON, ir.Repeat(ir.Chars(_RANGES[2]), 0, None)]),
+    )
+
+
+def repeats(body: st.SearchStrategy[ir.Expr], largest: int = 3) -> st.SearchStrategy[ir.Expr]:
+    """Repetitions, bounded or not."""
+
+    def build(inner: ir.Expr, low: int, more: int | None) -> ir.Expr:
+        return ir.Repeat(inner, low, None if more is None else low + more)
+
+    return st.builds(build, body, st.integers(0, largest), st.none() | st.integers(0, largest))
+
+
+@st.composite
+def expressions(draw: st.DrawFn, depth: int = 3, looks: bool = True, ahead: bool = True, largest: int = 3) -> ir.Expr:
+    """Expressions of every kind. `looks`: with assertions; `ahead`: lookahead too, which a lookbehind cannot hold."""
+    if depth == 0:
+        return draw(leaves())
+    here = expressions(depth - 1, looks, ahead, largest)
+    apart = expressions(depth - 1, looks, looks, largest)
+    parts, parts_apart = st.lists(here, min_size=1, max_size=3).map(tuple), st.lists(apart, max_size=2).map(tuple)
+    kinds = [
+        leaves(),
+        st.builds(ir.Concat, parts),
+        st.builds(ir.Concat, parts),
+        st.builds(ir.Alt, parts),
+        repeats(here, largest),
+        repeats(here, largest),
+        st.builds(ir.And, parts_apart),
+        st.builds(ir.Not, apart),
+        st.builds(ir.Closed, apart),
+    ]
+    if looks:
+        behind = expressions(depth - 1, looks, False, largest)
+        kinds.append(st.builds(ir.Look, behind, st.just(True), st.booleans()))
+    if looks and ahead:
+        kinds.append(st.builds(ir.Look, here, st.just(False), st.booleans()))
+    return draw(st.one_of(kinds))
+
+
+def texts(max_size: int = 5, alphabet: str = ALPHABET) -> st.SearchStrategy[bytes]:
+    """Short texts, some of which end within a character."""
+    whole = st.text(alphabet, max_size=max_size).map(str.encode)
+    return st.builds(lambda data, cut: data[: len(data) - cut], whole, st.sampled_from([0, 0, 0, 1, 2]))
+
+
+def plain(expr: ir.Expr) -> ref.Node:
+    """An expression as `kernels.expressions_ref` takes it: names and fields."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(convert, value))
+        return plain(value) if dataclasses.is_dataclass(value) else value
+
+    return (type(expr).__name__.lower(), *(convert(getattr(expr, f.name)) for f in dataclasses.fields(expr)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Denoting(Spec):
+    """The constraint that an expression denotes."""
+
+    expr: ir.Expr
+
+    def to_expr(self, limits: Limits) -> ir.Expr:
+        return ir.Closed(self.expr)
+
+
+# ---- languages, as the engine sees them
+
+
+class Language:
+    """An expression in a store."""
+
+    def __init__(self, expr: ir.Expr, store: ExpressionStore | None = None, limits: Limits | None = None) -> None:
+        self.store = store or ExpressionStore()
+        self.limits = limits or Limits()
+        self.node = self.store.build(expr, self.limits)
+
+    def viable(self, data: bytes) -> bool:
+        """Whether a text of the language begins with `data`."""
+        reached = self.store.advance(self.node, data, self.limits)
+        return reached.node != 0 and reached.read == len(data)
+
+    def accepts(self, data: bytes) -> bool:
+        """Whether `data` is in the language."""
+        reached = self.store.advance(self.node, data, self.limits)
+        return reached.node != 0 and reached.read == len(data) and self.store.is_nullable(reached.node)
+
+    def sample(self, rng: random.Random, longest: int = 40) -> bytes | None:
+        """A text of the language found by a random walk, or None if the walk met no end."""
+        node, data = self.store.advance(self.node, b"", self.limits).node, b""
+        while node and len(data) < longest:
+            following = self.store.viable_bytes(node, self.limits)
+            if self.store.is_nullable(node) and (not following or rng.random() < 0.3):
+                return data
+            common = [b for b in following if 0x20 <= b < 0x7F]
+            byte = bytes([rng.choice(common if common and rng.random() < 0.8 else following)])
+            node, data = self.store.advance(node, byte, self.limits).node, data + byte
+        return data if node and self.store.is_nullable(node) else None
+
+
+def mutated(rng: random.Random, text: str, alphabet: str) -> str:
+    """The text with one character dropped, doubled, replaced, put in, or with two swapped."""
+    i = rng.randrange(len(text) + 1)
+    char = rng.choice(alphabet)
+    return rng.choice(
+        [
+            text[:i] + text[i + 1 :],
+            text[:i] + text[i : i + 1] * 2 + text[i + 1 :],
+            text[:i] + char + text[i + 1 :],
+            text[:i] + char + text[i:],
+            text[:i] + text[i + 1 : i + 2] + text[i : i + 1] + text[i + 2 :],
+            text[:i],
+            text + char,
+        ]
+    )
+
+
+# ---- patterns in Python's syntax
+
+PATTERN_CHARS = "abBkK1_- \n.éßſK日٣"
+_CLASS_ITEMS = ["a", "b", "é", "ß", "k", "1", "_", "-", "a-c", "A-Z", "0-9", "à-ÿ", r"\d", r"\w", r"\s", r"\D", r"\W"]
+_CLASS_ITEMS += [r"\S", r"\n", r"\]", r"\\", r"\x41", r"\u00e9", ".", " ", "^", "٠-٩"]
+_ATOMS = [
+    "a",
+    "b",
+    "ab",
+    "B",
+    "K",
+    "é",
+    "ß",
+    "日",
+    "1",
+    "_",
+    "-",
+    " ",
+    ".",
+    ".",
+    r"\d",
+    r"\w",
+    r"\s",
+    r"\D",
+    r"\W",
+    r"\S",
+]
+_ATOMS += [r"\.", r"\n", r"\x62", r"\u00e9", r"\N{LATIN SMALL LETTER A}", r"\101"]
+_QUANTIFIERS = ["*", "+", "?", "*?", "+?", "??", "{2}", "{0}", "{1,}", "{0,2}", "{2,3}", "{,2}", "{1,2}?"]
+_ANCHORS = ["^", "$", r"\A", r"\Z", r"\b", r"\B"]
+_FIXED = ["a", "b", ".", r"\w", "[ab]", "é", "ab", "^a", r"[^\d]", "1"]
+
+
+@st.composite
+def classes(draw: st.DrawFn) -> str:
+    """A character class in brackets."""
+    items = draw(st.lists(st.sampled_from(_CLASS_ITEMS), min_size=1, max_size=3))
+    if items[0] == "^":
+        items[0] = r"\^"
+    return "[" + draw(st.sampled_from(["", "", "^"])) + "".join(items) + "]"
+
+
+@st.composite
+def patterns(
+    draw: st.DrawFn, depth: int = 3, looks: bool = True, atoms: Sequence[str] = _ATOMS, with_flags: bool = True
+) -> str:
+    """Patterns that `re` compiles, nearly always. `looks`: with anchors, boundaries and assertions."""
+    inner = patterns(depth - 1, looks, atoms, with_flags)
+    choices: list[Callable[[], str]] = [
+        lambda: draw(st.sampled_from(atoms)),
+        lambda: draw(st.sampled_from(atoms)),
+        lambda: draw(classes()),
+    ]
+    if depth > 0:
+        choices += [
+            lambda: "".join(draw(st.lists(inner, min_size=2, max_size=3))),
+            lambda: "".join(draw(st.lists(inner, min_size=2, max_size=3))),
+            lambda: f"(?:{draw(inner)}|{draw(inner)})",
+            lambda: f"({draw(inner)}|)",
+            lambda: f"(?:{draw(inner)}){draw(st.sampled_from(_QUANTIFIERS))}",
+            lambda: f"(?:{draw(inner)}){draw(st.sampled_from(_QUANTIFIERS))}",
+            lambda: f"({draw(inner)}){draw(st.sampled_from(_QUANTIFIERS))}",
+        ]
+    if depth > 0 and with_flags:
+        choices.append(
+            lambda: f"(?{draw(st.sampled_from(['i', 's', 'a', 'i-s', 'm', 'u', '-i', 'is']))}:{draw(inner)})"
+        )
+    if looks:
+        choices += [
+            lambda: draw(st.sampled_from(_ANCHORS)),
+            lambda: f"(?<{draw(st.sampled_from('=!'))}{draw(st.sampled_from(_FIXED))})",
+        ]
+    if looks and depth > 0:
+        choices.append(lambda: f"(?{draw(st.sampled_from('=!'))}{draw(inner)})")
+    return choices[draw(st.integers(0, len(choices) - 1))]()
+
+
+flag_prefixes = st.sampled_from(["", "", "", "(?i)", "(?s)", "(?m)", "(?a)", "(?is)", "(?ia)", "(?ms)", "(?x)"])
+
+
+# ---- vocabularies
+
+
+@st.composite
+def vocabularies(draw: st.DrawFn, complete: bool | None = None, alphabet: str = ALPHABET) -> Vocabulary:
+    """Small vocabularies: shared prefixes, split characters, duplicates, long tokens, special and empty ids.
+
+    `complete`: whether every byte is a token; by default, either.
+    """
+    if complete is None:
+        complete = draw(st.booleans())
+    data = alphabet.encode()
+    pieces = draw(
+        st.lists(
+            st.one_of(
+                st.text(alphabet, min_size=1, max_size=4).map(str.encode),
+                st.lists(st.sampled_from(data), min_size=1, max_size=3).map(bytes),  # across characters
+                st.text("ab", min_size=1, max_size=9).map(str.encode),
+            ),
+            min_size=1,
+            max_size=14,
+        )
+    )
+    singles = [bytes([b]) for b in range(256)] if complete else [bytes([b]) for b in data if draw(st.booleans())]
+    tokens: list[bytes | None] = [*pieces, *singles, *draw(st.lists(st.sampled_from(pieces), max_size=2))]
+    tokens = draw(st.permutations(tokens)) if not complete else tokens
+    ends = [len(tokens) + i for i in range(draw(st.integers(0, 2)))]
+    tokens += [None] * len(ends)
+    special = {"<pad>": len(tokens)} if draw(st.booleans()) else {}
+    return Vocabulary.from_tokens(
+        tokens, eos_ids=ends, special_tokens=special, vocab_size=len(tokens) + len(special) + draw(st.integers(0, 40))
+    )
