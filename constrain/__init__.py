@@ -21,8 +21,9 @@ Importing this package imports neither torch nor transformers.
 
 from __future__ import annotations
 
-from constrain.automaton import TokenAutomaton, allocate_bitmask, fill_bitmasks
-from constrain.compiler import Compiler, clear_caches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from constrain.errors import (
     ConflictError,
     ConstrainError,
@@ -37,9 +38,13 @@ from constrain.errors import (
     VocabularyError,
 )
 from constrain.limits import Limits
-from constrain.matcher import Explanation, Matcher
 from constrain.spec import Spec, choice, regex
-from constrain.vocab.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from constrain.automaton import TokenAutomaton, allocate_bitmask, fill_bitmasks
+    from constrain.compiler import Compiler, clear_caches
+    from constrain.matcher import Explanation, Matcher
+    from constrain.vocab.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
 
@@ -69,3 +74,22 @@ __all__ = [
     "fill_bitmasks",
     "regex",
 ]
+
+_HOME = {
+    "Compiler": "compiler",
+    "Explanation": "matcher",
+    "Matcher": "matcher",
+    "TokenAutomaton": "automaton",
+    "Vocabulary": "vocab.vocabulary",
+    "allocate_bitmask": "automaton",
+    "clear_caches": "compiler",
+    "fill_bitmasks": "automaton",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what brings numba or numpy when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value

@@ -1,4 +1,4 @@
-"""From a constraint and a vocabulary to an automaton: the one place where front ends, automata and vocabularies meet."""
+"""From a constraint and a vocabulary to an automaton: where front ends, automata and vocabularies meet."""
 
 from __future__ import annotations
 
@@ -23,9 +23,21 @@ _COMPILED = 1024
 """Automata that one compiler remembers."""
 
 _lock = threading.RLock()
-_store = ExpressionStore()
-_spaces: dict[tuple[Vocabulary, Limits], StateSpace] = {}
 _compilers: WeakSet[Compiler] = WeakSet()
+
+
+class _Shared:
+    """What all compilers of the process share."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.store: ExpressionStore | None = None
+        self.spaces: dict[tuple[Vocabulary, Limits], StateSpace] = {}
+
+
+_shared = _Shared()
 
 
 class Compiler:
@@ -86,25 +98,22 @@ class Compiler:
 
 def clear_caches() -> None:
     """Forget every automaton, state and mask of the process. Automata in use keep working."""
-    global _store
     with _lock:
-        _store = ExpressionStore()
-        _spaces.clear()
+        _shared.clear()
         for compiler in _compilers:
             compiler._compiled.clear()
 
 
 def _space(vocabulary: Vocabulary, limits: Limits) -> StateSpace:
-    """The states of a vocabulary; a full store is left to the automata that use it, and a new one begun."""
-    global _store
+    """The states of a vocabulary. A store that is half full is left to the automata in use, and a new one begun."""
     with _lock:
-        if 2 * _store.size > limits.expressions:
-            _store = ExpressionStore()
-            _spaces.clear()
+        if _shared.store is None or 2 * _shared.store.size > limits.expressions:
+            _shared.clear()
+            _shared.store = ExpressionStore()
         key = (vocabulary, limits)
-        if key not in _spaces:
-            _spaces[key] = StateSpace(vocabulary, _store, limits)
-        return _spaces[key]
+        if key not in _shared.spaces:
+            _shared.spaces[key] = StateSpace(vocabulary, _shared.store, limits)
+        return _shared.spaces[key]
 
 
 def _with_leading_space(expr: Expr, starts_with_space: bool) -> Expr:

@@ -102,7 +102,8 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
     Regex(pattern='\\d{4}-\\d{2}-\\d{2}', flags=0)
     """
     if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
-        pattern, flags = pattern.pattern, flags | (pattern.flags & ~re.UNICODE)
+        flags |= pattern.flags & ~re.UNICODE
+        pattern = pattern.pattern
     if not isinstance(pattern, str):
         raise SpecTypeError(f"regex() takes a str or a compiled str pattern, not {_kind(pattern)}")
     spec = Regex(pattern, int(flags))

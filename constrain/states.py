@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Row = npt.NDArray[np.int32]
 
+
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 

@@ -11,13 +11,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from constrain import Limits, Spec, Vocabulary
-from constrain.automata.store import ExpressionStore
+from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.ir import expr as ir
 from constrain.kernels import expressions_ref as ref
+from constrain.kernels.trie import build as build_trie
 
 # ---- how much
 
@@ -157,6 +159,15 @@ class Language:
             byte = bytes([rng.choice(common if common and rng.random() < 0.8 else following)])
             node, data = self.store.advance(node, byte, self.limits).node, data + byte
         return data if node and self.store.is_nullable(node) else None
+
+
+def walked(store: ExpressionStore, node: int, tokens: Sequence[bytes], limits: Limits) -> set[int]:
+    """The tokens that `ExpressionStore.walk` finds allowed at a node, whatever the vocabulary can spell."""
+    data = np.frombuffer(b"".join(tokens), np.uint8)
+    trie = build_trie(data, np.cumsum([0, *map(len, tokens)]))
+    mask = np.zeros((len(tokens) + 31) // 32, np.uint32)
+    store.walk(node, ANYTHING, trie, mask, limits)
+    return set(np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist())
 
 
 def mutated(rng: random.Random, text: str, alphabet: str) -> str:

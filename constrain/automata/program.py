@@ -105,7 +105,7 @@ class Program:
             branches.append(self._step(k.OP_CONCAT, [lead, self._tree(subtree)]) if subtree else lead)
         return branches[0] if len(branches) == 1 else self._step(k.OP_ALT, branches)
 
-    def _step(self, op: int, args: list[int]) -> int:
-        self._code += (op, len(args), *args)
+    def _step(self, op: np.int64, args: list[int]) -> int:
+        self._code += (int(op), len(args), *args)
         self._count += 1
         return self._count - 1

@@ -59,7 +59,7 @@ class ExpressionStore:
     @property
     def size(self) -> int:
         """Number of expressions."""
-        return int(self._tables.count[k.NODES])
+        return int(self._tables.counts[k.NODES])
 
     @property
     def nbytes(self) -> int:
@@ -88,9 +88,7 @@ class ExpressionStore:
         self._advance(node, b"", limits, (0, 0), flags)
         return flags.nonzero()[0].astype(np.uint8).tobytes()
 
-    def _advance(
-        self, node: int, data: bytes, limits: Limits, reaches: tuple[int, int], flags: np.ndarray
-    ) -> Reached:
+    def _advance(self, node: int, data: bytes, limits: Limits, reaches: tuple[int, int], flags: np.ndarray) -> Reached:
         buffer = np.frombuffer(data, np.uint8)
         reach, near = (min(-(-n // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP)) for n in reaches)
         return Reached(*map(int, self._call(limits, k.advance, node, buffer, reach, near, limits.search, flags)))
@@ -120,7 +118,7 @@ class ExpressionStore:
         with self._lock:
             while True:
                 result = kernel(self._tables, *args)
-                need = int(self._tables.count[k.NEED])
+                need = int(self._tables.counts[k.NEED])
                 if need == k.ROOM:
                     return result
                 self._grow(need, limits)
@@ -134,7 +132,7 @@ class ExpressionStore:
         if need == k.NEED_NODES:
             if 2 * len(old.node) > limits.expressions:
                 raise LimitExceeded("expressions", 2 * len(old.node), limits.expressions, "building automata")
-            self._tables = old._replace(node=_doubled(old.node), index=np.full(2 * old.index.size, -1, np.int64))
+            self._tables = old._replace(node=_doubled(old.node), lookup=np.full(2 * old.lookup.size, -1, np.int64))
             k.rehash(self._tables)
         elif need == k.NEED_MEMO:
             self._tables = old._replace(memo=np.full((2 * len(old.memo), 2), -1, np.int64))
@@ -142,7 +140,7 @@ class ExpressionStore:
         elif need == k.NEED_SCRATCH:
             self._tables = old._replace(scratch=np.zeros((7, 2 * old.scratch.shape[1]), np.int64))
         else:
-            name = {k.NEED_ROWS: "row", k.NEED_POOL: "pool", k.NEED_SETS: "sets"}[need]
+            name = {int(k.NEED_ROWS): "row", int(k.NEED_POOL): "pool", int(k.NEED_SETS): "sets"}[need]
             self._tables = old._replace(**{name: _doubled(getattr(old, name))})
 
 
@@ -155,14 +153,14 @@ def _doubled(table: np.ndarray) -> np.ndarray:
 def _empty_tables() -> k.Store:
     tables = k.Store(
         node=np.zeros((_SMALL, 13), np.int64),
-        pool=np.zeros(_SMALL, np.int64),
+        pool=np.zeros(4 * _SMALL, np.int64),
         sets=np.zeros((256, 256), np.uint8),
-        index=np.full(4 * _SMALL, -1, np.int64),
+        lookup=np.full(4 * _SMALL, -1, np.int64),
         memo=np.full((4 * _SMALL, 2), -1, np.int64),
         row=np.zeros((256, 257), np.int32),
         scratch=np.zeros((7, _SMALL), np.int64),
         groups=group_of(),
-        count=np.zeros(8, np.int64),
+        counts=np.zeros(8, np.int64),
     )
     for node, flag, shortest in (
         (k.EMPTY, 0, k.FAR),
@@ -172,6 +170,6 @@ def _empty_tables() -> k.Store:
     ):
         tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW, k.LOOPS, k.CHARS]] = node, flag, shortest, -1, -1, -1
     tables.node[k.EMPTY, k.ROW] = 0
-    tables.count[[k.NODES, k.ROWS]] = 4, 1
+    tables.counts[[k.NODES, k.ROWS]] = 4, 1
     k.rehash(tables)
     return tables

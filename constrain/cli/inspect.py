@@ -342,7 +342,7 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler, clear_caches
 
-    trie, _ = vocabulary.trie, vocabulary.units
+    tries, _ = (vocabulary.near_trie, vocabulary.far_trie), vocabulary.units
     mask = allocate_bitmask(1, vocabulary.size)
     clear_caches()
     start = time.perf_counter()
@@ -363,8 +363,8 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
         "may_be_empty": automaton.matcher().is_accepting(),
         "expressions": automaton.space.store.size,
         "expression_bytes": automaton.space.store.nbytes,
-        "trie_nodes": len(trie.byte),
-        "trie_bytes": sum(table.nbytes for table in trie),
+        "trie_nodes": sum(len(trie.byte) for trie in tries),
+        "trie_bytes": sum(table.nbytes for trie in tries for table in trie),
     }
 
 
@@ -378,4 +378,4 @@ def _compile_rows(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
     empty = "; the output may be empty" if fields["may_be_empty"] else ""
     yield "first tokens", f"{fields['first_tokens']:,} of {fields['vocabulary_size']:,} allowed{empty}"
     yield "expressions", f"{fields['expressions']:,} in tables of {output.size(fields['expression_bytes'])}"
-    yield "trie", f"{fields['trie_nodes']:,} nodes, {output.size(fields['trie_bytes'])}"
+    yield "tries", f"{fields['trie_nodes']:,} nodes, {output.size(fields['trie_bytes'])}"

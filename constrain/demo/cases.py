@@ -19,6 +19,10 @@ class Case:
 
 CASES = (
     Case("The meeting is on ", r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "ISO date"),
-    Case("Her e-mail address is ", r"[a-z]{2,12}(\.[a-z]{2,12})?@[a-z]{3,12}\.(com|org|net)", "e-mail address"),
-    Case("Review: great food, kind staff. Sentiment: ", "positive|negative|neutral", "sentiment"),
+    Case(
+        "Ada Lindqvist lives in Uppsala, Sweden. Her e-mail address is ",
+        r"[a-z]+\.[a-z]+@example\.com",
+        "e-mail at one domain",
+    ),
+    Case("The review says: rude service. Sentiment: ", "positive|negative|neutral", "sentiment"),
 )

@@ -34,6 +34,7 @@ MAX_REFERENCES = 256
 """Most strings of a group that a backreference is spelled out for."""
 
 _META = frozenset("\\.^$*+?{}[]()")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NEWLINE: Ranges = ((0x0A, 0x0A),)
 _ASCII: dict[str, Ranges] = {
     "digit": ((0x30, 0x39),),
@@ -53,8 +54,8 @@ def parse_regex(pattern: str, flags: int = 0) -> Expr:
     >>> parse_regex("a|bc")
     Words(words=(b'a', b'bc'))
     """
-    if not flags and "|" in pattern and not _META & set(pattern):
-        return _words([Literal(_encode(word)) for word in pattern.split("|")])
+    if not flags and "|" in pattern and not _META & set(pattern) and not _SURROGATE.search(pattern):
+        return _words([Literal(word.encode()) for word in pattern.split("|")])
     plain, properties = _set_properties_aside(pattern)
     try:
         tree = parser.parse(plain, flags)
@@ -280,7 +281,7 @@ def _any_char() -> Expr:
 
 def _chars(ranges: Ranges) -> Expr:
     """One character, as a literal if there is only one. Surrogates are no text."""
-    ranges = unicode.union(ranges)
+    ranges = unicode.intersect(ranges, unicode.complement(()))
     if not ranges:
         return NOTHING
     return Literal(chr(ranges[0][0]).encode()) if ranges[0][0] == ranges[-1][1] else Chars(ranges)
@@ -290,10 +291,6 @@ def _words(parts: list[Expr]) -> Expr:
     """Alternatives; a list of literals is kept as one."""
     words = [part.data for part in parts if isinstance(part, Literal)]
     return Words(tuple(dict.fromkeys(words))) if len(words) == len(parts) > 1 else alt(parts)
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _ascii_closure(ranges: Ranges) -> Ranges:
@@ -325,15 +322,18 @@ def _set_properties_aside(pattern: str) -> tuple[str, dict[int, Ranges]]:
 
 def _property(pattern: str, found: re.Match[str]) -> Ranges:
     name = found.group(3) or found.group(4)
-    where = {"column": found.start() + 1, "excerpt": caret(pattern, found.start())}
+    column, excerpt = found.start() + 1, caret(pattern, found.start())
     if not name:
-        raise GrammarSyntaxError("regex: \\p needs a property, as in \\p{L} or \\p{Script=Greek}", **where)
+        raise GrammarSyntaxError(
+            "regex: \\p needs a property, as in \\p{L} or \\p{Script=Greek}", column=column, excerpt=excerpt
+        )
     try:
         ranges = unicode.property_ranges(name)
     except KeyError:
         near = unicode.suggest(name)
         hint = f"; did you mean {', '.join(near[:3])}?" if near else ""
-        raise GrammarSyntaxError(f"regex: unknown Unicode property {name!r}{hint}", expected=near, **where) from None
+        message = f"regex: unknown Unicode property {name!r}{hint}"
+        raise GrammarSyntaxError(message, column=column, excerpt=excerpt, expected=near) from None
     negated = (found.group(1) == "P") != (found.group(2) == "^")
     return unicode.complement(ranges) if negated else ranges
 

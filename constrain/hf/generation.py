@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-
 from constrain.automaton import TokenAutomaton
 from constrain.compiler import Compiler
 from constrain.errors import SpecTypeError, UnsupportedError
@@ -70,7 +69,8 @@ def generate(
     stats = _stats(seconds, processor)
     share = len(sequences) // len(automata)
     return [
-        _generation(automata[row // share], tokenizer, ids, stats) for row, ids in enumerate(sequences[:, start:].tolist())
+        _generation(automata[row // share], tokenizer, ids, stats)
+        for row, ids in enumerate(sequences[:, start:].tolist())
     ]
 
 
@@ -115,18 +115,18 @@ def _pad_id(model: Any, tokenizer: Any) -> int | None:
 
 def _generation(automaton: TokenAutomaton, tokenizer: Any, ids: list[int], stats: dict[str, float]) -> Generation:
     """Read the generated ids once more: what comes after the end is padding."""
-    state: State | None = automaton.start
+    state: State = automaton.start
     tokens: list[int] = []
     for token in ids:
         following = None if is_complete(automaton, state) else automaton.space.step(state, token)
-        if following is None or following.terminated:
-            state = following or state
+        if following is None:
+            break
+        state = following
+        if state.terminated:
             break
         tokens.append(token)
-        state = following
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    ended = state.terminated or is_complete(automaton, state)
-    return Generation(text, "complete" if ended else "length", tuple(tokens), stats=stats)
+    return Generation(text, "complete" if is_complete(automaton, state) else "length", tuple(tokens), stats=stats)
 
 
 def _stats(seconds: float, processor: LogitsProcessor) -> dict[str, float]:
@@ -137,5 +137,3 @@ def _stats(seconds: float, processor: LogitsProcessor) -> dict[str, float]:
         "mask_seconds": sum(masks),
         "mask_seconds_max": max(masks),
     }
-
-

@@ -208,7 +208,9 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
             return
         row = wiped[0]
         names = [
-            type(other).__name__ for other in _processors_before(self) if _wipes(other, input_ids, scores, forbidden, row)
+            type(other).__name__
+            for other in _processors_before(self)
+            if _wipes(other, input_ids, scores, forbidden, row)
         ]
         legal = int((~forbidden[row]).sum())
         suspects = ", ".join(names) if names else "the model or a processor that is not in the list"
@@ -223,7 +225,7 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
 class StoppingCriteria(transformers.StoppingCriteria):  # type: ignore[misc]
     """Stops a row when its output is complete and nothing may follow, which saves the step for the EOS token.
 
-        model.generate(**inputs, logits_processor=[p], stopping_criteria=[StoppingCriteria(p)])
+    model.generate(**inputs, logits_processor=[p], stopping_criteria=[StoppingCriteria(p)])
     """
 
     def __init__(self, processor: LogitsProcessor) -> None:
@@ -250,7 +252,9 @@ def is_complete(automaton: TokenAutomaton, state: State) -> bool:
 def _as_automata(automata: object) -> list[TokenAutomaton]:
     listed = [automata] if isinstance(automata, TokenAutomaton) else list(automata)  # type: ignore[call-overload]
     if not listed or not all(isinstance(automaton, TokenAutomaton) for automaton in listed):
-        raise SpecTypeError("LogitsProcessor takes a TokenAutomaton (Compiler.compile makes one), or one for each prompt")
+        raise SpecTypeError(
+            "LogitsProcessor takes a TokenAutomaton (Compiler.compile makes one), or one for each prompt"
+        )
     return listed
 
 

@@ -7,7 +7,7 @@ Nothing here is shared with the automata.
 from __future__ import annotations
 
 from collections.abc import Set
-from functools import lru_cache
+from functools import cache
 
 from constrain.ir.expr import Alt, And, Anything, Chars, Closed, Concat, Expr, Literal, Look, Not, Repeat, Words
 
@@ -24,7 +24,7 @@ def accepts(expr: Expr, text: bytes) -> bool:
 def ends(expr: Expr, text: bytes, start: int) -> Set[int]:
     """Positions at which a match of `expr` in `text` from `start` may end."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def at(node: Expr, i: int) -> frozenset[int]:
         match node:
             case Literal(data):
@@ -56,7 +56,9 @@ def ends(expr: Expr, text: bytes, start: int) -> Set[int]:
 
     def repeated(body: Expr, low: int, high: int | None, i: int) -> frozenset[int]:
         """Round by round; a round that adds no new (position, count up to low) changes nothing any more."""
-        here, result, seen = frozenset({i}), set(), set()
+        here = frozenset({i})
+        result: set[int] = set()
+        seen: set[tuple[int, frozenset[int]]] = set()
         count = 0
         while here and (high is None or count <= high):
             if count >= low:

@@ -12,7 +12,7 @@ complement, counted repetition and assertions are node kinds like the others:
 * a lookbehind carries the language of the prefixes at which it holds, and every byte read takes its derivative;
 * `FENCE` closes a language off: assertions inside do not see what follows or precedes.
 
-Conventions. Ids are int32. Nothing here raises or allocates tables: a step that finds no room sets `count[NEED]` and
+Conventions. Ids are int32. Nothing here raises or allocates tables: a step that finds no room sets `counts[NEED]` and
 returns a value that must not be used; the caller enlarges the tables and asks again (every step is idempotent).
 The slow twin of this file is `expressions_ref.py`.
 """
@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constrain.kernels.jit import kernel, helper
+from constrain.kernels.jit import helper, kernel
+
 
 def _int64(*values: int) -> list[np.int64]:
     """Constants for kernels. Plain ints would have numba compile every helper again for each literal argument."""
@@ -44,6 +45,7 @@ NULLABLE = ONE  # accepts the empty rest of the text
 SURE = np.int64(2)  # certainly not empty: no intersection, complement or assertion inside
 POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
 LOOKS = np.int64(8)  # has an assertion that looks ahead
+COUNTS = np.int64(16)  # `_clip` may change it
 
 # Columns of Store.node.
 KIND, FLAG = _int64(0, 1)
@@ -62,10 +64,10 @@ OWNER = np.int64(256)  # column of Store.row: the node of the row
 # Rows of Store.scratch.
 STACK, LIST, KEYS, QUEUE, PARENT, CLASS, CLOSURE = _int64(*range(7))
 
-# Counters in Store.count.
+# Counters in Store.counts.
 NODES, POOL, SETS, MEMO, ROWS, NEED, VISIT = _int64(0, 1, 2, 3, 4, 5, 6)
 
-# Values of count[NEED]: what has run out.
+# Values of counts[NEED]: what has run out.
 ROOM, NEED_NODES, NEED_POOL, NEED_SETS, NEED_MEMO, NEED_ROWS, NEED_SCRATCH, OVER_LIMIT = _int64(*range(8))
 
 # Liveness.
@@ -103,12 +105,12 @@ class Store(NamedTuple):
     node: np.ndarray  # int64[N, 13]  one expression a row, columns KIND ... CHARS
     pool: np.ndarray  # int64[P]  children of ALT and AND nodes
     sets: np.ndarray  # uint8[S, 256]  byte sets
-    index: np.ndarray  # int64[H]  hash table of nodes, -1 free
+    lookup: np.ndarray  # int64[H]  hash table of nodes, -1 free
     memo: np.ndarray  # int64[K, 2]  hash table of remembered operations: (node << KEY_BITS | operation or -1, result)
     row: np.ndarray  # int32[R, 257]  row reached by a byte: 0 none; -(r + 1) not made yet, the same as byte r; OWNER
     scratch: np.ndarray  # int64[7, T]  rows STACK ... CLOSURE, T >= 2048
     groups: np.ndarray  # int64[128]  bit of each ASCII byte, `constrain.kernels.trie.group_of`
-    count: np.ndarray  # int64[8]  NODES ... VISIT
+    counts: np.ndarray  # int64[8]  NODES ... VISIT
 
 
 # --------------------------------------------------------------------------------------------------- interning
@@ -127,6 +129,8 @@ def _hash_node(st, kind, left, right, low, high):
         for i in range(left, left + right):
             h = _mix(h, st.pool[i])
         return h
+    if kind == SET:
+        return _mix(h, low)
     return _mix(_mix(_mix(h, left), low + 7), high + 13)
 
 
@@ -140,31 +144,36 @@ def _same(st, node, kind, left, right, low, high):
             if st.pool[start + i] != st.pool[left + i]:
                 return False
         return True
+    if kind == SET and st.node[node, LOW] == low:
+        for b in range(256):
+            if st.sets[st.node[node, LEFT], b] != st.sets[left, b]:
+                return False
+        return True
     return st.node[node, LEFT] == left and st.node[node, LOW] == low and st.node[node, HIGH] == high
 
 
 @helper
 def _intern(st, kind, left, right, low, high):
     """The id of a node; ALT and AND have their children at pool[left : left + right], which is kept if they are new."""
-    size = st.index.size
+    size = st.lookup.size
     slot = np.int64(_hash_node(st, kind, left, right, low, high) & np.uint64(size - 1))
-    while st.index[slot] >= 0:
-        node = st.index[slot]
+    while st.lookup[slot] >= 0:
+        node = st.lookup[slot]
         if _same(st, node, kind, left, right, low, high):
             return node
         slot = (slot + 1) & (size - 1)
-    node = st.count[NODES]
+    node = st.counts[NODES]
     if node >= st.node.shape[0] or 2 * node >= size:
-        st.count[NEED] = NEED_NODES
+        st.counts[NEED] = NEED_NODES
         return EMPTY
-    st.index[slot] = node
-    st.count[NODES] = node + 1
+    st.lookup[slot] = node
+    st.counts[NODES] = node + 1
     st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT] = kind, left, right
     st.node[node, LOW], st.node[node, HIGH] = low, high
     st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN] = UNKNOWN, -1, 0
     st.node[node, LOOPS], st.node[node, CHARS] = -1, -1
     if kind == ALT or kind == AND:
-        st.count[POOL] = left + right
+        st.counts[POOL] = left + right
     _describe(st, node)
     return node
 
@@ -195,7 +204,7 @@ def _describe(st, node):
     elif kind == NOT or kind == NOT_AHEAD:
         flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
     elif kind == REPEAT:
-        flag = st.node[left, FLAG] | (NULLABLE if st.node[node, LOW] == 0 else 0)
+        flag = (st.node[left, FLAG] & ~COUNTS) | (NULLABLE if st.node[node, LOW] == 0 else 0)
         shortest = min(FAR, st.node[node, LOW] * st.node[left, SHORTEST])
     elif kind == STEP:
         flag = st.node[left, FLAG] & (POSITIONAL | LOOKS)
@@ -209,13 +218,33 @@ def _describe(st, node):
         flag = (flag & NULLABLE) | POSITIONAL
     if kind == AHEAD or kind == NOT_AHEAD:
         flag |= LOOKS
+    if flag & SURE and _counts(st, node):
+        flag |= COUNTS
     st.node[node, FLAG], st.node[node, SHORTEST] = flag, shortest
+
+
+@helper
+def _counts(st, node):
+    """Whether a node or one below it has a count or a long part, which `_clip` may cut."""
+    kind, left, right = st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT]
+    if kind == ALT:
+        for i in range(left, left + right):
+            if st.node[st.pool[i], FLAG] & COUNTS:
+                return True
+        return False
+    if kind == CONCAT:
+        return (st.node[left, FLAG] | st.node[right, FLAG]) & COUNTS != 0 or st.node[left, SHORTEST] >= REACH_STEP
+    return kind == REPEAT and (
+        st.node[left, FLAG] & COUNTS != 0
+        or st.node[node, HIGH] >= REACH_STEP
+        or st.node[node, LOW] * st.node[left, SHORTEST] >= REACH_STEP
+    )
 
 
 @helper
 def _new_set(st):
     """The row of Store.sets in which the next byte set is composed, cleared."""
-    n = st.count[SETS]
+    n = st.counts[SETS]
     for b in range(256):
         st.sets[n, b] = 0
     return n
@@ -223,23 +252,21 @@ def _new_set(st):
 
 @helper
 def _intern_set(st):
-    """The SET node of the byte set composed in the row of `_new_set`."""
-    n, size = st.count[SETS], 0
+    """The SET node of the byte set composed in the row of `_new_set`. LOW holds a hash of its members."""
+    n, size, mixed = st.counts[SETS], 0, np.uint64(0)
     for b in range(256):
-        size += st.sets[n, b]
+        if st.sets[n, b]:
+            size += 1
+            mixed = _mix(mixed, np.int64(b))
     if size == 0:
         return EMPTY
-    for s in range(n):
-        b = 0
-        while b < 256 and st.sets[s, b] == st.sets[n, b]:
-            b += 1
-        if b == 256:
-            return _intern(st, SET, np.int64(s), ZERO, ZERO, ZERO)
     if n + 2 > st.sets.shape[0]:
-        st.count[NEED] = NEED_SETS
+        st.counts[NEED] = NEED_SETS
         return EMPTY
-    st.count[SETS] = n + 1
-    return _intern(st, SET, n, ZERO, ZERO, ZERO)
+    node = _intern(st, SET, n, ZERO, np.int64(mixed >> np.uint64(1)), ZERO)
+    if st.node[node, LEFT] == n and not st.counts[NEED]:
+        st.counts[SETS] = n + 1
+    return node
 
 
 # ----------------------------------------------------------------------------------------- smart constructors
@@ -258,7 +285,7 @@ def _concat(st, a, b):
     depth = 0  # lists lean to the right: unroll the left one
     while st.node[a, KIND] == CONCAT:
         if depth >= st.scratch.shape[1]:
-            st.count[NEED] = NEED_SCRATCH
+            st.counts[NEED] = NEED_SCRATCH
             return EMPTY
         st.scratch[LIST, depth] = st.node[a, LEFT]
         depth += 1
@@ -361,13 +388,13 @@ def _gather(st, n, node, kind):
     """Append `node`, or its children if it is of `kind`, to the list in scratch[LIST, :n]; the new length."""
     if st.node[node, KIND] != kind:
         if n >= st.scratch.shape[1]:
-            st.count[NEED] = NEED_SCRATCH
+            st.counts[NEED] = NEED_SCRATCH
             return ZERO
         st.scratch[LIST, n] = node
         return n + 1
     start, size = st.node[node, LEFT], st.node[node, RIGHT]
     if n + size > st.scratch.shape[1]:
-        st.count[NEED] = NEED_SCRATCH
+        st.counts[NEED] = NEED_SCRATCH
         return ZERO
     for i in range(size):
         st.scratch[LIST, n + i] = st.pool[start + i]
@@ -400,9 +427,9 @@ def _sort(values, n):
 @helper
 def _intern_list(st, kind, n):
     """The ALT or AND node of the sorted, distinct ids of the list, n >= 2."""
-    start = st.count[POOL]
+    start = st.counts[POOL]
     if start + n > st.pool.size:
-        st.count[NEED] = NEED_POOL
+        st.counts[NEED] = NEED_POOL
         return EMPTY
     for i in range(n):
         st.pool[start + i] = st.scratch[LIST, i]
@@ -516,7 +543,7 @@ def _alt2(st, a, b):
         return a
     n = _gather(st, _gather(st, ZERO, a, ALT), b, ALT)
     if n + 1 > st.scratch.shape[1]:
-        st.count[NEED] = NEED_SCRATCH
+        st.counts[NEED] = NEED_SCRATCH
         return EMPTY
     return _alt(st, n)
 
@@ -574,7 +601,7 @@ def _close_branch(st, labels, nodes, begin, end, terminal):
             if nodes[j] == nodes[i]:
                 st.sets[composed, labels[j]] = 1
         if n + 2 >= st.scratch.shape[1]:
-            st.count[NEED] = NEED_SCRATCH
+            st.counts[NEED] = NEED_SCRATCH
             return EMPTY
         st.scratch[LIST, n] = _concat_flat(st, _intern_set(st), nodes[i])
         n += 1
@@ -586,7 +613,7 @@ def _close_branch(st, labels, nodes, begin, end, terminal):
 
 @helper
 def _words(st, data, ends):
-    """The minimal acyclic automaton of sorted, distinct words (Daciuk et al. 2000); word i is data[ends[i-1]:ends[i]]."""
+    """The minimal acyclic automaton (Daciuk et al. 2000) of sorted, distinct words; word i is data[ends[i-1]:ends[i]]."""
     longest, begin = 0, 0
     for i in range(ends.size):
         longest = max(longest, ends[i] - begin)
@@ -629,14 +656,14 @@ def _memo_slot(st, key):
 
 @helper
 def _remember(st, key, value):
-    if 2 * st.count[MEMO] >= st.memo.shape[0]:
-        st.count[NEED] = NEED_MEMO
+    if 2 * st.counts[MEMO] >= st.memo.shape[0]:
+        st.counts[NEED] = NEED_MEMO
         return
     slot = _memo_slot(st, key)
     if st.memo[slot, 0] != key:
         st.memo[slot, 1] = value
         st.memo[slot, 0] = key
-        st.count[MEMO] += 1
+        st.counts[MEMO] += 1
 
 
 @helper
@@ -648,12 +675,12 @@ def _known(st, node, op):
             return EPSILON if st.sets[st.node[node, LEFT], op] else EMPTY
         if kind == ANYTHING:
             return ANYTHING
-        if kind < SET or kind == BEHIND or kind == VOID and not st.node[node, FLAG] & LOOKS:
+        if kind < SET or kind == BEHIND or (kind == VOID and not st.node[node, FLAG] & LOOKS):
             return EMPTY
     elif op < CLIP:
         if not st.node[node, FLAG] & POSITIONAL:
             return node
-    elif op == CLIP + NO_CLIP or kind <= SET or not st.node[node, FLAG] & SURE:
+    elif op == CLIP + NO_CLIP or not st.node[node, FLAG] & COUNTS:
         return node
     key = (node << KEY_BITS) | op
     slot = _memo_slot(st, key)
@@ -666,7 +693,7 @@ def _require(st, top, node, op):
     if _known(st, node, op) >= 0:
         return top
     if top >= st.scratch.shape[1]:
-        st.count[NEED] = NEED_SCRATCH
+        st.counts[NEED] = NEED_SCRATCH
         return top
     st.scratch[STACK, top] = (node << KEY_BITS) | op
     return top + 1
@@ -761,7 +788,7 @@ def _derive_needs(st, top, node, b):
     kind, left = st.node[node, KIND], st.node[node, LEFT]
     if _looks_first(st, node):
         exposed = _expose(st, node)
-        return top if st.count[NEED] else _require(st, top, exposed, b)
+        return top if st.counts[NEED] else _require(st, top, exposed, b)
     if kind == ALT or kind == AND:
         for i in range(left, left + st.node[node, RIGHT]):
             top = _require(st, top, st.pool[i], b)
@@ -773,7 +800,7 @@ def _derive_needs(st, top, node, b):
             top = _require(st, top, st.node[node, RIGHT], b)
     elif kind == REPEAT:
         rest = _rest_of_repeat(st, node)
-        if not st.count[NEED]:
+        if not st.counts[NEED]:
             top = _require(st, top, rest, SHIFT + b)
     return top
 
@@ -813,10 +840,10 @@ def _map_list(st, node, op):
     n = ZERO
     for i in range(start, start + st.node[node, RIGHT]):
         n = _gather(st, n, _known(st, st.pool[i], op), kind)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return EMPTY
     if n + 1 > st.scratch.shape[1]:
-        st.count[NEED] = NEED_SCRATCH
+        st.counts[NEED] = NEED_SCRATCH
         return EMPTY
     return _alt(st, n) if kind == ALT else _and(st, n)
 
@@ -885,7 +912,7 @@ def _clip(st, node, op):
 
 @helper
 def _solve(st, node, op):
-    """The result of an operation on a node, worked out without recursion. Check count[NEED] before using it."""
+    """The result of an operation on a node, worked out without recursion. Check counts[NEED] before using it."""
     result = _known(st, node, op)
     if result >= 0:
         return result
@@ -903,7 +930,7 @@ def _solve(st, node, op):
             above = _shift_needs(st, top, x, what)
         else:
             above = _clip_needs(st, top, x, what)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return EMPTY
         if above > top:
             top = above
@@ -914,10 +941,10 @@ def _solve(st, node, op):
             result = _shift(st, x, what)
         else:
             result = _clip(st, x, what)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return EMPTY
         _remember(st, key, result)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return EMPTY
         top -= 1
     return _known(st, node, op)
@@ -932,22 +959,22 @@ def _classes(st, node):
     part = st.scratch[CLASS]  # 0-255: class of each byte; from 256: scratch of `_refine`
     for b in range(256):
         part[b] = 0
-    st.count[VISIT] += 1
+    st.counts[VISIT] += 1
     st.scratch[STACK, 0] = node
     top, classes = ONE, ONE
     while top > 0:
         top -= 1
         x = st.scratch[STACK, top]
-        if st.node[x, SEEN] == st.count[VISIT] or st.node[x, KIND] < SET:
+        if st.node[x, SEEN] == st.counts[VISIT] or st.node[x, KIND] < SET:
             continue
-        st.node[x, SEEN] = st.count[VISIT]
+        st.node[x, SEEN] = st.counts[VISIT]
         kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
         if kind == SET:
             classes = _refine(part, st.sets[left]) if classes < 256 else classes
             continue
         many = kind == ALT or kind == AND
         if top + (right if many else 2) > st.scratch.shape[1]:
-            st.count[NEED] = NEED_SCRATCH
+            st.counts[NEED] = NEED_SCRATCH
             return
         if many:
             for i in range(left, left + right):
@@ -982,7 +1009,7 @@ def _refine(part, members):
 
 @helper
 def _live(st, node, limit):
-    """LIVE if any string is left in `node`, DEAD if none; UNKNOWN when count[NEED] says why. Breadth first."""
+    """LIVE if any string is left in `node`, DEAD if none; UNKNOWN when counts[NEED] says why. Breadth first."""
     if st.node[node, FLAG] & (SURE | NULLABLE):
         return LIVE
     if node == EMPTY or st.node[node, ALIVE] != UNKNOWN:
@@ -992,8 +1019,8 @@ def _live(st, node, limit):
     head, tail, verdict = ZERO, ONE, DEAD
     while head < tail and verdict == DEAD:
         tail = _explore(st, head, tail, limit)
-        if tail < 0 or st.count[NEED]:
-            verdict = UNKNOWN if st.count[NEED] else LIVE
+        if tail < 0 or st.counts[NEED]:
+            verdict = UNKNOWN if st.counts[NEED] else LIVE
             tail = abs(tail)
         else:
             head += 1
@@ -1011,19 +1038,19 @@ def _explore(st, head, tail, limit):
     x = st.scratch[QUEUE, head]
     _classes(st, x)
     for b in range(256):
-        if st.count[NEED] or st.scratch[CLASS, b] != b:
+        if st.counts[NEED] or st.scratch[CLASS, b] != b:
             continue
         y = _solve(st, x, np.int64(b))
-        if st.count[NEED] or y == EMPTY:
+        if st.counts[NEED] or y == EMPTY:
             continue
         if st.node[y, FLAG] & (SURE | NULLABLE) or st.node[y, ALIVE] == LIVE:
             return -tail
         if st.node[y, ALIVE] != UNKNOWN:
             continue
         if tail >= limit:
-            st.count[NEED] = OVER_LIMIT
+            st.counts[NEED] = OVER_LIMIT
         elif tail >= st.scratch.shape[1]:
-            st.count[NEED] = NEED_SCRATCH
+            st.counts[NEED] = NEED_SCRATCH
         else:
             st.node[y, ALIVE] = VISITED
             st.scratch[QUEUE, tail], st.scratch[PARENT, tail] = y, head
@@ -1037,17 +1064,17 @@ def _row(st, node):
     r = st.node[node, ROW]
     if r >= 0:
         return r
-    r = st.count[ROWS]
+    r = st.counts[ROWS]
     if r >= st.row.shape[0]:
-        st.count[NEED] = NEED_ROWS
+        st.counts[NEED] = NEED_ROWS
         return ZERO
     _classes(st, node)
-    if st.count[NEED]:
+    if st.counts[NEED]:
         return ZERO
     for b in range(256):
         st.row[r, b] = -(st.scratch[CLASS, b] + 1)
     st.row[r, OWNER] = node
-    st.count[ROWS] = r + 1
+    st.counts[ROWS] = r + 1
     st.node[node, ROW] = r
     return r
 
@@ -1062,13 +1089,13 @@ def _transition(st, r, b, limit):
     to = np.int64(st.row[r, least])
     if to < 0:
         node = _solve(st, np.int64(st.row[r, OWNER]), least)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return ZERO
         alive = _live(st, node, limit)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return ZERO
         to = _row(st, node) if alive == LIVE else ZERO
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return ZERO
         st.row[r, least] = to
     st.row[r, b] = to
@@ -1077,19 +1104,19 @@ def _transition(st, r, b, limit):
 
 # ------------------------------------------------------------------------------------------------ entry points
 #
-# Each begins by clearing count[NEED] and reports through it.
+# Each begins by clearing counts[NEED] and reports through it.
 
 
 @kernel
 def build(st, program, values):
     """Run construction steps: program = (opcode, n, argument 1 .. n)*; step k leaves its node in values[k]."""
-    st.count[NEED] = ROOM
+    st.counts[NEED] = ROOM
     at, k = 0, 0
     while at < program.size:
         op, n = program[at], program[at + 1]
         args = program[at + 2 : at + 2 + n]
         values[k] = _run(st, op, args, values)
-        if st.count[NEED]:
+        if st.counts[NEED]:
             return EMPTY
         at += 2 + n
         k += 1
@@ -1125,8 +1152,8 @@ def _run(st, op, args, values):
         for i in range(args.size):
             n = _gather(st, n, values[args[i]], kind)
         if n + 1 > st.scratch.shape[1]:
-            st.count[NEED] = NEED_SCRATCH
-        if st.count[NEED]:
+            st.counts[NEED] = NEED_SCRATCH
+        if st.counts[NEED]:
             return EMPTY
         return _alt(st, n) if op == OP_ALT else _and(st, n)
     child = values[args[0]]
@@ -1146,26 +1173,26 @@ def advance(st, node, data, reach, near, limit, viable):
     """Read bytes from `node` as far as a string is left: (node reached, bytes read, mask key, near key).
 
     The node reached is EMPTY when nothing is left in `node` to begin with. The keys are expressions with the same
-    viable prefixes up to length REACH_STEP * reach or REACH_STEP * near, and are shared by more states. If `viable` has room for 256 flags, it is
-    told which bytes may follow the node reached.
+    viable prefixes up to length REACH_STEP * reach or REACH_STEP * near, and are shared by more states. If `viable` has
+    room for 256 flags, it is told which bytes may follow the node reached.
     """
-    st.count[NEED] = ROOM
+    st.counts[NEED] = ROOM
     reached, read = node, ZERO
     alive = _live(st, node, limit)
     if alive != LIVE:
         return EMPTY, ZERO, EMPTY, EMPTY
-    while read < data.size and alive == LIVE and not st.count[NEED]:
+    while read < data.size and alive == LIVE and not st.counts[NEED]:
         to = _solve(st, reached, np.int64(data[read]))
-        if not st.count[NEED]:
+        if not st.counts[NEED]:
             alive = _live(st, to, limit)
-        if alive == LIVE and not st.count[NEED]:
+        if alive == LIVE and not st.counts[NEED]:
             reached = to
             read += 1
-    key = EMPTY if st.count[NEED] else _solve(st, reached, CLIP + reach)
-    near_key = EMPTY if st.count[NEED] else _solve(st, key, CLIP + near)
-    row = ZERO if st.count[NEED] or viable.size == 0 else _row(st, reached)
+    key = EMPTY if st.counts[NEED] else _solve(st, reached, CLIP + reach)
+    near_key = EMPTY if st.counts[NEED] else _solve(st, key, CLIP + near)
+    row = ZERO if st.counts[NEED] or viable.size == 0 else _row(st, reached)
     for b in range(viable.size):
-        viable[b] = ZERO if st.count[NEED] else min(ONE, _transition(st, row, np.int64(b), limit))
+        viable[b] = ZERO if st.counts[NEED] else min(ONE, _transition(st, row, np.int64(b), limit))
     return reached, read, key, near_key
 
 
@@ -1180,18 +1207,18 @@ def walk(st, node, units, trie, limit, path, mask):
     Most states that allow many tokens can read the same bytes again and again. Tokens made of these are allowed without
     a look at the trie; the walk then leaves out what holds nothing else.
     """
-    st.count[NEED] = ROOM
+    st.counts[NEED] = ROOM
     path[0, 0], path[1, 0] = _row(st, node), 0
     row = st.row
     free, lasts = ZERO, ZERO
-    if units == ANYTHING and trie.order.size > WORTH and not st.count[NEED]:
+    if units == ANYTHING and trie.order.size > WORTH and not st.counts[NEED]:
         free = _loops(st, path[0, 0], limit)
         lasts = min(MOST_BYTES, st.node[node, LASTS])
         free = free if lasts > 2 and free & st.groups[ord("x")] else ZERO  # else there are too few such tokens
     if free != 0:
         _allow_free(trie.makeup, free, lasts, mask)
     i, n = 1, trie.byte.size
-    while i < n and not st.count[NEED]:
+    while i < n and not st.counts[NEED]:
         depth, b, after = trie.depth[i], np.int64(trie.byte[i]), np.int64(trie.skip[i])
         made_of = path[1, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
         if (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= lasts:
@@ -1206,7 +1233,11 @@ def walk(st, node, units, trie, limit, path, mask):
             continue
         path[0, depth], path[1, depth] = to, made_of
         begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
-        if after - i > BULK and units == ANYTHING and _holds_free(st, to, trie.below[i], trie.height[i], after - i, limit):
+        if (
+            after - i > BULK
+            and units == ANYTHING
+            and _holds_free(st, to, trie.below[i], trie.height[i], after - i, limit)
+        ):
             end = np.int64(trie.first[after])
         if end > begin and (units == ANYTHING or _spellable(st, to, units, limit)):
             for j in range(begin, end):
@@ -1240,22 +1271,21 @@ def _allow_free(makeup, free, lasts, mask):
 def _spellable(st, row, units, limit):
     """Whether what is left at a row has a string that `units` denotes."""
     rest = _and2(st, np.int64(st.row[row, OWNER]), units)
-    return st.count[NEED] == 0 and _live(st, rest, limit) == LIVE
+    return st.counts[NEED] == 0 and _live(st, rest, limit) == LIVE
 
 
 @helper
 def _loops(st, row, limit):
-    """What a row can read in any order, in the bits of `TrieTables.below`; LASTS of its node says for how many bytes."""
+    """What a row can read in any order, in the bits of `TrieTables.below`. LASTS of its node: for how many bytes."""
     node = np.int64(st.row[row, OWNER])
     if st.node[node, LOOPS] >= 0:
         return st.node[node, LOOPS]
     loops, lasts = _repeated(st, node, limit)
     if not st.node[node, FLAG] & SURE:  # what is alive in each part may be dead in all together
-        loops = _commonest_step(st, row, limit)
-        lasts = FAR if _closes(st, row, loops, limit) else ZERO
-    if lasts == FAR:
+        loops, lasts = _self_loops(st, row, limit), FAR
+    if lasts == FAR and loops != 0:
         loops = _with_detours(st, row, loops, limit)
-    if st.count[NEED]:
+    if st.counts[NEED]:
         return ZERO
     st.node[node, LOOPS], st.node[node, LASTS] = loops, lasts
     return loops
@@ -1268,7 +1298,7 @@ def _repeated(st, node, limit):
     todo = st.scratch[CLOSURE]
     todo[0] = node
     top = 1
-    while top > 0 and not st.count[NEED]:
+    while top > 0 and not st.counts[NEED]:
         top -= 1
         x = todo[top]
         kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
@@ -1312,37 +1342,26 @@ def _characters(st, body, limit):
     row, end = _row(st, body), _row(st, EPSILON)
     loops = FREE & ~(BROKEN | INSIDE)
     for b in range(128):
-        if loops & st.groups[b] and not st.count[NEED] and _transition(st, row, np.int64(b), limit) != end:
+        if loops & st.groups[b] and not st.counts[NEED] and _transition(st, row, np.int64(b), limit) != end:
             loops &= ~st.groups[b]
-    if not st.count[NEED] and _character_target(st, row, limit) != end:
+    if not st.counts[NEED] and _character_target(st, row, limit) != end:
         loops &= ~WHOLE
-    if not st.count[NEED]:
+    if not st.counts[NEED]:
         st.node[body, CHARS] = loops
     return loops
 
 
 @helper
-def _commonest_step(st, row, limit):
-    """The groups that lead from `row` to one row, for the row that most ASCII bytes lead to."""
-    targets, counts = st.scratch[CLOSURE], st.scratch[KEYS]
-    size, best = 0, 0
+def _self_loops(st, row, limit):
+    """The bytes and characters that lead from a row back to it."""
+    loops = FREE
     for b in range(128):
-        to = _transition(st, row, np.int64(b), limit)
-        if to == 0 or st.count[NEED]:
-            continue
-        i = 0
-        while i < size and targets[i] != to:
-            i += 1
-        if i == size:
-            targets[i], counts[i] = to, 0
-            size += 1
-        counts[i] += 1
-        best = i if counts[i] > counts[best] else best
-    target = targets[best] if size > 0 else ZERO
-    loops = (ONE << WHOLE_BIT) - 1 if size > 0 else ZERO
-    for b in range(128):
-        if loops & st.groups[b] and _transition(st, row, np.int64(b), limit) != target:
+        if not st.counts[NEED] and _transition(st, row, np.int64(b), limit) != row:
             loops &= ~st.groups[b]
+    if not _returns(st, row, row, 0x80, 0xFF, limit):
+        loops &= ~(BROKEN | INSIDE)
+        if _character_target(st, row, limit) != row:
+            loops &= ~WHOLE
     return loops
 
 
@@ -1363,7 +1382,7 @@ def _closes(st, row, loops, limit):
     """Whether all of `loops` leads from `row`, and from what it leads to, to a few rows only, none of them dead."""
     st.scratch[CLOSURE, 0] = row
     size, i = ONE, 0
-    while 0 < i + 1 <= size and not st.count[NEED]:
+    while 0 < i + 1 <= size and not st.counts[NEED]:
         here = st.scratch[CLOSURE, i]
         for b in range(128):
             if loops & st.groups[b] and size > 0:
@@ -1392,7 +1411,7 @@ def _join(st, size, row):
 def _returns(st, home, row, low, high, limit):
     """Whether each of the bytes low .. high leads from `row` to `home`."""
     for b in range(low, high + 1):
-        if st.count[NEED] or _transition(st, row, np.int64(b), limit) != home:
+        if st.counts[NEED] or _transition(st, row, np.int64(b), limit) != home:
             return False
     return True
 
@@ -1412,7 +1431,7 @@ def _character_target(st, row, limit):
     three = _same_target(st, row, 0xF1, 0xF3, limit)
     e0, ed = _transition(st, row, np.int64(0xE0), limit), _transition(st, row, np.int64(0xED), limit)
     f0, f4 = _transition(st, row, np.int64(0xF0), limit), _transition(st, row, np.int64(0xF4), limit)
-    if st.count[NEED] or min(min(min(one, two), min(three, e0)), min(ed, min(f0, f4))) == 0:
+    if st.counts[NEED] or min(min(min(one, two), min(three, e0)), min(ed, min(f0, f4))) == 0:
         return ZERO
     target = _same_target(st, one, 0x80, 0xBF, limit)
     whole = (
@@ -1431,15 +1450,15 @@ def _character_target(st, row, limit):
 @kernel
 def rehash(st):
     """Fill the enlarged, empty index of nodes."""
-    st.index[:] = -1
-    size = st.index.size
-    for node in range(st.count[NODES]):
+    st.lookup[:] = -1
+    size = st.lookup.size
+    for node in range(st.counts[NODES]):
         n = st.node[node]
         h = _hash_node(st, n[KIND], n[LEFT], n[RIGHT], n[LOW], n[HIGH])
         slot = np.int64(h & np.uint64(size - 1))
-        while st.index[slot] >= 0:
+        while st.lookup[slot] >= 0:
             slot = (slot + 1) & (size - 1)
-        st.index[slot] = node
+        st.lookup[slot] = node
 
 
 @kernel

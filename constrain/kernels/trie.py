@@ -23,11 +23,11 @@ class TrieTables(NamedTuple):
     byte: np.ndarray  # uint8[N]  label of the edge into the node (0 for the root)
     depth: np.ndarray  # int32[N]  bytes on the path
     skip: np.ndarray  # int32[N]  first node after this subtree (skip[0] == N)
-    first: np.ndarray  # int32[N + 1]  node n spells order[first[n] : first[n + 1]], its subtree order[first[n] : first[skip[n]]]
+    first: np.ndarray  # int32[N + 1]  node n spells order[first[n] : first[n + 1]], its subtree all to first[skip[n]]
     order: np.ndarray  # int32[T]  all tokens that spell bytes, sorted by them, equals by id
     below: np.ndarray  # int64[N]  what occurs below: bits of `group_of` each byte, WHOLE, BROKEN
     height: np.ndarray  # int32[N]  most bytes below
-    makeup: np.ndarray  # int64[32 W]  what occurs in each token, in the same bits, and its length from bit SIZE on; -1 none
+    makeup: np.ndarray  # int64[32 W]  what occurs in each token, in these bits, and from bit SIZE its length; -1 none
 
 
 # Bits of TrieTables.below. A walk in a state that returns to itself on everything below a node need not go there.
@@ -36,7 +36,7 @@ BROKEN = 1 << 61  # other bytes beyond ASCII, or a token of the node itself that
 INSIDE = 1 << 62  # the path to the node ends inside of a character, or has left UTF-8
 SIZE = 50  # first bit of the length of a token in TrieTables.makeup, at most MOST_BYTES
 MOST_BYTES = 1023
-_LETTERS = ("09", "af", "gz", "AF", "GZ")
+_LETTERS = (("0", "9"), ("a", "f"), ("g", "z"), ("A", "F"), ("G", "Z"))
 _CONTROLS = "\t\n\r"
 
 
@@ -183,8 +183,8 @@ def fill_trie(tokens, shared, trie, path):
         open_depth = length
 
 
-# Places in a character in UTF-8: at its start, after lead bytes that want 1, 2 or 3 more, after E0, ED, F0 and F4 (which
-# restrict the byte that follows), in no character.
+# Places in a character in UTF-8: at its start; after lead bytes that want 1, 2 or 3 more; after E0, ED, F0 and F4,
+# which restrict the byte that follows; in no character.
 _START, _ONE, _TWO, _THREE, _E0, _ED, _F0, _F4, _LOST = 0, 1, 2, 3, 4, 5, 6, 7, 8
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import LETTERS, Language, examples, expressions, leaves, plain, repeats, texts, vocabularies
+from strategies import LETTERS, Language, examples, expressions, leaves, plain, repeats, texts, vocabularies, walked
 
-from constrain import Limits, LimitExceeded, Vocabulary
+from constrain import LimitExceeded, Limits, Vocabulary
 from constrain.automata import store as stores
-from constrain.automata.store import ANYTHING, ExpressionStore
+from constrain.automata.store import ExpressionStore
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
 from constrain.kernels import expressions as kernels
@@ -23,7 +23,6 @@ from constrain.kernels import expressions_ref as ref
 
 LIMITS = Limits(search=20_000)
 SHORT = [bytes(text) for n in range(4) for text in itertools.product(b"ab", repeat=n)]
-MOVES = LETTERS
 
 
 def letters(*codes: int) -> ir.Expr:
@@ -35,7 +34,7 @@ AB = letters(0x61, 0x62)
 
 def can_complete(machine: ref.Formula) -> bool:
     try:
-        return ref.completes(machine, MOVES, limit=3000)
+        return ref.completes(machine, LETTERS, limit=3000)
     except OverflowError:
         assume(False)
         raise
@@ -44,7 +43,7 @@ def can_complete(machine: ref.Formula) -> bool:
 # ---- membership, viable prefixes, emptiness
 
 
-@examples(250)
+@examples(200)
 @given(expressions(), st.lists(texts(), max_size=8))
 def test_accepts_what_the_semantics_accept(expr: ir.Expr, drawn: list[bytes]) -> None:
     language = Language(expr, limits=LIMITS)
@@ -77,7 +76,7 @@ def test_nothing_is_left_of_an_empty_language_only(expr: ir.Expr, text: bytes) -
 @examples(150)
 @given(expressions(), texts())
 def test_how_far_a_text_is_read(expr: ir.Expr, text: bytes) -> None:
-    """`read` is the length of the longest prefix that can be completed, and the next byte is none of the viable ones."""
+    """`read` is the length of the longest prefix that can be completed; the next byte is none of the viable ones."""
     store = ExpressionStore()
     node = store.build(expr, LIMITS)
     reached = store.advance(node, text, LIMITS)
@@ -86,7 +85,7 @@ def test_how_far_a_text_is_read(expr: ir.Expr, text: bytes) -> None:
     following = store.viable_bytes(reached.node, LIMITS)
     assert can_complete(machine)
     assert reached.read == len(text) or text[reached.read] not in following
-    for move in MOVES:
+    for move in LETTERS:
         assert (move[0] in following) == can_complete(ref.step(machine, move[0])), move
 
 
@@ -170,61 +169,60 @@ def test_nothing_is_known_to_be_nothing(nothing: str) -> None:
     }[nothing]
     store = ExpressionStore()
     for node in (store.build(expr, LIMITS), store.build(ir.Concat((ir.Repeat(b, 1, None), ir.Closed(expr))), LIMITS)):
-        assert store.advance(node, b"", LIMITS) == (stores.EMPTY, 0, stores.EMPTY)
+        assert store.advance(node, b"", LIMITS)[:2] == (stores.EMPTY, 0)
 
 
 # ---- the mask key
 
 
-def bits(mask: np.ndarray, size: int) -> list[int]:
-    return np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")[:size]).tolist()
+def tokens_of(vocabulary: Vocabulary) -> list[bytes]:
+    return [vocabulary.token_bytes(token) for token in range(vocabulary.size)]
 
 
-def walked(store: ExpressionStore, node: int, vocabulary: Vocabulary) -> list[int]:
-    mask = np.full((vocabulary.size + 31) // 32, 0xA5A5A5A5, np.uint32)  # `walk` has to overwrite what was there
-    store.walk(node, ANYTHING, vocabulary.trie, vocabulary.max_token_bytes, mask, LIMITS)
-    return bits(mask, vocabulary.size)
-
-
-@examples(150)
+@examples(100)
 @given(
     st.one_of(expressions(), st.builds(ir.Concat, st.tuples(repeats(leaves(), 30), repeats(leaves(), 12)))),
-    vocabularies(complete=True),
+    vocabularies(complete=True).map(tokens_of),
     texts(3),
 )
-def test_mask_of_the_key_is_the_mask_of_the_node(expr: ir.Expr, vocabulary: Vocabulary, text: bytes) -> None:
+def test_mask_of_the_key_is_the_mask_of_the_node(expr: ir.Expr, tokens: list[bytes], text: bytes) -> None:
     store = ExpressionStore()
-    reached = store.advance(store.build(expr, LIMITS), text, LIMITS, vocabulary.max_token_bytes)
+    longest = max(map(len, tokens))
+    reached = store.advance(store.build(expr, LIMITS), text, LIMITS, longest)
     assume(reached.node)
-    expected = [
-        token
-        for token in range(vocabulary.size)
-        if (data := vocabulary.token_bytes(token)) and store.advance(reached.node, data, LIMITS).read == len(data)
-    ]
-    assert walked(store, reached.node, vocabulary) == expected
-    assert walked(store, reached.mask_key, vocabulary) == expected
+    expected = ref.mask_ref(tokens, lambda data: store.advance(reached.node, data, LIMITS).read == len(data))
+    assert walked(store, reached.node, tokens, LIMITS) == expected
+    assert walked(store, reached.key, tokens, LIMITS) == expected
 
 
 @examples(150)
 @given(
     st.one_of(expressions(), repeats(leaves(), 20), st.builds(ir.Concat, st.tuples(repeats(leaves(), 9), leaves()))),
     st.integers(1, 6),
+    st.integers(1, 6),
     texts(6),
     texts(2),
 )
-def test_key_agrees_with_the_node_within_reach(expr: ir.Expr, reach: int, text: bytes, before: bytes) -> None:
+def test_keys_agree_with_the_node_within_reach(
+    expr: ir.Expr, reach: int, near: int, text: bytes, before: bytes
+) -> None:
     store = ExpressionStore()
-    reached = store.advance(store.build(expr, LIMITS), before, LIMITS, reach)
+    node = store.build(expr, LIMITS)
+    reached = store.advance(node, before, LIMITS, reach, near)
     assume(reached.node)
-    assert (
-        store.advance(reached.node, text[:reach], LIMITS).read
-        == store.advance(reached.mask_key, text[:reach], LIMITS).read
-    )
-    exact = store.advance(reached.node, b"", LIMITS, 0).mask_key
-    assert store.advance(exact, text, LIMITS).read == store.advance(reached.node, text, LIMITS).read
+
+    def read(start: int, size: int) -> int:
+        return store.advance(start, text[:size], LIMITS).read
+
+    assert read(reached.key, reach) == read(reached.node, reach)
+    assert read(reached.near_key, near) == read(reached.node, near)
+    endless = store.advance(node, before, LIMITS).key
+    assert read(endless, len(text)) == read(reached.node, len(text))
 
 
 # ---- tables that grow
+
+ORDINARY = stores._empty_tables
 
 
 def tiny_tables() -> kernels.Store:
@@ -243,32 +241,33 @@ def tiny_tables() -> kernels.Store:
     return tables
 
 
-ORDINARY = stores._empty_tables
-
-
-def behaviour(expr: ir.Expr, data: Iterable[bytes], vocabulary: Vocabulary) -> list[object]:
+def behaviour(expr: ir.Expr, data: Iterable[bytes], tokens: list[bytes]) -> list[object]:
     """Everything that a user sees of an expression, and no id."""
     store = ExpressionStore()
     node = store.build(expr, LIMITS)
     seen: list[object] = []
     for text in data:
-        reached = store.advance(node, text, LIMITS, vocabulary.max_token_bytes)
+        reached = store.advance(node, text, LIMITS, 3)
         seen += [reached.read, reached.node != 0, store.is_nullable(reached.node)]
         if reached.node:
-            seen += [store.viable_bytes(reached.node, LIMITS), walked(store, reached.mask_key, vocabulary)]
+            seen += [store.viable_bytes(reached.node, LIMITS), walked(store, reached.node, tokens, LIMITS)]
     return seen
 
 
 @examples(60)
-@given(expr=expressions(), data=st.lists(texts(), min_size=1, max_size=3), vocabulary=vocabularies(complete=True))
-def test_results_do_not_depend_on_table_sizes(expr: ir.Expr, data: list[bytes], vocabulary: Vocabulary) -> None:
-    expected = behaviour(expr, data, vocabulary)
+@given(
+    expr=expressions(),
+    data=st.lists(texts(), min_size=1, max_size=3),
+    tokens=vocabularies(complete=True).map(tokens_of),
+)
+def test_results_do_not_depend_on_table_sizes(expr: ir.Expr, data: list[bytes], tokens: list[bytes]) -> None:
+    expected = behaviour(expr, data, tokens)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stores, "_empty_tables", tiny_tables)
-        assert behaviour(expr, data, vocabulary) == expected
+        assert behaviour(expr, data, tokens) == expected
         patch.undo()
         patch.setattr(stores, "_SMALL", 2048)
-        assert behaviour(expr, data, vocabulary) == expected
+        assert behaviour(expr, data, tokens) == expected
 
 
 def test_every_table_grows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,9 +378,8 @@ def test_expressions_beyond_the_limit_leave_the_store_usable() -> None:
 
 def test_threads_on_one_store_agree_with_one_thread() -> None:
     rng = random.Random(11)
-    tokens: list[bytes | None] = [bytes([b]) for b in range(256)]
+    tokens = [bytes([b]) for b in range(256)]
     tokens += sorted({bytes(rng.choices(b"ab\xc3\xa9", k=rng.randint(2, 5))) for _ in range(60)})
-    vocabulary = Vocabulary.from_tokens(tokens)
     exprs = [ir.Repeat(ir.Words((b"ab", b"ba", b"\xc3\xa9")), 0, 40 + n) for n in range(6)] + [
         ir.And((ir.Repeat(AB, n, None), ir.Not(ir.Concat((ir.Anything(), ir.Literal(b"aab")))))) for n in range(6)
     ]
@@ -392,8 +390,8 @@ def test_threads_on_one_store_agree_with_one_thread() -> None:
             node = store.build(exprs[walk_rng.randrange(len(exprs))], Limits())
             for _ in range(12):
                 data = bytes(walk_rng.choices(b"ab\xc3\xa9", k=walk_rng.randint(1, 3)))
-                reached = store.advance(node, data, Limits(), vocabulary.max_token_bytes)
-                seen += [reached.read, store.is_nullable(reached.node), walked(store, reached.mask_key, vocabulary)]
+                reached = store.advance(node, data, Limits())
+                seen += [reached.read, store.is_nullable(reached.node), walked(store, reached.node, tokens, Limits())]
                 node = reached.node
         return seen
 

@@ -19,7 +19,12 @@ from constrain.kernels.trie import BROKEN, INSIDE, SIZE, WHOLE, TrieTables, buil
 from constrain.kernels.trie_ref import build_ref
 
 tokens_of_few_bytes = st.lists(st.lists(st.sampled_from([0, 1, 97, 98, 255]), max_size=5).map(bytes), max_size=40)
-broken = st.lists(st.sampled_from(["é", "日", "a😀b"]).map(str.encode).flatmap(lambda b: st.integers(0, len(b)).map(lambda n: b[:n] + b"x" * (n % 2))), max_size=8)
+broken = st.lists(
+    st.sampled_from(["é", "日", "a😀b"])
+    .map(str.encode)
+    .flatmap(lambda b: st.integers(0, len(b)).map(lambda n: b[:n] + b"x" * (n % 2))),
+    max_size=8,
+)
 any_tokens = st.lists(st.binary(max_size=12), max_size=20)
 
 
