@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from constrain.cli import options, output, sources
 
@@ -34,11 +38,18 @@ class Outcome:
     mask_us_max: float
 
 
-def demo(max_new_tokens: options.MaxNewTokens = 32, as_json: options.Json = False) -> None:
+Picture = Annotated[Path | None, typer.Option("--picture", help="Save the table as an SVG file, too.")]
+
+
+def demo(
+    max_new_tokens: options.MaxNewTokens = 32, picture: Picture = None, as_json: options.Json = False
+) -> None:
     """Show a model with and without constraints; needs no download."""
     from constrain.demo.cases import CASES
 
     outcomes = _outcomes(CASES, max_new_tokens)
+    if picture is not None:
+        _draw(outcomes, picture)
     if as_json:
         output.emit({"cases": [asdict(outcome) for outcome in outcomes]})
         return
@@ -93,6 +104,16 @@ def _matches(case: Case, text: str) -> bool:
     from constrain.spec import regex
 
     return judge(regex(case.pattern), text.encode()).result == "match"
+
+
+def _draw(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Save what a terminal of 110 columns would show."""
+    from rich.console import Console
+
+    console = Console(record=True, width=110, file=io.StringIO(), markup=False, highlight=False)
+    console.print(_table(outcomes))
+    console.print(_summary(outcomes))
+    console.save_svg(str(path), title="constrain demo")
 
 
 # ---- the table

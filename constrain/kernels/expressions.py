@@ -613,7 +613,7 @@ def _close_branch(st, labels, nodes, begin, end, terminal):
 
 @helper
 def _words(st, data, ends):
-    """The minimal acyclic automaton (Daciuk et al. 2000) of sorted, distinct words; word i is data[ends[i-1]:ends[i]]."""
+    """The minimal acyclic automaton (Daciuk et al. 2000) of sorted words; word i is data[ends[i - 1] : ends[i]]."""
     longest, begin = 0, 0
     for i in range(ends.size):
         longest = max(longest, ends[i] - begin)
