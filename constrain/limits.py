@@ -22,8 +22,12 @@ class Limits:
     choices: int = 1_000_000
     """Words in one `choice`."""
 
-    expressions: int = 4_000_000
-    """Distinct subexpressions held by one process-wide store: about 40 bytes each."""
+    expressions: int = 2_000_000
+    """Distinct subexpressions held by one process-wide store: about 120 bytes each."""
+
+    table_bytes: int = 512 << 20
+    """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
+    step that alone needs more than fits raises."""
 
     search: int = 200_000
     """States explored to decide one question of emptiness (only intersections, complements and lookarounds ask it)."""

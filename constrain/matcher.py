@@ -130,9 +130,13 @@ class Matcher:
         EOS ids are set exactly when the output may end here; after the end they alone are.
         """
         try:
-            self._space.fill(self._state, mask[row])
-        except (TypeError, ValueError, IndexError) as error:
-            raise _mask_error(mask, row, self._space.width) from error
+            target = mask[row]
+            fits = target.dtype == np.int32 and target.shape == (self._space.width,)
+        except (AttributeError, TypeError, IndexError):
+            fits = False
+        if not fits:
+            raise _mask_error(mask, row, self._space.width)
+        self._space.fill(self._state, target)
 
     def allowed_token_ids(self) -> npt.NDArray[np.intp]:
         """The allowed token ids, ascending."""

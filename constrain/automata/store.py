@@ -116,12 +116,36 @@ class ExpressionStore:
     def _call(self, limits: Limits, kernel: Callable[..., Any], *args: Any) -> Any:
         """Run a kernel, enlarging what it runs out of, until it has what it needs."""
         with self._lock:
+            emptied: set[int] = set()
             while True:
                 result = kernel(self._tables, *args)
                 need = int(self._tables.counts[k.NEED])
                 if need == k.ROOM:
                     return result
-                self._grow(need, limits)
+                if self._may_double(need, limits):
+                    self._grow(need, limits)
+                elif need in emptied:
+                    used = self.nbytes
+                    raise LimitExceeded("table_bytes", 2 * used, limits.table_bytes, "one step of a constraint")
+                else:
+                    self._empty(need)
+                    emptied.add(need)
+
+    def _may_double(self, need: int, limits: Limits) -> bool:
+        """Whether a table that only remembers what can be worked out again may take more memory."""
+        if need == k.NEED_ROWS:
+            return 2 * self._tables.row.nbytes <= limits.table_bytes // 2
+        return need != k.NEED_MEMO or 2 * self._tables.memo.nbytes <= limits.table_bytes // 2
+
+    def _empty(self, need: int) -> None:
+        """Forget all rows or all remembered operations."""
+        tables = self._tables
+        if need == k.NEED_MEMO:
+            tables.memo[:] = -1
+            tables.counts[k.MEMO] = 0
+        else:
+            tables.node[1:, k.ROW] = -1
+            tables.counts[k.ROWS] = 1
 
     def _grow(self, need: int, limits: Limits) -> None:
         old = self._tables
