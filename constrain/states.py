@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,6 +106,8 @@ class StateSpace:
         mask = self._masks.get(state.mask_key)
         if mask is None:
             mask = self._make_mask(state)
+        else:
+            self._touch(state.mask_key)
         if isinstance(mask, _Sparse):
             mask.fill(row)
         else:
@@ -175,8 +178,12 @@ class StateSpace:
                     self._near.popitem(last=False)
         return words
 
+    def _touch(self, key: int) -> None:
+        with suppress(KeyError):  # another thread may have dropped it since
+            self._masks.move_to_end(key)
+
     def _keep(self, key: int, mask: Row | _Sparse) -> None:
-        """Remember a mask; the oldest make room. (Masks are cheap to make again, so that age stands in for use.)"""
+        """Remember a mask; the least recently used make room."""
         with self._lock:
             self._masks[key] = mask
             self._mask_bytes += mask.nbytes

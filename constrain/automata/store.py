@@ -105,6 +105,20 @@ class ExpressionStore:
         path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
         self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
+    def cross(self, node: int, trie: TrieTables, mask: np.ndarray, limits: Limits) -> np.ndarray:
+        """Part the tokens of `trie` by what they do to a terminal that has `node` left.
+
+        Adds the tokens that stay inside of it to `mask` (uint32[words]); returns int32[n, 2]: tokens that end it and go
+        on, and after how many bytes.
+        """
+        path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
+        crossing = np.zeros((1024, 2), np.int32)
+        while True:
+            found = int(self._call(limits, k.cross, node, trie, limits.search, path, mask, crossing))
+            if found <= len(crossing):
+                return crossing[:found]
+            crossing = np.zeros((found, 2), np.int32)
+
     def _run(self, program: Program, limits: Limits) -> int:
         code, values = program.finish()
         while len(self._tables.node) < self.size + len(code):  # spares a long list of words many starts

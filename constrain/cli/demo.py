@@ -41,9 +41,7 @@ class Outcome:
 Picture = Annotated[Path | None, typer.Option("--picture", help="Save the table as an SVG file, too.")]
 
 
-def demo(
-    max_new_tokens: options.MaxNewTokens = 32, picture: Picture = None, as_json: options.Json = False
-) -> None:
+def demo(max_new_tokens: options.MaxNewTokens = 32, picture: Picture = None, as_json: options.Json = False) -> None:
     """Show a model with and without constraints; needs no download."""
     from constrain.demo.cases import CASES
 

@@ -1448,6 +1448,47 @@ def _character_target(st, row, limit):
 
 
 @kernel
+def cross(st, node, trie, limit, path, inner, crossing):
+    """Part the tokens of a trie by what they do to a terminal that has `node` left; the number of crossings.
+
+    Tokens after which the terminal goes on or just ends are added to `inner` (uint32 words). A token that ends it after
+    its first n bytes, 0 < n < its length, and goes on with something else, is written to `crossing` (int32[size, 2]) as
+    (token, n), once for each such n; what does not fit is counted all the same. `path` is scratch, int64[2, depth + 1]:
+    the row at each depth, 0 once the terminal is dead; the number of depths so far at which it may end.
+    """
+    st.counts[NEED] = ROOM
+    path[0, 0], path[1, 0] = _row(st, node), 0
+    found = ZERO
+    i, n = 1, trie.byte.size
+    while i < n and not st.counts[NEED]:
+        depth, before = trie.depth[i], path[0, trie.depth[i] - 1]
+        to = ZERO if before == 0 else _transition(st, before, np.int64(trie.byte[i]), limit)
+        ends = path[1, depth - 1]
+        if to == 0 and ends == 0:
+            i = np.int64(trie.skip[i])
+            continue
+        for j in range(trie.first[i], trie.first[i + 1]):
+            token = trie.order[j]
+            if to != 0:
+                inner[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+            found = _note_crossings(path, depth, token, found, crossing)
+        may_end = to != 0 and st.node[np.int64(st.row[to, OWNER]), FLAG] & NULLABLE
+        path[0, depth], path[1, depth] = to, ends + (ONE if may_end else ZERO)
+        i += 1
+    return found
+
+
+@helper
+def _note_crossings(path, depth, token, found, crossing):
+    for d in range(1, depth):
+        if path[1, d] > path[1, d - 1]:
+            if found < crossing.shape[0]:
+                crossing[found, 0], crossing[found, 1] = token, d
+            found += 1
+    return found
+
+
+@kernel
 def rehash(st):
     """Fill the enlarged, empty index of nodes."""
     st.lookup[:] = -1
