@@ -66,10 +66,11 @@ def _is_cached(kernel: Any) -> bool:
 
 
 def _walk_an_automaton() -> None:
-    """Build a vocabulary and an automaton, ask for masks, read tokens, explain one."""
+    """Build a vocabulary and an automaton, ask for masks, read tokens, explain one, part the tokens of a terminal."""
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler
     from constrain.spec import choice, regex
+    from constrain.terminals import terminal_sets
     from constrain.vocab.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", None], eos_ids=[257])
@@ -78,6 +79,8 @@ def _walk_an_automaton() -> None:
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
     matcher.accept_token(256)
     matcher.explain(257)
+    space = automaton.space
+    terminal_sets(space.store, automaton.start.node, vocabulary, space.limits)
 
 
 def _enlarge_a_store() -> None:
