@@ -73,6 +73,7 @@ class StateSpace:
         self._lock = threading.RLock()
         self._states: dict[int, State] = {}
         self._steps = 0
+        self._walked: set[State] = set()  # the states that remember steps; automata and matchers may hold more states
         self._masks: OrderedDict[int, Row | _Sparse] = OrderedDict()
         self._mask_bytes = 0
         self._eos = frozenset(vocabulary.eos_ids)
@@ -144,10 +145,12 @@ class StateSpace:
     def _remember(self, state: State, token: int, reached: State) -> None:
         with self._lock:
             if self._steps >= self.limits.transition_cache:
-                for known in self._states.values():
-                    known.next.clear()
+                for walked in self._walked:
+                    walked.next.clear()
+                self._walked.clear()
                 self._states.clear()
                 self._steps = 0
+            self._walked.add(state)
             state.next[token] = reached
             self._steps += 1
 
@@ -185,6 +188,8 @@ class StateSpace:
     def _keep(self, key: int, mask: Row | _Sparse) -> None:
         """Remember a mask; the least recently used make room."""
         with self._lock:
+            if key in self._masks:  # another thread was faster
+                self._mask_bytes -= self._masks.pop(key).nbytes
             self._masks[key] = mask
             self._mask_bytes += mask.nbytes
             while self._mask_bytes > self.limits.mask_cache_bytes and len(self._masks) > 1:

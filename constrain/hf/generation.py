@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
+
 from constrain.automaton import TokenAutomaton
 from constrain.compiler import Compiler
 from constrain.errors import SpecTypeError, UnsupportedError
@@ -16,7 +18,7 @@ from constrain.spec import Spec
 from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
 
-_vocabularies: WeakKeyDictionary[Any, dict[tuple[int, tuple[int, ...]], Vocabulary]] = WeakKeyDictionary()
+_vocabularies: WeakKeyDictionary[Any, dict[tuple[int, int, tuple[int, ...]], Vocabulary]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ def generate(
     if sampler != "mask":
         raise UnsupportedError(f"generate(sampler={sampler!r}): this version has sampler='mask'")
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
-    automata = _automata(model, tokenizer, spec, len(texts))
-    inputs = _encode(tokenizer, texts).to(model.device)
+    vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
+    automata = _automata(vocabulary, spec, len(texts))
+    if not texts:
+        return []
     processor = LogitsProcessor(automata)
-    options.setdefault("stopping_criteria", []).append(StoppingCriteria(processor))
-    options["logits_processor"] = [*options.get("logits_processor", ()), processor]
-    options.setdefault("pad_token_id", _pad_id(model, tokenizer))
+    options["logits_processor"] = [*(options.get("logits_processor") or ()), processor]
+    options["stopping_criteria"] = [*(options.get("stopping_criteria") or ()), StoppingCriteria(processor)]
+    pad = options.setdefault("pad_token_id", _pad_id(model, tokenizer))
+    inputs = _encode(model, tokenizer, texts, pad or 0)
     begin = time.perf_counter()
     output = model.generate(**inputs, max_new_tokens=max_new_tokens, **options)
     seconds = time.perf_counter() - begin
@@ -74,36 +79,38 @@ def generate(
     ]
 
 
-def vocabulary_of(model: Any, tokenizer: Any) -> Vocabulary:
+def vocabulary_of(model: Any, tokenizer: Any, *, eos_token_id: int | Sequence[int] | None = None) -> Vocabulary:
     """The vocabulary of a tokenizer at the width of a model's logits, with the EOS ids that end its output."""
     width = model.config.get_text_config().vocab_size
-    eos = model.generation_config.eos_token_id
-    if eos is None:
-        eos = tokenizer.eos_token_id
-    eos_ids = tuple(eos) if isinstance(eos, list | tuple) else () if eos is None else (eos,)
+    candidates = (eos_token_id, model.generation_config.eos_token_id, tokenizer.eos_token_id)
+    eos = next((candidate for candidate in candidates if candidate is not None), ())
+    eos_ids = (eos,) if isinstance(eos, int) else tuple(eos)
     known = _vocabularies.setdefault(tokenizer, {})
-    if (width, eos_ids) not in known:
-        known[width, eos_ids] = Vocabulary.from_transformers(tokenizer, vocab_size=width, eos_ids=eos_ids)
-    return known[width, eos_ids]
+    key = (width, len(tokenizer), eos_ids)
+    if key not in known:
+        known[key] = Vocabulary.from_transformers(tokenizer, vocab_size=width, eos_ids=eos_ids)
+    return known[key]
 
 
-def _automata(model: Any, tokenizer: Any, spec: Any, count: int) -> list[TokenAutomaton]:
-    specs = [spec] * count if isinstance(spec, Spec | TokenAutomaton) else list(spec)
+def _automata(vocabulary: Vocabulary, spec: Any, count: int) -> list[TokenAutomaton]:
+    specs = list(spec) if isinstance(spec, list | tuple) else [spec] * count
     if len(specs) != count:
         raise SpecTypeError(f"generate: {len(specs)} constraints for {count} prompts; pass one, or one for each")
-    compiler = Compiler(vocabulary_of(model, tokenizer))
+    compiler = Compiler(vocabulary)
     return [one if isinstance(one, TokenAutomaton) else compiler.compile(one) for one in specs]
 
 
-def _encode(tokenizer: Any, texts: list[str]) -> Any:
-    """The prompts as a batch, padded on the left: what a decoder continues is at the right end."""
-    side, tokenizer.padding_side = tokenizer.padding_side, "left"
-    try:
-        if tokenizer.pad_token is None and len(texts) > 1:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer(texts, return_tensors="pt", padding=len(texts) > 1, return_token_type_ids=False)
-    finally:
-        tokenizer.padding_side = side
+def _encode(model: Any, tokenizer: Any, texts: list[str], pad: int) -> dict[str, torch.Tensor]:
+    """The prompts as a batch. A decoder continues what is at the right end, so it is padded on the left."""
+    rows = tokenizer(texts)["input_ids"]
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad)
+    attention = torch.zeros_like(ids)
+    for i, row in enumerate(rows):
+        place = slice(len(row)) if model.config.is_encoder_decoder else slice(width - len(row), width)
+        ids[i, place] = torch.tensor(row, dtype=ids.dtype)
+        attention[i, place] = 1
+    return {"input_ids": ids.to(model.device), "attention_mask": attention.to(model.device)}
 
 
 def _pad_id(model: Any, tokenizer: Any) -> int | None:

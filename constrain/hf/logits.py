@@ -44,25 +44,28 @@ class _Call:
     """
 
     def __init__(self, automata: list[TokenAutomaton], prompts: _Ids) -> None:
-        self._automata, self._prompts = automata, prompts.copy()
-        self.start = prompts.shape[1]
+        self._automata, self._prompts = automata, prompts.tobytes()
+        self._count, self.start = prompts.shape
         self._length = 0
         self._paths: dict[_Row, _Path] = {(which, b""): [one.start] for which, one in enumerate(automata)}
 
     def enter(self, ids: _Ids) -> list[State | None] | None:
         """Make these rows the latest, and give their states; None if they do not belong to this call.
 
-        They do if one of them adds at most one token to a row seen before, and not all of them have ended.
+        They do if one of them adds at most one token to a row seen before, and not all of them have ended. A token
+        that is not allowed can be a draft that follows what was seen last; after a step back it is another prompt.
         """
         length = ids.shape[1] - self.start
-        if len(ids) != len(self._prompts) or not 0 <= length <= self._length + 1:
+        if len(ids) != self._count or not 0 <= length <= self._length + 1:
             return None
-        if not np.array_equal(ids[:, : self.start], self._prompts):
+        if ids[:, : self.start].tobytes() != self._prompts:
             return None
         rows = self._rows(ids)
         paths, strangers = self._read(rows)
         states = [path[-1] for path in paths]
-        if strangers == len(rows) or all(state is not None and state.terminated for state in states):
+        ended = all(state is not None and state.terminated for state in states)
+        astray = length <= self._length and all(state is None for state in states)
+        if strangers == len(rows) or ended or astray:
             return None
         self._length, self._paths = length, dict(zip(rows, paths))
         return states
@@ -107,7 +110,7 @@ def _step(space: StateSpace, state: State | None, token: int) -> State | None:
 
 
 class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
-    """Forbids what an automaton forbids. Pass it as `logits_processor=[processor]`; it can be used again.
+    """Forbids what an automaton forbids. Pass it as `logits_processor=[processor]`; it can be used again, see `reset`.
 
     `automata` is one automaton for all rows, or one for each prompt of the batch; with beams or several sequences a
     prompt, the rows of a prompt share its automaton. Rows that have ended, or whose tokens left the language (drafts
@@ -139,8 +142,9 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         begin = time.perf_counter()
         mask = self._masks(self._enter(ids), width)
         self.mask_seconds.append(time.perf_counter() - begin)
-        result = (_forbid_in_memory if scores.device.type == "cpu" else _forbid_on_device)(scores, mask)
-        if -torch.inf in result.amax(-1).tolist():
+        forbid = _forbid_in_memory if scores.device.type == "cpu" else _forbid_on_device
+        result, wiped = forbid(scores, mask)
+        if wiped:
             self._blame(input_ids, scores, result, mask)
         return result
 
@@ -158,7 +162,8 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
     def reset(self) -> None:
         """Forget earlier calls of `generate`.
 
-        Needed only to constrain, from its start, a text that continues an unfinished output of an earlier call.
+        Needed only where a prompt could be a step of an earlier call, which it would continue: the earlier prompt with
+        some of its unfinished output, or with one token that may come next.
         """
         self._calls.clear()
 
@@ -257,7 +262,7 @@ def is_complete(automaton: TokenAutomaton, state: State) -> bool:
 
 
 def _as_automata(automata: object) -> list[TokenAutomaton]:
-    listed = [automata] if isinstance(automata, TokenAutomaton) else list(automata)  # type: ignore[call-overload]
+    listed = list(automata) if isinstance(automata, list | tuple) else [automata]
     if not listed or not all(isinstance(automaton, TokenAutomaton) for automaton in listed):
         raise SpecTypeError(
             "LogitsProcessor takes a TokenAutomaton (Compiler.compile makes one), or one for each prompt"
@@ -277,15 +282,16 @@ def _unpack(mask: Bitmask, width: int) -> npt.NDArray[np.bool_]:
     return bits.view(np.bool_)
 
 
-def _forbid_on_device(scores: torch.FloatTensor, mask: Bitmask) -> torch.FloatTensor:
-    """The scores, with -inf where the mask is 0. The mask travels packed."""
+def _forbid_on_device(scores: torch.FloatTensor, mask: Bitmask) -> tuple[torch.FloatTensor, bool]:
+    """The scores, with -inf where the mask is 0, and whether a row has nothing else. The mask travels packed."""
     packed = torch.from_numpy(np.ascontiguousarray(mask)).to(scores.device)
     shifts = torch.arange(32, dtype=torch.int32, device=scores.device)
     bits = ((packed.unsqueeze(-1) >> shifts) & 1).flatten(1)[:, : scores.shape[-1]]
-    return scores.masked_fill(bits == 0, -torch.inf)  # type: ignore[return-value]
+    result = scores.masked_fill(bits == 0, -torch.inf)
+    return result, bool(torch.isneginf(result.amax(-1)).any())  # type: ignore[return-value]
 
 
-def _forbid_in_memory(scores: torch.FloatTensor, mask: Bitmask) -> torch.FloatTensor:
+def _forbid_in_memory(scores: torch.FloatTensor, mask: Bitmask) -> tuple[torch.FloatTensor, bool]:
     """The same, without a branch for each score: of 128k tokens `masked_fill` takes 460 us, and this 60.
 
     Read as integers, with the bits of -inf flipped before and after, a score is kept by `& -1` and becomes -inf by
@@ -295,8 +301,9 @@ def _forbid_in_memory(scores: torch.FloatTensor, mask: Bitmask) -> torch.FloatTe
     keep = keep_octet.take(mask.view(np.uint8), axis=0).reshape(len(mask), -1)[:, : scores.shape[-1]]
     bits = scores.detach().view(getattr(torch, keep.dtype.name)).numpy() ^ minus_inf
     bits &= keep
+    wiped = not bits.any(1).all()
     bits ^= minus_inf
-    return torch.from_numpy(bits).view(scores.dtype)  # type: ignore[no-any-return]
+    return torch.from_numpy(bits).view(scores.dtype), wiped  # type: ignore[return-value]
 
 
 @cache

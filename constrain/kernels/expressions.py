@@ -278,10 +278,10 @@ def _concat(st, a, b):
         return EMPTY
     if a == EPSILON:
         return b
-    if b == EPSILON or a == NEVER or (a == ANYTHING and b == ANYTHING):
+    if b == EPSILON or a == NEVER:
         return a
     if st.node[a, KIND] != CONCAT:
-        return _intern(st, CONCAT, a, b, ZERO, ZERO)
+        return _concat_flat(st, a, b)
     depth = 0  # lists lean to the right: unroll the left one
     while st.node[a, KIND] == CONCAT:
         if depth >= st.scratch.shape[1]:
@@ -303,8 +303,10 @@ def _concat_flat(st, a, b):
         return EMPTY
     if a == EPSILON:
         return b
-    if b == EPSILON or a == NEVER or (a == ANYTHING and b == ANYTHING):
+    if b == EPSILON or a == NEVER:
         return a
+    if a == ANYTHING and _head(st, b) == ANYTHING:
+        return b
     return _intern(st, CONCAT, a, b, ZERO, ZERO)
 
 

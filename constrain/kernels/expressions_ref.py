@@ -15,6 +15,7 @@ Lookahead conjoins a second plan; lookbehind is watched from the start of its sc
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -156,10 +157,12 @@ def _read(items: tuple[Node, ...], byte: int, truths: Truths) -> Formula:
 
 def _read_char(ranges: Any, spelled: bytes, rest: tuple[Node, ...], truths: Truths) -> Formula:
     try:
-        code = ord(spelled.decode())
+        char = codecs.getincrementaldecoder("utf-8")().decode(spelled)  # "" within a character
     except UnicodeDecodeError:
-        return _leaf((("chars", ranges, spelled), *rest)) if len(spelled) < 4 else FALSE
-    return _expand(rest, truths) if any(low <= code <= high for low, high in ranges) else FALSE
+        return FALSE
+    if not char:
+        return _leaf((("chars", ranges, spelled), *rest))
+    return _expand(rest, truths) if any(low <= ord(char) <= high for low, high in ranges) else FALSE
 
 
 # ------------------------------------------------------------------------------------------ what comes first

@@ -232,7 +232,7 @@ def tiny_tables() -> kernels.Store:
         node=full.node[:8].copy(),
         pool=full.pool[:4].copy(),
         sets=full.sets[:2].copy(),
-        index=np.full(16, -1, np.int64),
+        lookup=np.full(16, -1, np.int64),
         memo=full.memo[:4].copy(),
         row=full.row[:2].copy(),
         scratch=full.scratch[:, :2048].copy(),

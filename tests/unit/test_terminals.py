@@ -75,7 +75,7 @@ def test_sets_are_as_defined(vocabulary: Vocabulary, terminal: str, rest: str, p
 @settings(deadline=None, max_examples=60)
 @given(vocabularies, st.sampled_from(TERMINALS), st.sampled_from(RESTS), st.sampled_from([b"", b"a", b'"', b"x"]))
 def test_the_mask_of_a_sequence_follows(vocabulary: Vocabulary, terminal: str, rest: str, prefix: bytes) -> None:
-    """For a terminal that cannot end here; one that can lets the rest begin at once, which is the grammar's business."""
+    """For a terminal that cannot end here: one that can lets the rest begin at once, which is up to the grammar."""
     store = ExpressionStore()
     start = store.advance(store.build(parse_regex(terminal), LIMITS), prefix, LIMITS)
     if start.read < len(prefix) or store.is_nullable(start.node):
