@@ -174,7 +174,13 @@ def test_bounded_backreferences(group: str, reference: str) -> None:
     pattern = reference.format(g=group)
     if "\\2" in pattern and group == "((a)b|a)":
         pattern = pattern.replace("\\2", "\\3")
-    oracle, engine = regex_module.compile(pattern), language(pattern)  # `re` knows no such reference in a lookbehind
+    engine = language(pattern)
+    try:
+        oracle: Any = re.compile(pattern)
+    except (
+        re.error
+    ):  # a reference in a lookbehind. (`regex` is the second choice: (a{1,2})\\1{0,2}c is not in it as aaac.)
+        oracle = regex_module.compile(pattern)
     rng = random.Random(pattern)
     texts = words_over("abc", 5)
     texts |= {"".join(rng.choices("abcABé日x-,", k=rng.randint(1, 7))) for _ in range(600)}
@@ -284,7 +290,7 @@ def plain_patterns() -> st.SearchStrategy[str]:
 @given(plain_patterns(), seeds)
 def test_viable_prefixes_are_partial_matches(pattern: str, seed: int) -> None:
     pattern = re.sub(r"([*+?}])\?", r"\1", pattern)  # lazy: `regex` finds a partial match of (?:a)*?a in "a1"
-    assume(_is_ascii_class(pattern))
+    assume(_is_ascii_class(pattern) and compiled(pattern))
     engine, oracle = language(pattern), regex_module.compile(pattern)
     texts = texts_for(engine, random.Random(seed), "abcB1_- \n.é日")
     for text in sorted(texts | {text[:n] for text in texts for n in range(len(text))}):
@@ -342,8 +348,8 @@ def test_intersections_and_differences_are_those_of_interegular(a: str, b: str) 
     ):
         engine = Language(ir.And((everything, expr)), store, LIMITS)
         assert engine.viable(b"") != fsm.empty()
-        for text in itertools.islice(fsm.strings(max_iterations=2000), 30) if not fsm.empty() else ():
-            word = "".join("Z" if char is interegular.fsm.anything_else else str(char) for char in text)
+        for found in itertools.islice(fsm.strings(max_iterations=2000), 30) if not fsm.empty() else ():
+            word = "".join("Z" if char is interegular.fsm.anything_else else str(char) for char in found)
             assert engine.accepts(word.encode())
         rng = random.Random(a + b)
         for text in texts_for(engine, rng, "abc1 .Z\n"):
