@@ -102,7 +102,9 @@ def _automata(vocabulary: Vocabulary, spec: Any, count: int) -> list[TokenAutoma
 
 def _encode(model: Any, tokenizer: Any, texts: list[str], pad: int) -> dict[str, torch.Tensor]:
     """The prompts as a batch. A decoder continues what is at the right end, so it is padded on the left."""
-    rows = tokenizer(texts)["input_ids"]
+    begins = (tokenizer.bos_token_id, tokenizer.eos_token_id, pad)
+    begin = next(token for token in begins if token is not None)
+    rows = [row or [begin] for row in tokenizer(texts)["input_ids"]]  # a model continues at least one token
     width = max(map(len, rows))
     ids = torch.full((len(rows), width), pad)
     attention = torch.zeros_like(ids)

@@ -159,6 +159,11 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         calls = [call for call in self._calls if call.start < ids.shape[1]]
         return (calls or self._calls)[-1].states(ids)
 
+    def automata_of(self, count: int) -> list[TokenAutomaton]:
+        """The automaton of each of `count` rows: those of one prompt stand together."""
+        share = count // len(self.automata)
+        return [automaton for automaton in self.automata for _ in range(share)]
+
     def reset(self) -> None:
         """Forget earlier calls of `generate`.
 
@@ -191,11 +196,11 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
 
         The logits may be wider than the vocabulary, or end before ids that spell nothing.
         """
-        space = self.automata[0].space
-        mask = np.zeros((len(states), max(space.width, (width + 31) // 32)), np.int32)
-        for row, state in zip(mask, states):
+        words = (self._vocabulary.size + 31) // 32
+        mask = np.zeros((len(states), max(words, (width + 31) // 32)), np.int32)
+        for row, automaton, state in zip(mask, self.automata_of(len(states)), states):
             if state is not None and not state.terminated:
-                space.fill(state, row[: space.width])
+                automaton.space.fill(state, row[:words])
         mask = mask[:, : (width + 31) // 32]
         mask[~mask.any(1)] = -1
         return mask
@@ -246,7 +251,8 @@ class StoppingCriteria(transformers.StoppingCriteria):  # type: ignore[misc]
     def __call__(self, input_ids: torch.LongTensor, scores: Any, **kwargs: Any) -> torch.BoolTensor:
         """Which rows are complete: BoolTensor[rows]."""
         states = self._processor.states(input_ids)
-        done = [state is None or is_complete(self._processor.automata[0], state) for state in states]
+        rows = zip(self._processor.automata_of(len(states)), states)
+        done = [state is None or is_complete(automaton, state) for automaton, state in rows]
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)  # type: ignore[return-value]
 
 
@@ -261,7 +267,7 @@ def is_complete(automaton: TokenAutomaton, state: State) -> bool:
     return not row.any()
 
 
-def _as_automata(automata: object) -> list[TokenAutomaton]:
+def _as_automata(automata: Any) -> list[TokenAutomaton]:
     listed = list(automata) if isinstance(automata, list | tuple) else [automata]
     if not listed or not all(isinstance(automaton, TokenAutomaton) for automaton in listed):
         raise SpecTypeError(

@@ -293,7 +293,7 @@ def test_viable_prefixes_are_partial_matches(pattern: str, seed: int) -> None:
     assume(_is_ascii_class(pattern) and compiled(pattern))
     engine, oracle = language(pattern), regex_module.compile(pattern)
     texts = texts_for(engine, random.Random(seed), "abcB1_- \n.é日")
-    for text in sorted(texts | {text[:n] for text in texts for n in range(len(text))}):
+    for text in sorted(texts | {whole[:n] for whole in texts for n in range(len(whole))}):
         expected = oracle.fullmatch(text, partial=True) is not None
         assert engine.viable(text.encode()) == expected, (pattern, text)
 
@@ -434,7 +434,7 @@ TAILS = [b"", *(bytes([first] + [0x80] * more) for more in range(3) for first in
 
 
 def begins_utf8(data: bytes) -> bool:
-    """Whether something can follow that makes it UTF-8. (The incremental decoder waits for a third byte after ED A0.)"""
+    """Whether something can make it UTF-8. (The incremental decoder would wait for a third byte after ED A0.)"""
     return any(is_utf8(data + tail) for tail in TAILS)
 
 

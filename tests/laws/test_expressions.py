@@ -376,35 +376,52 @@ def test_expressions_beyond_the_limit_leave_the_store_usable() -> None:
     assert Language(ir.Words(words), store).accepts(words[17])
 
 
-def test_threads_on_one_store_agree_with_one_thread() -> None:
-    rng = random.Random(11)
-    tokens = [bytes([b]) for b in range(256)]
-    tokens += sorted({bytes(rng.choices(b"ab\xc3\xa9", k=rng.randint(2, 5))) for _ in range(60)})
-    exprs = [ir.Repeat(ir.Words((b"ab", b"ba", b"\xc3\xa9")), 0, 40 + n) for n in range(6)] + [
-        ir.And((ir.Repeat(AB, n, None), ir.Not(ir.Concat((ir.Anything(), ir.Literal(b"aab")))))) for n in range(6)
+def several_expressions() -> list[ir.Expr]:
+    pairs = ir.Words((b"ab", b"ba", b"\xc3\xa9"))
+    without = ir.Not(ir.Concat((ir.Anything(), ir.Literal(b"aab"))))
+    return [ir.Repeat(pairs, 0, 40 + n) for n in range(6)] + [
+        ir.And((ir.Repeat(AB, n, None), without)) for n in range(6)
     ]
 
-    def journey(store: ExpressionStore, seed: int) -> list[object]:
-        walk_rng, seen = random.Random(seed), []
-        for _ in range(6):
-            node = store.build(exprs[walk_rng.randrange(len(exprs))], Limits())
-            for _ in range(12):
-                data = bytes(walk_rng.choices(b"ab\xc3\xa9", k=walk_rng.randint(1, 3)))
-                reached = store.advance(node, data, Limits())
-                seen += [reached.read, store.is_nullable(reached.node), walked(store, reached.node, tokens, Limits())]
-                node = reached.node
-        return seen
 
-    expected = [journey(ExpressionStore(), seed) for seed in range(8)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stores, "_empty_tables", tiny_tables)  # so that tables grow under the readers
-        shared = ExpressionStore()
+def several_tokens() -> list[bytes]:
+    rng = random.Random(11)
+    pieces = {bytes(rng.choices(b"ab\xc3\xa9", k=rng.randint(2, 5))) for _ in range(60)}
+    return [*(bytes([b]) for b in range(256)), *sorted(pieces)]
+
+
+def journey(store: ExpressionStore, seed: int, limits: Limits) -> list[object]:
+    """What is seen on a random way through some expressions."""
+    exprs, tokens = several_expressions(), several_tokens()
+    rng, seen = random.Random(seed), []
+    for _ in range(6):
+        node = store.build(rng.choice(exprs), limits)
+        for _ in range(12):
+            reached = store.advance(node, bytes(rng.choices(b"ab\xc3\xa9", k=rng.randint(1, 3))), limits)
+            node = reached.node
+            seen += [reached.read, store.is_nullable(node), walked(store, node, tokens, limits)]
+    return seen
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> ExpressionStore:
+    """A store whose tables grow all the time."""
+    monkeypatch.setattr(stores, "_empty_tables", tiny_tables)
+    return ExpressionStore()
+
+
+TIGHT = Limits(table_bytes=1 << 18)  # room for 128 rows: tables are emptied again and again
+
+
+@pytest.mark.parametrize("limits", [Limits(), TIGHT], ids=["roomy", "tight"])
+def test_threads_on_one_store_agree_with_one_thread(shared: ExpressionStore, limits: Limits) -> None:
+    expected = [journey(ExpressionStore(), seed, Limits()) for seed in range(8)]
     found: dict[int, list[object]] = {}
     ready = threading.Barrier(8)
 
     def work(seed: int) -> None:
         ready.wait()
-        found[seed] = journey(shared, seed)
+        found[seed] = journey(shared, seed, limits)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
     for thread in threads:
@@ -412,3 +429,14 @@ def test_threads_on_one_store_agree_with_one_thread() -> None:
     for thread in threads:
         thread.join()
     assert [found.get(seed) for seed in range(8)] == expected
+    assert limits is not TIGHT or len(shared._tables.row) <= 128
+
+
+def test_one_step_that_needs_more_than_fits_says_so() -> None:
+    store = ExpressionStore()
+    long = store.build(ir.Concat((ir.Repeat(AB, 0, None), ir.Literal(b"a"), ir.Repeat(AB, 9, 9))), Limits())
+    tokens = ["".join(word).encode() for word in itertools.product("ab", repeat=12)]
+    with pytest.raises(LimitExceeded) as caught:
+        walked(store, long, tokens, Limits(table_bytes=1 << 16))
+    assert caught.value.limit == "table_bytes"
+    assert walked(store, long, tokens, Limits()) == set(range(4096))

@@ -61,9 +61,13 @@ def compiler(demo: tuple[Any, Any]) -> constrain.Compiler:
 
 @pytest.fixture(autouse=True)
 def seeded() -> Iterator[None]:
+    """The same numbers for each test, and no trace of them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the models are tiny; threads would wait for each other
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
         yield
+    torch.set_num_threads(threads)
 
 
 def make(kind: str, **changes: Any) -> Any:
@@ -151,22 +155,22 @@ def encoded(tokenizer: Any, *texts: str) -> dict[str, Any]:
 def assert_same(
     model: Any, inputs: Any, processor: Any, references: list[Reference], start: int, **options: Any
 ) -> Any:
-    """Generate with the reference, then with the processor: the same sequences and scores. Returns the sequences."""
+    """Generate with the reference, then twice with the processor: the same sequences and scores, which are returned."""
     options = {"max_new_tokens": 24, "return_dict_in_generate": True, "output_scores": True} | options
     outputs = []
     filtered = prefix_filter(references, start, model.config.vocab_size)
-    for how in ({"prefix_allowed_tokens_fn": filtered}, {"logits_processor": [processor]}):
+    constrained = {"logits_processor": [processor]}
+    for how in ({"prefix_allowed_tokens_fn": filtered}, constrained, constrained):
         torch.manual_seed(3)
         outputs.append(model.generate(**inputs, **how, **options))
-    expected, found = outputs
-    assert found.sequences.tolist() == expected.sequences.tolist()
-    for name in ("sequences_scores", "beam_indices"):
-        if name in expected:
-            assert torch.equal(found[name], expected[name]), name
-    assert len(found.scores) == len(expected.scores)
-    for ours, theirs in zip(found.scores, expected.scores):
-        assert torch.equal(ours, theirs)
-    return found.sequences
+    expected = outputs[0]
+    for found in outputs[1:]:
+        assert found.sequences.tolist() == expected.sequences.tolist()
+        for name in ("sequences_scores", "beam_indices"):
+            assert name not in expected or torch.equal(found[name], expected[name]), name
+        assert len(found.scores) == len(expected.scores)
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(found.scores, expected.scores))
+    return expected.sequences
 
 
 def texts_of(sequences: Any, start: int) -> list[str]:
@@ -199,8 +203,7 @@ def test_decoding(model: Any, tokenizer: Any, compiler: Any, how: str, prompt: s
     inputs = encoded(tokenizer, prompt)
     start = inputs["input_ids"].shape[1]
     processor = compiler.compile(constrain.regex(pattern)).logits_processor()
-    for _ in range(2):
-        sequences = assert_same(model, inputs, processor, [reference(pattern)], start, **DECODING[how])
+    sequences = assert_same(model, inputs, processor, [reference(pattern)], start, **DECODING[how])
     complete = [text for text, row in zip(texts_of(sequences, start), sequences.tolist()) if EOS in row[start:]]
     assert complete
     assert all(regex.fullmatch(pattern, text) for text in complete)
@@ -261,8 +264,7 @@ def test_embeddings_only(model: Any, tokenizer: Any, compiler: Any, how: str) ->
     inputs = encoded(tokenizer, PROMPT, OTHER)
     embedded = model.get_input_embeddings()(inputs.pop("input_ids")).detach()
     processor = compiler.compile(constrain.regex(WORDS)).logits_processor()
-    for _ in range(2):
-        assert_same(model, inputs | {"inputs_embeds": embedded}, processor, [reference(WORDS)], 0, **DECODING[how])
+    assert_same(model, inputs | {"inputs_embeds": embedded}, processor, [reference(WORDS)], 0, **DECODING[how])
 
 
 def test_greedy_token_by_token(model: Any, tokenizer: Any, compiler: Any) -> None:
@@ -378,6 +380,26 @@ def grow(draw: random.Random, automaton: Any, tokens: list[int]) -> int:
     allowed = follow(automaton, tokens)
     astray = allowed is None or draw.random() < 0.05
     return draw.randrange(SIZE) if astray else int(allowed[draw.randrange(len(allowed))])
+
+
+def test_automata_with_states_of_their_own(compiler: Any) -> None:
+    """Limits, and clearing the caches, keep automata apart: a state means something to its own automaton only."""
+    patterns = [DATE, "x(yz)?"]
+    limits = (constrain.Limits(repeat=99), constrain.Limits(repeat=98))
+    automata = [
+        constrain.Compiler(compiler.vocabulary, limits=limit).compile(constrain.regex(pattern))
+        for limit, pattern in zip(limits, patterns)
+    ]
+    constrain.clear_caches()
+    automata.append(constrain.Compiler(compiler.vocabulary).compile(constrain.regex("[^a-z]{2}")))
+    processor, x = LogitsProcessor(automata), spellings().index(b"x")
+    result = processor(torch.tensor([[4]] * 3), torch.zeros(3, SIZE))
+    for row, pattern in enumerate([*patterns, "[\\x00-`{-\\x7f]{2}"]):
+        found = torch.isfinite(result[row]).nonzero().flatten().tolist()
+        ascii_only = [token for token in found if spellings()[token].isascii()]
+        assert ascii_only == [t for t in reference(pattern).allowed([]) or () if spellings()[t].isascii()]
+    stop = StoppingCriteria(processor)(torch.tensor([[4, x]] * 3), None)
+    assert stop.tolist() == [True, False, True]  # outside, open, outside
 
 
 # ---- scores
@@ -632,6 +654,12 @@ def test_generate_leaves_its_arguments(model: Any, demo: tuple[Any, Any]) -> Non
     assert criteria == []
     expected = generate(model, demo[1], [PROMPT, OTHER], spec, do_sample=False)
     assert [one.text for one in found] == [one.text for one in expected]
+
+
+def test_empty_prompts(model: Any, tokenizer: Any) -> None:
+    for prompts in ([""], ["", PROMPT]):
+        for found in generate(model, tokenizer, prompts, constrain.regex(DATE), do_sample=False):
+            assert regex.fullmatch(DATE, found.text)
 
 
 def test_eos_of_the_call(model: Any, tokenizer: Any) -> None:

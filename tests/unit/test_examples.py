@@ -1,0 +1,81 @@
+"""Every example runs, is short, and prints what it promises."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NEED_TORCH = {"regex_generate", "choice_logits_processor"}
+
+
+def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines that an example prints."""
+    if name in NEED_TORCH:
+        pytest.importorskip("transformers")
+        pytest.importorskip("torch")
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out.splitlines()
+
+
+def test_all_are_tested_and_short() -> None:
+    files = sorted(EXAMPLES.glob("*.py"))
+    source = Path(__file__).read_text(encoding="utf-8")
+    for file in files:
+        assert f'run("{file.stem}"' in source
+        assert len(file.read_text(encoding="utf-8").splitlines()) <= 60
+    assert len(files) >= 5
+
+
+def test_regex_generate(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("regex_generate", capsys)
+    date, mail, cut = (re.search(r"\[(.*)\]  (\w+)$", line) for line in lines)
+    assert date and mail and cut
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date[1]) and date[2] == "complete"
+    assert re.fullmatch(r"[a-z]+\.[a-z]+@example\.com", mail[1]) and mail[2] == "complete"
+    assert date[1].startswith(cut[1]) and cut[2] == "length"
+
+
+def test_choice_logits_processor(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("choice_logits_processor", capsys)
+    assert len(lines) == 3
+    labels = [line.rsplit(": ", 1)[1] for line in lines]
+    assert set(labels) <= {"positive", "negative", "neutral"}
+    assert labels[0] == "negative"
+
+
+def test_matcher(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = dict(line.split(": ", 1) for line in run("matcher", capsys))
+    assert shown["at the start"] == "[0, 1, 2]"
+    ids = [i for i, bit in enumerate(reversed(shown["as a mask"])) if bit == "1"]
+    assert str(ids) == shown["at the start"]
+    assert shown["after '12'"] == "True [3]"
+    assert shown["forced"] == "b'-' [3]"
+    assert shown["'a' is read"] == "False"
+    assert "byte 0 ('a') cannot stand there; it could be '-'" in shown["why not"]
+    assert shown["accepted"] == "2 may end: True"
+    assert shown["two back"] == "[3]"
+    assert shown["'12-0' is complete"] == "True"
+
+
+def test_combine(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("combine", capsys)
+    answers = dict(re.findall(r"^'(.*)': (yes|no)$", "\n".join(lines), re.MULTILINE))
+    assert len(answers) == 6
+    for text, answer in answers.items():
+        assert (answer == "yes") == bool(re.fullmatch(r"none|id: (?:[a-z]{3,6}|[0-9]+)", text))
+    assert lines[-1].startswith("refused: no text at all")
+
+
+def test_own_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("own_loop", capsys)
+    texts = [re.search(r": '(.*)' in \d+ tokens$", line) for line in lines]
+    patterns = [r"(the )?cat[a-z]{0,4}", r"[0-9]+\.[0-9]{2}", "a b"]
+    assert len(texts) == len(patterns)
+    for pattern, text in zip(patterns, texts):
+        assert text and re.fullmatch(pattern, text[1])
