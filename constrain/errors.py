@@ -24,6 +24,10 @@ from collections.abc import Sequence
 class ConstrainError(ValueError):
     """Root of all errors of this package."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as it is: the constructors of subclasses take more than the message."""
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
 
 class SpecTypeError(ConstrainError, TypeError):
     """A constraint was built from a value of the wrong type."""
@@ -78,9 +82,6 @@ class LimitExceeded(ConstrainError):
             f"{what}: {given:,} is more than Limits.{limit} = {allowed:,}; "
             f"simplify the constraint, or pass Limits({limit}=...) to Compiler"
         )
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.args, self.__dict__))
 
 
 class TokenError(ConstrainError, IndexError):

@@ -68,9 +68,11 @@ class Matcher:
 
         Raises TokenError if it is not in the vocabulary, TerminatedError after the end of the output.
         """
+        if type(token) is not int:
+            token = _index(token)
         state = self._state.next.get(token)
         if state is None:
-            state = self._space.step(self._state, _index(token))
+            state = self._space.step(self._state, token)
             if state is None:
                 return False
         self._path.append(self._state)
@@ -78,11 +80,12 @@ class Matcher:
         return True
 
     def accept_tokens(self, tokens: Sequence[int]) -> int:
-        """Read tokens up to the first that is not allowed; the number read."""
-        for n, token in enumerate(tokens):
-            if self._state.terminated or not self.accept_token(token):
-                return n
-        return len(tokens)
+        """Read tokens up to the first that is not allowed; the number read. If it raises, none is read."""
+        ids = [_index(token) for token in tokens]
+        count = self.validate_tokens(ids)
+        for token in ids[:count]:
+            self.accept_token(token)
+        return count
 
     def validate_tokens(self, tokens: Sequence[int]) -> int:
         """The number of tokens that `accept_tokens` would read. Does not move."""

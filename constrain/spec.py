@@ -106,6 +106,8 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
         pattern = pattern.pattern
     if not isinstance(pattern, str):
         raise SpecTypeError(f"regex() takes a str or a compiled str pattern, not {_kind(pattern)}")
+    if not isinstance(flags, int):
+        raise SpecTypeError(f"regex() takes re flags such as re.IGNORECASE, not {_kind(flags)}")
     spec = Regex(pattern, int(flags))
     if len(pattern) <= Limits().pattern_chars:  # a longer one is read when a compiler allows it
         parse_regex(pattern, int(flags))
@@ -122,15 +124,15 @@ def choice(options: Iterable[str]) -> Choice:
     """
     if isinstance(options, str | bytes) or not isinstance(options, Iterable):
         raise SpecTypeError(f"choice() takes a list of strings, not {_kind(options)}")
-    unique = tuple(dict.fromkeys(options))
-    if not unique:
+    listed = list(options)
+    if not listed:
         raise UnsatisfiableError("choice() of no options: no output can be one of them; pass at least one string")
-    for i, option in enumerate(unique):
+    for i, option in enumerate(listed):
         if not isinstance(option, str):
             raise SpecTypeError(f"choice() takes strings; option {i} is {_kind(option)}")
         if not option.isascii() and any("\ud800" <= char <= "\udfff" for char in option):
             raise SpecTypeError(f"choice() option {i} holds a lone surrogate, which cannot be written in UTF-8")
-    return Choice(unique)
+    return Choice(tuple(dict.fromkeys(listed)))
 
 
 def _parts(kind: type[And] | type[Or] | type[Concat], operator: str, *specs: Spec) -> tuple[Spec, ...]:

@@ -22,11 +22,11 @@ import itertools
 import re
 import re._constants as sre
 import re._parser as parser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from constrain.errors import GrammarSyntaxError, UnsupportedError, caret
+from constrain.errors import ConstrainError, GrammarSyntaxError, UnsupportedError, caret
 from constrain.frontends import unicode
 from constrain.ir.expr import NOTHING, Chars, Closed, Expr, Literal, Look, Ranges, Repeat, Words, alt, concat
 
@@ -59,11 +59,13 @@ def parse_regex(pattern: str, flags: int = 0) -> Expr:
     plain, properties = _set_properties_aside(pattern)
     try:
         tree = parser.parse(plain, flags)
-        lowering = _Lowering(pattern, properties)
+        lowering = _Lowering(pattern, properties, tree.state.groupdict)
         return Closed(lowering.sequence(list(tree), tree.state.flags, {}))
     except re.error as error:
         raise _syntax_error(pattern, properties, error) from None
-    except OverflowError as error:
+    except (OverflowError, ValueError) as error:  # a count or flags that `re` does not take
+        if isinstance(error, ConstrainError):
+            raise
         raise GrammarSyntaxError(f"regex: {error}", excerpt=caret(pattern, 0)) from None
     except RecursionError:
         raise UnsupportedError("regex: groups are nested too deeply for Python's parser") from None
@@ -72,15 +74,17 @@ def parse_regex(pattern: str, flags: int = 0) -> Expr:
 class _Lowering:
     """Syntax tree to expression, for one pattern."""
 
-    def __init__(self, pattern: str, properties: Mapping[int, Ranges]) -> None:
+    def __init__(self, pattern: str, properties: Mapping[int, Ranges], names: Mapping[str, int]) -> None:
         self._pattern = pattern
         self._properties = properties
+        self._names = names
+        self._lookbehinds = 0  # met so far, to tell which one an error is about
 
     def sequence(self, items: list[Any], flags: int, groups: Mapping[int, str]) -> Expr:
         """Items in a row. `groups` are the strings of groups that backreferences below stand for."""
         for i, (op, av) in enumerate(items):
             if op is sre.SUBPATTERN and av[0] is not None and av[0] not in groups and _refers(items[i + 1 :], av[0]):
-                strings = self._strings(av[3], av[0])
+                strings = self._strings(av[0], list(av[3]), _scoped(flags, av[1], av[2]))
                 return alt([self.sequence(items, flags, {**groups, av[0]: string}) for string in strings])
         return concat([self._item(op, av, flags, groups) for op, av in items])
 
@@ -96,23 +100,22 @@ class _Lowering:
             group, added, removed, body = av
             inner = _scoped(flags, added, removed)
             if group in groups:
-                return self._text(groups[group], inner)
+                return Literal(groups[group].encode())
             return self.sequence(list(body), inner, groups)
         if op in (sre.ASSERT, sre.ASSERT_NOT):
             return self._look(av[0] < 0, op is sre.ASSERT_NOT, list(av[1]), flags, groups)
         if op is sre.AT:
             return self._anchor(av, flags)
         if op is sre.GROUPREF and av in groups:
-            return self._text(groups[av], flags)
+            return concat([_chars(_referred(ord(char), flags)) for char in groups[av]])
         raise self._unsupported(op, av)
 
-    def _text(self, text: str, flags: int) -> Expr:
-        return concat([self._item(sre.LITERAL, ord(char), flags, {}) for char in text])
-
     def _look(self, behind: bool, negated: bool, body: list[Any], flags: int, groups: Mapping[int, str]) -> Expr:
+        self._lookbehinds += behind
         if behind and _looks_ahead(body):
             raise UnsupportedError(
-                "regex: lookahead, $ or \\b inside of a lookbehind is not supported", **self._at(r"\(\?<[=!]")
+                "regex: lookahead, $ or \\b inside of a lookbehind is not supported",
+                **self._at(r"\(\?<[=!]", self._lookbehinds),
             )
         return Look(self.sequence(body, flags, groups), behind, negated)
 
@@ -137,9 +140,12 @@ class _Lowering:
             return ((0, unicode.LAST),) if flags & re.DOTALL else unicode.complement(_NEWLINE)
         items = av if op is sre.IN else [(sre.LITERAL, av)]
         negated = op is sre.NOT_LITERAL or items[0][0] is sre.NEGATE
-        ranges = unicode.union(*(self._member(kind, value, flags) for kind, value in items if kind is not sre.NEGATE))
-        if flags & re.IGNORECASE:
+        classes = [self._member(kind, value, flags) for kind, value in items if kind is sre.CATEGORY]
+        listed = [self._member(kind, value, flags) for kind, value in items if kind in (sre.LITERAL, sre.RANGE)]
+        ranges = unicode.union(*listed)
+        if flags & re.IGNORECASE:  # which says nothing about \\w, \\d and \\s
             ranges = _ascii_closure(ranges) if flags & re.ASCII else unicode.case_closure(ranges)
+        ranges = unicode.union(ranges, *classes)
         return unicode.complement(ranges) if negated else ranges
 
     def _member(self, kind: Any, value: Any, flags: int) -> Ranges:
@@ -147,7 +153,10 @@ class _Lowering:
             return self._properties.get(value, ((value, value),))
         if kind is sre.RANGE:
             if value[0] in self._properties or value[1] in self._properties:
-                raise UnsupportedError("regex: a \\p{..} class cannot bound a range", **self._at(r"-\\[pP]|\\[pP]"))
+                found = re.search(r"(?<=-)\\[pP]|\\[pP](?=(?:\{[^{}]*\}|[A-Za-z])-)", self._pattern)
+                at = found.start() if found else 0
+                message = "regex: a \\p{..} class cannot bound a range"
+                raise UnsupportedError(message, position=at, excerpt=caret(self._pattern, at))
             return (value,)
         name = str(value).removeprefix("CATEGORY_").lower()
         ranges = self._category(name.removeprefix("not_"), flags)
@@ -156,26 +165,59 @@ class _Lowering:
     def _category(self, name: str, flags: int) -> Ranges:
         return _ASCII[name] if flags & re.ASCII else _UNICODE[name]()
 
-    def _strings(self, body: Any, group: int) -> list[str]:
+    def _strings(self, group: int, body: list[Any], flags: int) -> list[str]:
         """All strings of a group that is referred to."""
         try:
-            strings = list(itertools.islice(_enumerate(list(body)), MAX_REFERENCES + 1))
+            strings = list(itertools.islice(self._enumerate(body, flags), MAX_REFERENCES + 1))
         except _Endless:
             strings = []
         if not 0 < len(strings) <= MAX_REFERENCES:
             raise UnsupportedError(
                 f"regex: group {group} is referred to and can match more than {MAX_REFERENCES} strings: "
                 "no regular language. Write out the alternatives, or drop the backreference",
-                **self._at(_BACKREFERENCE),
+                **self._at(self._reference(group)),
             )
-        return strings
+        return list(dict.fromkeys(strings))
+
+    def _enumerate(self, items: list[Any], flags: int) -> Iterator[str]:
+        """The strings of a sequence without endless repetition or assertions."""
+        if not items:
+            yield ""
+            return
+        op, av = items[0]
+        for first in self._choices(op, av, flags):
+            for tail in self._enumerate(items[1:], flags):
+                yield first + tail
+
+    def _choices(self, op: Any, av: Any, flags: int) -> Iterator[str]:
+        if op in (sre.LITERAL, sre.NOT_LITERAL, sre.IN, sre.ANY):
+            ranges = unicode.intersect(self._char_ranges(op, av, flags), unicode.complement(()))
+            if sum(high - low + 1 for low, high in ranges) > MAX_REFERENCES:
+                raise _Endless
+            for low, high in ranges:
+                yield from map(chr, range(low, high + 1))
+        elif op is sre.BRANCH:
+            for branch in av[1]:
+                yield from self._enumerate(list(branch), flags)
+        elif op is sre.SUBPATTERN:
+            yield from self._enumerate(list(av[3]), _scoped(flags, av[1], av[2]))
+        elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and av[1] is not sre.MAXREPEAT and av[1] <= MAX_REFERENCES:
+            for count in range(av[0], av[1] + 1):
+                yield from self._enumerate(list(av[2]) * count, flags)
+        else:
+            raise _Endless
+
+    def _reference(self, group: int) -> str:
+        """A regex for references to a group."""
+        names = [re.escape(name) for name, number in self._names.items() if number == group]
+        return "|".join([rf"\\{group}(?!\d)", *(rf"\(\?P={name}\)" for name in names)])
 
     def _unsupported(self, op: Any, av: Any) -> UnsupportedError:
         if op is sre.GROUPREF:
             return UnsupportedError(
                 f"regex: backreference to group {av}, which does not always take part before it: not supported. "
                 "Write out the alternatives",
-                **self._at(_BACKREFERENCE),
+                **self._at(self._reference(av)),
             )
         if op is sre.GROUPREF_EXISTS:
             return UnsupportedError("regex: conditional groups (?(1)..|..) are not supported", **self._at(r"\(\?\("))
@@ -185,50 +227,19 @@ class _Lowering:
             "regex: possessive quantifiers are not supported; drop the second '+'", **self._at(r"[*+?}]\+")
         )
 
-    def _at(self, construct: str) -> dict[str, Any]:
-        """Position and excerpt of the first `construct` (a regex) that is neither escaped nor in a class."""
+    def _at(self, construct: str, nth: int = 1) -> dict[str, Any]:
+        """Position and excerpt of the nth `construct` (a regex) that is neither escaped nor in a class."""
         skip = r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\[^1-9pP]"
-        for found in re.finditer(f"({construct})|{skip}", self._pattern, re.DOTALL):
-            if found.group(1) is not None:
-                return {"position": found.start(), "excerpt": caret(self._pattern, found.start())}
-        return {}
-
-
-_BACKREFERENCE = r"\\[1-9]|\(\?P="
+        found = re.finditer(f"({construct})|{skip}", self._pattern, re.DOTALL)
+        starts = [one.start() for one in found if one.group(1) is not None]
+        if not starts:
+            return {}
+        at = starts[min(nth, len(starts)) - 1]
+        return {"position": at, "excerpt": caret(self._pattern, at)}
 
 
 class _Endless(Exception):
     """A group has too many strings to enumerate."""
-
-
-def _enumerate(items: list[Any]) -> Iterator[str]:
-    """The strings of a sequence without repetition, flags or assertions."""
-    if not items:
-        yield ""
-        return
-    (op, av), rest = items[0], items[1:]
-    for first in _choices(op, av):
-        for tail in _enumerate(rest):
-            yield first + tail
-
-
-def _choices(op: Any, av: Any) -> Iterator[str]:
-    if op is sre.LITERAL:
-        yield chr(av)
-    elif op is sre.IN and all(kind in (sre.LITERAL, sre.RANGE) for kind, _ in av):
-        for kind, value in av:
-            low, high = (value, value) if kind is sre.LITERAL else value
-            yield from map(chr, range(low, high + 1))
-    elif op is sre.BRANCH:
-        for branch in av[1]:
-            yield from _enumerate(list(branch))
-    elif op is sre.SUBPATTERN and not av[1] and not av[2]:
-        yield from _enumerate(list(av[3]))
-    elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and av[1] is not sre.MAXREPEAT and av[1] <= MAX_REFERENCES:
-        for count in range(av[0], av[1] + 1):
-            yield from _enumerate(list(av[2]) * count)
-    else:
-        raise _Endless
 
 
 def _children(op: Any, av: Any) -> list[list[Any]]:
@@ -275,6 +286,16 @@ def _boundary(word: Expr, negated: bool) -> Expr:
     return alt([concat([after, not_before]), concat([not_after, before])])
 
 
+def _referred(code: int, flags: int) -> Ranges:
+    """What a backreference to a character matches: under IGNORECASE, what has the same lower case."""
+    single: Ranges = ((code, code),)
+    if not flags & re.IGNORECASE:
+        return single
+    closure = _ascii_closure(single) if flags & re.ASCII else unicode.case_closure(single)
+    alike = [c for low, high in closure for c in range(low, high + 1) if chr(c).lower() == chr(code).lower()]
+    return unicode.union(*(((c, c),) for c in alike))
+
+
 def _any_char() -> Expr:
     return Chars(((0, unicode.LAST),))
 
@@ -303,14 +324,15 @@ _PROPERTY = re.compile(r"\\\\|\\([pP])(?:\{(\^?)([^{}]*)\}|([A-Za-z]))?", re.DOT
 
 
 def _set_properties_aside(pattern: str) -> tuple[str, dict[int, Ranges]]:
-    r"""Put an unused private character in the place of each `\p{..}`: (pattern, what the characters stand for)."""
+    r"""Put an unused surrogate, which no text holds, in the place of each `\p{..}`: (pattern, what they stand for)."""
     if "\\p" not in pattern and "\\P" not in pattern:
         return pattern, {}
-    unused = (c for c in range(0x10FFFD, 0xFFFFF, -1) if chr(c) not in pattern)
+    lower = pattern.lower()
+    unused = (c for c in range(0xDFFF, 0xD7FF, -1) if chr(c) not in pattern and f"{c:04x}" not in lower)
     properties: dict[int, Ranges] = {}
 
     def replace(found: re.Match[str]) -> str:
-        if not found.group(1):
+        if not found.group(1) or not (found.group(3) or found.group(4)):
             return found.group()
         ranges = _property(pattern, found)
         code = next(unused)
@@ -322,18 +344,13 @@ def _set_properties_aside(pattern: str) -> tuple[str, dict[int, Ranges]]:
 
 def _property(pattern: str, found: re.Match[str]) -> Ranges:
     name = found.group(3) or found.group(4)
-    column, excerpt = found.start() + 1, caret(pattern, found.start())
-    if not name:
-        raise GrammarSyntaxError(
-            "regex: \\p needs a property, as in \\p{L} or \\p{Script=Greek}", column=column, excerpt=excerpt
-        )
     try:
         ranges = unicode.property_ranges(name)
     except KeyError:
         near = unicode.suggest(name)
         hint = f"; did you mean {', '.join(near[:3])}?" if near else ""
         message = f"regex: unknown Unicode property {name!r}{hint}"
-        raise GrammarSyntaxError(message, column=column, excerpt=excerpt, expected=near) from None
+        raise _located(message, pattern, found.start(), near) from None
     negated = (found.group(1) == "P") != (found.group(2) == "^")
     return unicode.complement(ranges) if negated else ranges
 
@@ -344,10 +361,18 @@ def _syntax_error(pattern: str, properties: Mapping[int, Ranges], error: re.erro
     if properties:
         offsets = _written_offsets(pattern)
         position = offsets[min(position, len(offsets) - 1)]
+    message = f"regex: {error.msg}"
+    if error.msg in (r"bad escape \p", r"bad escape \P"):
+        message = "regex: \\p needs a property, as in \\p{L} or \\p{Script=Greek}"
+    return _located(message, pattern, position)
+
+
+def _located(message: str, pattern: str, position: int, expected: Sequence[str] = ()) -> GrammarSyntaxError:
     before = pattern[:position]
     line, column = before.count("\n") + 1, position - before.rfind("\n")
-    message = f"regex: {error.msg} at line {line}, column {column}"
-    return GrammarSyntaxError(message, line=line, column=column, excerpt=caret(pattern, position))
+    message = f"{message} at line {line}, column {column}"
+    excerpt = caret(pattern, position)
+    return GrammarSyntaxError(message, line=line, column=column, excerpt=excerpt, expected=expected)
 
 
 def _written_offsets(pattern: str) -> list[int]:
@@ -356,6 +381,7 @@ def _written_offsets(pattern: str) -> list[int]:
     at = 0
     for found in _PROPERTY.finditer(pattern):
         offsets += range(at, found.start())
-        offsets += [found.start()] if found.group(1) else range(found.start(), found.end())
+        aside = found.group(1) and (found.group(3) or found.group(4))
+        offsets += [found.start()] if aside else range(found.start(), found.end())
         at = found.end()
     return [*offsets, *range(at, len(pattern) + 1)]

@@ -432,6 +432,23 @@ def test_threads_on_one_store_agree_with_one_thread(shared: ExpressionStore, lim
     assert limits is not TIGHT or len(shared._tables.row) <= 128
 
 
+def test_tables_are_replaced_under_the_lock_only(shared: ExpressionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaced while a kernel of another thread writes to the old ones, they would miss what it writes."""
+    free: list[int] = []
+
+    def watched(store: ExpressionStore, need: int, limits: Limits) -> None:
+        there = threading.Thread(target=lambda: store._lock.acquire(blocking=False) and free.append(need))
+        there.start()
+        there.join()
+        grow(store, need, limits)
+
+    grow = ExpressionStore._grow
+    monkeypatch.setattr(ExpressionStore, "_grow", watched)
+    node = shared.build(ir.Words(tuple(bytes([a, b]) for a in range(97, 123) for b in range(97, 123))), Limits())
+    assert shared.advance(node, b"zz", Limits()).read == 2
+    assert len(shared._tables.node) > 8 and not free
+
+
 def test_one_step_that_needs_more_than_fits_says_so() -> None:
     store = ExpressionStore()
     long = store.build(ir.Concat((ir.Repeat(AB, 0, None), ir.Literal(b"a"), ir.Repeat(AB, 9, 9))), Limits())

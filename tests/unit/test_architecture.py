@@ -1,0 +1,255 @@
+"""The tree is the architecture: who may import whom, what is public, and that every kernel has a slow twin."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import constrain
+
+ROOT = Path(constrain.__file__).parent
+RANKS = {
+    "errors": 0,
+    "limits": 0,
+    "kernels": 0,
+    "ir": 1,
+    "vocab": 1,
+    "frontends": 2,
+    "automata": 2,
+    "terminals": 3,
+    "spec": 3,
+    "states": 3,
+    "automaton": 3,
+    "matcher": 3,
+    "compiler": 4,
+    "warmup": 5,
+    "hf": 5,
+    "cli": 5,
+    "demo": 5,
+}
+HEAVY = {"torch", "transformers", "tokenizers", "tiktoken", "sentencepiece", "safetensors"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name, without the leading `constrain`."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def top_level(path: Path) -> Iterator[ast.stmt]:
+    """Statements that run when a module is imported. Bodies of functions and of `if TYPE_CHECKING` do not."""
+    stack: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            stack += node.orelse
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        stack += ast.iter_child_nodes(node)
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of modules that importing this one imports, of this package without the leading `constrain`."""
+    names = set()
+    for node in top_level(path):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            inside = {
+                name for name in whole if name.removeprefix("constrain.") in MODULES and name.startswith("constrain.")
+            }
+            names |= inside or {node.module}
+    return names
+
+
+def own(path: Path) -> set[str]:
+    """The modules of this package among them."""
+    return {name.partition(".")[2] for name in imported(path) if name == "constrain" or name.startswith("constrain.")}
+
+
+def rank(module: str) -> int:
+    return RANKS[module.split(".")[0]]
+
+
+def test_every_module_has_a_rank() -> None:
+    assert {name.split(".")[0] for name in MODULES} - {""} == set(RANKS) & {name.split(".")[0] for name in MODULES}
+    assert len(MODULES) > 25
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_imports_point_down(module: str) -> None:
+    """Lower ranks, or the same package. Rank 3 is one layer of single modules; the front door is for users."""
+    package = module.split(".")[0]
+    for other in own(MODULES[module]):
+        if not other:
+            assert rank(module) == 5, "only the outermost layer goes through the front door"
+            continue
+        inside = other.split(".")[0] == package or rank(module) == rank(other) == 3
+        assert rank(other) < rank(module) or inside, f"{module} imports {other}"
+
+
+def test_no_cycles() -> None:
+    graph = {name: {other for other in own(path) if other and other != name} for name, path in MODULES.items() if name}
+    done: set[str] = set()
+    while ready := {name for name, others in graph.items() if name not in done and others <= done}:
+        done |= ready
+    assert set(graph) - done == set()
+
+
+KERNELS = {name: path for name, path in MODULES.items() if name.startswith("kernels.")}
+FAMILIES = [name for name in KERNELS if name != "kernels.jit" and not name.endswith("_ref")]
+
+
+@pytest.mark.parametrize("module", KERNELS)
+def test_kernels_stand_alone(module: str) -> None:
+    """With cache=True numba serves old machine code when a helper or a constant in another file has changed."""
+    allowed = {"kernels.jit"} if module in FAMILIES else set()
+    assert own(KERNELS[module]) <= allowed
+    for node in ast.walk(ast.parse(KERNELS[module].read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("constrain"):
+            assert node.module == "constrain.kernels.jit" and module in FAMILIES
+            assert {alias.name for alias in node.names} <= {"kernel", "helper"}
+
+
+@pytest.mark.parametrize("module", FAMILIES)
+def test_compiled_functions_use_nothing_compiled_elsewhere(module: str) -> None:
+    """No name of a kernel file comes from another, even by way of an assignment."""
+    from importlib import import_module
+
+    namespace = vars(import_module(f"constrain.{module}"))
+    compiled = {name: value for name, value in namespace.items() if hasattr(value, "py_func")}
+    assert compiled
+    for name, value in compiled.items():
+        assert value.py_func.__module__ == f"constrain.{module}", name
+
+
+@pytest.mark.parametrize("module", FAMILIES)
+def test_every_kernel_family_has_a_slow_twin(module: str) -> None:
+    twin = f"{module}_ref"
+    assert twin in KERNELS
+    assert not {name.split(".")[0] for name in imported(KERNELS[twin])} & {"numba", "numpy", "constrain"}
+
+
+def test_torch_and_transformers_are_imported_at_the_edge_only() -> None:
+    edge = {name for name, path in MODULES.items() if {n.split(".")[0] for n in imported(path)} & HEAVY}
+    assert {name.split(".")[0] for name in edge} <= {"hf", "demo", "cli"}
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, constrain; constrain.Compiler; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    assert not set(run(code).split()) & HEAVY
+
+
+def test_everything_public_is_listed() -> None:
+    """What `__all__` lists is there, and nothing else of this package is."""
+    assert constrain.__all__ == sorted(set(constrain.__all__))
+    for name in constrain.__all__:
+        assert hasattr(constrain, name)  # some names are imported when first asked for
+    public = {
+        name
+        for name in dir(constrain)
+        if not name.startswith("_")
+        and not isinstance(getattr(constrain, name), ModuleType)
+        and getattr(getattr(constrain, name), "__module__", "").startswith("constrain")
+    }
+    assert public == set(constrain.__all__) - {"__version__"}
+    star: dict[str, object] = {}
+    exec("from constrain import *", star)
+    assert set(star) - {"__builtins__"} == set(constrain.__all__)
+    assert all(star[name] is getattr(constrain, name) for name in constrain.__all__)
+    with pytest.raises(AttributeError):
+        constrain.no_such_name  # noqa: B018
+
+
+def test_dir_shows_what_is_imported_on_first_use() -> None:
+    """For completion in shells and notebooks."""
+    assert set(json.loads(run("import constrain, json; print(json.dumps(dir(constrain)))"))) >= set(constrain.__all__)
+
+
+def test_public_things_are_documented() -> None:
+    for name in constrain.__all__:
+        value = getattr(constrain, name)
+        if name != "__version__":
+            assert value.__doc__ and not value.__doc__.startswith(f"{name}("), name
+        for attribute, member in vars(value).items() if isinstance(value, type) else ():
+            if not attribute.startswith("_") and (callable(member) or isinstance(member, property)):
+                assert member.__doc__, f"{name}.{attribute}"
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    for name, path in MODULES.items():
+        text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+        assert text or path.stat().st_size == 0, name
+
+
+DOCTESTS = """
+import doctest, importlib, json, sys
+modules, blocked = json.loads(sys.argv[1])
+for name in blocked:
+    sys.modules[name] = None
+print(json.dumps([doctest.testmod(importlib.import_module(module)) for module in modules]), file=sys.stderr)
+"""
+
+
+def run_examples(names: list[str], blocked: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DOCTESTS, json.dumps([names, blocked])],
+        cwd=ROOT.parent,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads(done.stderr.splitlines()[-1])
+    assert sum(attempted for _, attempted in results) >= len(names) // 2
+    assert not any(failed for failed, _ in results), done.stdout
+
+
+def names_of(edge: bool) -> list[str]:
+    inner = [name for name in MODULES if not name.endswith("__main__")]
+    chosen = [name for name in inner if (name != "" and rank(name) == 5) == edge]
+    return [f"constrain.{name}" if name else "constrain" for name in chosen]
+
+
+def test_examples_in_docstrings() -> None:
+    """Everything but the outermost layer works where neither torch nor transformers is installed."""
+    run_examples(names_of(edge=False), ["torch", "transformers"])
+
+
+def test_examples_in_docstrings_of_the_outermost_layer() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    run_examples(names_of(edge=True), [])
