@@ -1,7 +1,7 @@
 """Regular languages as interned expressions: construction, derivatives, liveness, and the walk over a vocabulary.
 
-In:  programs of construction steps (`build`), bytes (`advance`), a token trie (`walk`).
-Out: expression ids, masks.
+In:  programs of construction steps (`build`), bytes (`advance`), a token trie (`walk`, `cross`).
+Out: expression ids, masks. These four are the entry points, at the end of the file.
 
 An expression is a row in a table (`Store`); equal expressions have equal ids, for every pattern of the process, so an
 automaton state *is* an expression and is shared by all patterns in which it occurs. The state after byte b is the
@@ -12,7 +12,14 @@ complement, counted repetition and assertions are node kinds like the others:
 * a lookbehind carries the language of the prefixes at which it holds, and every byte read takes its derivative;
 * `FENCE` closes a language off: assertions inside do not see what follows or precedes.
 
-Conventions. Ids are int32. Nothing here raises or allocates tables: a step that finds no room sets `counts[NEED]` and
+The sections, in order: interning; smart constructors, which keep expressions in a normal form (alternatives sorted,
+sets and counts merged, concatenations leaning right); word lists; derivatives, with the two other operations on nodes,
+shift and clip, all remembered and worked out without recursion by `_solve`; byte classes, liveness and transition
+rows; entry points, with what lets `walk` leave out most of the trie.
+
+It is one file because numba serves stale machine code when a helper in another file changes.
+
+Conventions. Ids are int64. Nothing here raises or allocates tables: a step that finds no room sets `counts[NEED]` and
 returns a value that must not be used; the caller enlarges the tables and asks again (every step is idempotent).
 The slow twin of this file is `expressions_ref.py`.
 """
@@ -74,7 +81,6 @@ ROOM, NEED_NODES, NEED_POOL, NEED_SETS, NEED_MEMO, NEED_ROWS, NEED_SCRATCH, OVER
 UNKNOWN, LIVE, DEAD, VISITED = _int64(0, 1, 2, 3)
 
 # Bits of `TrieTables.below`, as in `constrain.kernels.trie`.
-WHOLE_BIT = np.int64(60)
 WHOLE, BROKEN, INSIDE = _int64(1 << 60, 1 << 61, 1 << 62)
 FREE = np.int64((1 << 63) - 1)
 SIZE, MOST_BYTES = _int64(50, 1023)
