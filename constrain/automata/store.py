@@ -121,8 +121,9 @@ class ExpressionStore:
 
     def _run(self, program: Program, limits: Limits) -> int:
         code, values = program.finish()
-        while len(self._tables.node) < self.size + len(code):  # spares a long list of words many starts
-            self._grow(int(k.NEED_NODES), limits)
+        with self._lock:
+            while len(self._tables.node) < self.size + len(code):  # spares a long list of words many starts
+                self._grow(int(k.NEED_NODES), limits)
         node = int(self._call(limits, k.build, code, values))
         self._chars.update(program.characters(values))
         return node

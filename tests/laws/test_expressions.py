@@ -436,10 +436,15 @@ def test_tables_are_replaced_under_the_lock_only(shared: ExpressionStore, monkey
     """Replaced while a kernel of another thread writes to the old ones, they would miss what it writes."""
     free: list[int] = []
 
+    def try_lock(store: ExpressionStore, need: int) -> None:
+        if store._lock.acquire(blocking=False):
+            store._lock.release()
+            free.append(need)
+
     def watched(store: ExpressionStore, need: int, limits: Limits) -> None:
-        there = threading.Thread(target=lambda: store._lock.acquire(blocking=False) and free.append(need))
-        there.start()
-        there.join()
+        other = threading.Thread(target=try_lock, args=(store, need))
+        other.start()
+        other.join()
         grow(store, need, limits)
 
     grow = ExpressionStore._grow
