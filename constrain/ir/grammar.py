@@ -1,0 +1,132 @@
+"""Context-free grammars as values: what front ends write and what the recogniser is built from.
+
+A grammar is a set of rules over terminals. A terminal is a regular language over bytes, so that rules never look
+inside of one. The body of a rule says with `Many` what repeats: a loop is a loop and never recursion.
+
+An activation of a rule owns a register, an integer of any size, that its body can test and change on the way: "each key
+at most once, in any order, all required ones, at least n" takes one bit a key and a counter instead of a rule for every
+order. `constrain.automata.recogniser_ref` is the executable definition of every node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+from constrain.ir.expr import Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A regular language, the unit that rules are made of. It denotes at least one string and not the empty one."""
+
+    name: str
+    expr: Expr
+    priority: int = 0
+    """Among equally long matches the higher one wins, under longest match only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """One token of the vocabulary that spells no text, such as `<|eot_id|>`; any one with an id in `ids` if given."""
+
+    name: str
+    ids: tuple[tuple[int, int], ...] = ()
+    """Inclusive ranges of token ids; without any, the token is looked up by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Whatever the rule of that name denotes."""
+
+    rule: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """One part after the other; `Seq(())` is the empty text."""
+
+    parts: tuple[Body, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of the parts."""
+
+    parts: tuple[Body, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """`low` to `high` times the body; `high=None` is without bound."""
+
+    body: Body
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Passes if the register has exactly the bits `value` of those in `mask`; then sets the bits `put`.
+
+    >>> Bits(mask=0b11, value=0b01, put=0b10).apply(0b01), Bits(mask=0b11, value=0b01).apply(0b11)
+    (3, None)
+    """
+
+    mask: int = 0
+    value: int = 0
+    put: int = 0
+
+    def apply(self, register: int) -> int | None:
+        """The register afterwards; None if the test fails."""
+        return register | self.put if register & self.mask == self.value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Passes if the counter in bits [shift, shift + width) of the register is in low .. high; then adds `add` to it.
+
+    A counter stays at its largest value, 2**width - 1, once it is there.
+
+    >>> Count(shift=4, width=2, low=0, high=2, add=1).apply(0b10_0001) == 0b11_0001
+    True
+    """
+
+    shift: int
+    width: int
+    low: int = 0
+    high: int | None = None
+    add: int = 0
+
+    def apply(self, register: int) -> int | None:
+        """The register afterwards; None if the test fails."""
+        most = (1 << self.width) - 1
+        count = register >> self.shift & most
+        if count < self.low or (self.high is not None and count > self.high):
+            return None
+        return register + (min(count + self.add, most) - count << self.shift)
+
+
+Action = Bits | Count
+Body = Terminal | Special | Call | Seq | Either | Many | Bits | Count
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a name denotes: its body, begun with `register`."""
+
+    body: Body
+    register: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grammar:
+    """Rules over terminals. `rules` may be made as they are asked for."""
+
+    rules: Mapping[Hashable, Rule]
+    start: Hashable
+    ignore: Terminal | None = None
+    """May stand before, between and after any two terminals, once."""
+    longest: bool = False
+    """How text is cut into terminals. False: every way to cut it counts (scannerless). True: a terminal is the longest
+    match of all those that may come next, the one of highest priority among these (all of them if equal)."""
