@@ -22,6 +22,9 @@ class Limits:
     choices: int = 1_000_000
     """Words in one `choice`."""
 
+    rules: int = 100_000
+    """Rules of one grammar; every use of a template with other arguments is one."""
+
     expressions: int = 2_000_000
     """Distinct subexpressions held by one process-wide store: about 120 bytes each."""
 
