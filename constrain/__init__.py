@@ -38,7 +38,7 @@ from constrain.errors import (
     VocabularyError,
 )
 from constrain.limits import Limits
-from constrain.spec import Spec, choice, regex
+from constrain.spec import Spec, choice, grammar, grammar_file, regex
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton, allocate_bitmask, fill_bitmasks
@@ -72,6 +72,8 @@ __all__ = [
     "choice",
     "clear_caches",
     "fill_bitmasks",
+    "grammar",
+    "grammar_file",
     "regex",
 ]
 

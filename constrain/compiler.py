@@ -9,12 +9,14 @@ from weakref import WeakSet
 
 from constrain.automata.store import ExpressionStore
 from constrain.automaton import TokenAutomaton
+from constrain.contextfree import GrammarSpace
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, optional
+from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
 from constrain.matcher import show_bytes
+from constrain.regular import RegularSpace
 from constrain.spec import Spec
-from constrain.states import StateSpace
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -34,7 +36,7 @@ class _Shared:
 
     def clear(self) -> None:
         self.store: ExpressionStore | None = None
-        self.spaces: dict[tuple[Vocabulary, Limits], StateSpace] = {}
+        self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
 
 
 _shared = _Shared()
@@ -80,9 +82,15 @@ class Compiler:
         return automaton
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
-        space = _space(self.vocabulary, self.limits)
+        lowered = spec.lower(self.limits)
+        if isinstance(lowered, Grammar):
+            space = GrammarSpace(lowered, self.vocabulary, _store(self.limits), self.limits)
+            return TokenAutomaton(spec, space, space.start())
+        return self._compile_regular(spec, lowered)
+
+    def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
+        space = _regular_space(self.vocabulary, self.limits)
         store, limits = space.store, self.limits
-        expr = spec.to_expr(limits)
         _check_repeats(expr, limits)
         node = store.build(expr, limits)
         if store.advance(node, b"", limits).node == 0:
@@ -104,15 +112,22 @@ def clear_caches() -> None:
             compiler._compiled.clear()
 
 
-def _space(vocabulary: Vocabulary, limits: Limits) -> StateSpace:
-    """The states of a vocabulary. A store that is half full is left to the automata in use, and a new one begun."""
+def _store(limits: Limits) -> ExpressionStore:
+    """The expressions of the process. A store that is half full is left to the automata in use, and a new one begun."""
     with _lock:
         if _shared.store is None or 2 * _shared.store.size > limits.expressions:
             _shared.clear()
             _shared.store = ExpressionStore()
+        return _shared.store
+
+
+def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
+    """The states of all regular constraints over a vocabulary."""
+    with _lock:
+        store = _store(limits)
         key = (vocabulary, limits)
         if key not in _shared.spaces:
-            _shared.spaces[key] = StateSpace(vocabulary, _shared.store, limits)
+            _shared.spaces[key] = RegularSpace(vocabulary, store, limits)
         return _shared.spaces[key]
 
 

@@ -32,6 +32,12 @@ class Limits:
     """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
     step that alone needs more than fits raises."""
 
+    states: int = 1_000_000
+    """States of the rules of one grammar. Those of a repetition are made when generation reaches them."""
+
+    rows: int = 300_000
+    """Recogniser rows of one grammar held at a time: about 1,000 bytes each. What no matcher needs is forgotten first."""
+
     search: int = 200_000
     """States explored to decide one question of emptiness (only intersections, complements and lookarounds ask it)."""
 

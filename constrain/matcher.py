@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Bitmask = npt.NDArray[np.int32]
 
+_FORCED = 10_000
+"""Bytes that `forced_bytes` returns at most: a constraint can force text without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -148,14 +151,14 @@ class Matcher:
 
     def forced_bytes(self) -> bytes:
         """The bytes that every continuation begins with."""
-        space, node = self._space, self._state.node
+        space, state = self._space, self._state
         forced = bytearray()
-        while not self._state.terminated and not space.store.is_nullable(node):
-            viable = space.store.viable_bytes(node, space.limits)
+        while not state.accepting and len(forced) < _FORCED:
+            viable = space.viable_bytes(state)
             if len(viable) != 1:
                 break
             forced += viable
-            node = space.store.advance(node, viable, space.limits).node
+            state = space.read(state, viable)[0]
         return bytes(forced)
 
     def forced_tokens(self) -> list[int]:
@@ -179,9 +182,9 @@ class Matcher:
         space, state = self._space, self._state
         allowed = not state.terminated and space.step(state, token) is not None
         data = space.vocabulary.token_bytes(token)
-        reached = space.store.advance(state.node, data, space.limits)
-        expected = b"" if state.terminated else space.store.viable_bytes(reached.node, space.limits)
-        dies_at = reached.read if data and reached.read < len(data) and not state.terminated else None
+        reached, read = (state, 0) if state.terminated else space.read(state, data)
+        expected = b"" if state.terminated else space.viable_bytes(reached)
+        dies_at = read if read < len(data) and not state.terminated else None
         is_eos = token in space.vocabulary.eos_ids
         reason = _reason(state, token, data, allowed, dies_at, expected, is_eos)
         return Explanation(token, data, allowed, dies_at, expected, self._automaton.describe(), reason)

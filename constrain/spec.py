@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 
-from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError
+from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError
+from constrain.frontends.library import library_file
 from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
+from constrain.ir.grammar import Either, Grammar, Seq
+from constrain.ir.join import join
 from constrain.limits import Limits
 
 
@@ -30,8 +35,8 @@ class Spec:
     def __add__(self, other: Spec) -> Spec:
         return Concat(_parts(Concat, "+", self, other))
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
-        """The expression that denotes the allowed outputs. Raises LimitExceeded."""
+    def lower(self, limits: Limits) -> ir.Expr | Grammar:
+        """What denotes the allowed outputs: an expression if they are regular, else a grammar. Raises LimitExceeded."""
         raise NotImplementedError
 
 
@@ -42,8 +47,8 @@ class Regex(Spec):
     pattern: str
     flags: int = 0
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
-        """See `Spec.to_expr`."""
+    def lower(self, limits: Limits) -> ir.Expr:
+        """See `Spec.lower`."""
         _check("pattern_chars", len(self.pattern), limits.pattern_chars, "the pattern")
         return parse_regex(self.pattern, self.flags)
 
@@ -54,10 +59,43 @@ class Choice(Spec):
 
     options: tuple[str, ...]
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
-        """See `Spec.to_expr`."""
+    def lower(self, limits: Limits) -> ir.Expr:
+        """See `Spec.lower`."""
         _check("choices", len(self.options), limits.choices, "the list of options")
         return ir.Words(tuple(option.encode() for option in self.options))
+
+
+@dataclass(frozen=True, slots=True)
+class LarkGrammar(Spec):
+    """Texts of a context-free grammar in Lark's syntax; see `constrain.frontends.lark`."""
+
+    text: str
+    start: str = "start"
+    longest: bool | None = None
+    folder: str | None = None
+
+    def lower(self, limits: Limits) -> Grammar:
+        """See `Spec.lower`."""
+        from constrain.frontends.lark import parse_lark  # lark takes longer to import than all of this package
+
+        _check("pattern_chars", len(self.text), limits.pattern_chars, "the grammar")
+        folder = None if self.folder is None else Path(self.folder)
+        return parse_lark(self.text, self.start, longest=self.longest, folder=folder)
+
+
+@dataclass(frozen=True, slots=True)
+class GBNF(Spec):
+    """Texts of a context-free grammar in the syntax of llama.cpp; see `constrain.frontends.gbnf`."""
+
+    text: str
+    start: str = "root"
+
+    def lower(self, limits: Limits) -> Grammar:
+        """See `Spec.lower`."""
+        from constrain.frontends.gbnf import parse_gbnf
+
+        _check("pattern_chars", len(self.text), limits.pattern_chars, "the grammar")
+        return parse_gbnf(self.text, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +104,15 @@ class And(Spec):
 
     parts: tuple[Spec, ...]
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
-        """See `Spec.to_expr`."""
-        return ir.And(tuple(ir.Closed(part.to_expr(limits)) for part in self.parts))
+    def lower(self, limits: Limits) -> ir.Expr:
+        """See `Spec.lower`."""
+        lowered = [part.lower(limits) for part in self.parts]
+        regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
+        if len(regular) < len(lowered):
+            raise UnsupportedError(
+                "'&' with a grammar is not supported yet: write what the other side demands into the grammar's terminals"
+            )
+        return ir.And(tuple(regular))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +121,11 @@ class Or(Spec):
 
     parts: tuple[Spec, ...]
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
-        """See `Spec.to_expr`."""
-        return ir.Alt(tuple(ir.Closed(part.to_expr(limits)) for part in self.parts))
+    def lower(self, limits: Limits) -> ir.Expr | Grammar:
+        """See `Spec.lower`."""
+        lowered = [part.lower(limits) for part in self.parts]
+        regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
+        return ir.Alt(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Either)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +134,11 @@ class Concat(Spec):
 
     parts: tuple[Spec, ...]
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
-        """See `Spec.to_expr`."""
-        return ir.Concat(tuple(ir.Closed(part.to_expr(limits)) for part in self.parts))
+    def lower(self, limits: Limits) -> ir.Expr | Grammar:
+        """See `Spec.lower`."""
+        lowered = [part.lower(limits) for part in self.parts]
+        regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
+        return ir.Concat(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Seq)
 
 
 def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
@@ -111,6 +159,42 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
     spec = Regex(pattern, int(flags))
     if len(pattern) <= Limits().pattern_chars:  # a longer one is read when a compiler allows it
         parse_regex(pattern, int(flags))
+    return spec
+
+
+def grammar(text: str, start: str | None = None, *, syntax: str = "lark", longest: bool | None = None) -> Spec:
+    """The whole output is a text of a context-free grammar.
+
+    `syntax` is "lark" (start rule "start") or "gbnf" (llama.cpp, start rule "root"). `longest=True` cuts text into
+    terminals by longest match, as compilers do; False reads it in every possible way; None (the default) does what a
+    comment `// Reading: longest` in the grammar says, else the latter.
+
+    Raises GrammarSyntaxError or UnsupportedError (with the position), SpecTypeError.
+
+    >>> grammar('start: "(" start ")" | "x"').start
+    'start'
+    """
+    if not isinstance(text, str):
+        raise SpecTypeError(f"grammar() takes the text of a grammar, not {_kind(text)}")
+    if syntax not in ("lark", "gbnf"):
+        raise SpecTypeError(f"grammar(syntax=..) is 'lark' or 'gbnf', not {syntax!r:.40}")
+    if syntax == "gbnf" and longest:
+        raise SpecTypeError("grammar(syntax='gbnf', longest=True): GBNF has no terminals, it is read in every way")
+    spec = LarkGrammar(text, start or "start", longest) if syntax == "lark" else GBNF(text, start or "root")
+    if len(text) <= Limits().pattern_chars:
+        spec.lower(Limits())
+    return spec
+
+
+def grammar_file(name: str | PathLike[str], start: str = "start", *, longest: bool | None = None) -> LarkGrammar:
+    """The whole output is a text of a grammar of the library (`constrain grammars` lists them), or of a `.lark` file.
+
+    >>> grammar_file("json").longest is None
+    True
+    """
+    path = library_file(name)
+    spec = LarkGrammar(path.read_text("utf-8"), start, longest, str(path.parent))
+    spec.lower(Limits())
     return spec
 
 

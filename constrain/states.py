@@ -1,45 +1,45 @@
-"""The states of a vocabulary: what may come next after a prefix, as masks and remembered steps.
+"""The states of a constraint: what may come next after a prefix, as masks and remembered steps.
 
-In:  expression ids of the process-wide store, tokens.
+In:  tokens.
 Out: `State` values and bitmask rows.
 
-One `StateSpace` a vocabulary holds the states of every constraint compiled for it: a state is an expression, so
-constraints share the states and the masks that they have in common. Steps and masks are made when first asked for; what
-is remembered is bounded by `Limits`, and dropping it costs time, never correctness.
+`StateSpace` is what all kinds of constraints share: steps and masks are made when first asked for; what is remembered
+is bounded by `Limits`, and dropping it costs time, never correctness. What a state is, and what it may read, is the
+business of its two kinds: `constrain.regular` and `constrain.contextfree`.
 """
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Hashable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from constrain.automata.store import ANYTHING, EMPTY, ExpressionStore, Reached
+from constrain.automata.store import ExpressionStore
 from constrain.errors import TerminatedError, TokenError
-from constrain.ir.expr import Repeat, Words
 from constrain.limits import Limits
-from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 Row = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint32]
 
 
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 
-    __slots__ = ("accepting", "keys", "mask_key", "next", "node", "terminated")
+    __slots__ = ("accepting", "mask_key", "next", "place", "terminated")
 
-    def __init__(self, reached: Reached, accepting: bool, terminated: bool = False) -> None:
-        self.node = reached.node
-        self.keys = (reached.key, reached.near_key)
-        """Expressions that allow the same tokens, and the same near tokens."""
-        self.mask_key = 2 * reached.key + accepting
+    def __init__(self, place: Any, mask_key: Hashable, accepting: bool, terminated: bool = False) -> None:
+        self.place = place
+        """What the kind of constraint knows of it."""
+        self.mask_key = mask_key
         """States with equal mask keys have equal masks."""
         self.accepting = accepting
         """Whether the output may end here."""
@@ -49,8 +49,8 @@ class State:
         """Steps taken so far."""
 
 
-class _Sparse:
-    """A bitmask row with few words set."""
+class Sparse:
+    """Words of a bitmask, few of them set."""
 
     __slots__ = ("at", "nbytes", "words")
 
@@ -59,34 +59,25 @@ class _Sparse:
         self.nbytes = self.at.nbytes + self.words.nbytes
 
     def fill(self, row: Row) -> None:
+        """Overwrite a row."""
         row.fill(0)
         row[self.at] = self.words
 
 
-class StateSpace:
-    """All states of one vocabulary, with their masks. Thread-safe; readers of what is remembered take no lock."""
+class StateSpace(ABC):
+    """States over one vocabulary, with their masks. Thread-safe; readers of what is remembered take no lock."""
 
     def __init__(self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
         self.vocabulary, self.store, self.limits = vocabulary, store, limits
         self.width = (vocabulary.size + 31) // 32
-        self.end = State(Reached(EMPTY, 0, EMPTY, EMPTY), accepting=True, terminated=True)
+        self.end = State(None, None, accepting=True, terminated=True)
         self._lock = threading.RLock()
-        self._states: dict[int, State] = {}
+        self._states: dict[Any, State] = {}
         self._steps = 0
         self._walked: set[State] = set()  # the states that remember steps; automata and matchers may hold more states
-        self._masks: OrderedDict[int, Row | _Sparse] = OrderedDict()
+        self._masks: OrderedDict[Hashable, Row | Sparse] = OrderedDict()
         self._mask_bytes = 0
         self._eos = frozenset(vocabulary.eos_ids)
-        units = vocabulary.units
-        self._units = ANYTHING if units is None else store.build(Repeat(Words(units), 0, None), limits)
-        complete = units is None  # else what comes later decides too
-        self._reaches = (max(1, vocabulary.max_token_bytes), NEAR) if complete else (0, 0)
-        self._near: OrderedDict[int, npt.NDArray[np.uint32]] = OrderedDict()
-
-    def start(self, node: int) -> State | None:
-        """The state of an expression, or None if no sequence of tokens spells any of it."""
-        reached = self.store.advance(node, b"", self.limits, *self._reaches)
-        return self._intern(reached) if self._is_spellable(reached.node) else None
 
     def step(self, state: State, token: int) -> State | None:
         """The state after `token`, or None if it is not allowed. Raises TokenError and TerminatedError."""
@@ -97,7 +88,8 @@ class StateSpace:
         if token in self._eos:
             reached = self.end if state.accepting else None
         else:
-            reached = self._read(state, self.vocabulary.token_bytes(token))
+            data = self.vocabulary.token_bytes(token)
+            reached = self._read(state, data) if data else self._read_special(state, token)
         if reached is not None:
             self._remember(state, token, reached)
         return reached
@@ -109,25 +101,34 @@ class StateSpace:
             mask = self._make_mask(state)
         else:
             self._touch(state.mask_key)
-        if isinstance(mask, _Sparse):
+        if isinstance(mask, Sparse):
             mask.fill(row)
         else:
             row[:] = mask
 
-    def _read(self, state: State, data: bytes) -> State | None:
-        if not data:
-            return None
-        reached = self.store.advance(state.node, data, self.limits, *self._reaches)
-        if reached.read < len(data) or not self._is_spellable(reached.node):
-            return None
-        return self._intern(reached)
+    def is_ready(self, state: State) -> bool:
+        """Whether the mask of `state` is at hand."""
+        return state.mask_key in self._masks
 
-    def _is_spellable(self, node: int) -> bool:
-        """Whether tokens can spell something of what is left."""
-        if self._units == ANYTHING or node == EMPTY:
-            return node != EMPTY
-        rest = self.store.intersect(node, self._units, self.limits)
-        return self.store.advance(rest, b"", self.limits).node != EMPTY
+    @abstractmethod
+    def viable_bytes(self, state: State) -> bytes:
+        """The bytes that may come next, whatever tokens there are; ascending."""
+
+    @abstractmethod
+    def read(self, state: State, data: bytes) -> tuple[State, int]:
+        """Read bytes as far as they may follow, whatever tokens there are: the state reached, and how many."""
+
+    @abstractmethod
+    def _read(self, state: State, data: bytes) -> State | None:
+        """The state after a token, None if it is not allowed."""
+
+    def _read_special(self, state: State, token: int) -> State | None:
+        """The state after a token that spells no text."""
+        return None
+
+    @abstractmethod
+    def _allow(self, state: State, words: Words) -> None:
+        """Set the bits of the tokens allowed in a state, in an empty mask. Those of EOS ids do not count."""
 
     def _check(self, state: State, token: int) -> None:
         if not 0 <= token < self.vocabulary.size:
@@ -135,57 +136,41 @@ class StateSpace:
         if state.terminated:
             raise TerminatedError(f"token {token} follows the end of the output; reset() or rollback(n) the matcher")
 
-    def _intern(self, reached: Reached) -> State:
-        with self._lock:
-            state = self._states.get(reached.node)
-            if state is None:
-                state = self._states[reached.node] = State(reached, self.store.is_nullable(reached.node))
-            return state
-
     def _remember(self, state: State, token: int, reached: State) -> None:
         with self._lock:
             if self._steps >= self.limits.transition_cache:
-                for walked in self._walked:
-                    walked.next.clear()
-                self._walked.clear()
-                self._states.clear()
-                self._steps = 0
+                self.forget_states()
             self._walked.add(state)
             state.next[token] = reached
             self._steps += 1
 
-    def _make_mask(self, state: State) -> Row | _Sparse:
+    def forget_states(self) -> None:
+        """Forget all states that nothing but earlier ones leads to."""
+        with self._lock:
+            for walked in self._walked:
+                walked.next.clear()
+            self._walked.clear()
+            self._states.clear()
+            self._steps = 0
+
+    def _make_mask(self, state: State) -> Row | Sparse:
         words = np.zeros(self.width, np.uint32)
         if not state.terminated:
-            key, near_key = state.keys
-            words[:] = self._near_mask(near_key)
-            self.store.walk(key, self._units, self.vocabulary.far_trie, words, self.limits)
+            self._allow(state, words)
         for token in self._eos:
             bit = np.uint32(1 << (token & 31))
             words[token >> 5] = words[token >> 5] | bit if state.accepting else words[token >> 5] & ~bit
         row = words.view(np.int32)
         used = row.nonzero()[0]
-        mask = _Sparse(row, used) if len(used) < self.width // 8 else row
+        mask = Sparse(row, used) if len(used) < self.width // 8 else row
         self._keep(state.mask_key, mask)
         return mask
 
-    def _near_mask(self, key: int) -> npt.NDArray[np.uint32]:
-        """The tokens of at most NEAR bytes: nearly all, and the same ones for nearly all counts of a repetition."""
-        words = self._near.get(key)
-        if words is None:
-            words = np.zeros(self.width, np.uint32)
-            self.store.walk(key, self._units, self.vocabulary.near_trie, words, self.limits)
-            with self._lock:
-                self._near[key] = words
-                while len(self._near) * words.nbytes > self.limits.mask_cache_bytes // 4:
-                    self._near.popitem(last=False)
-        return words
-
-    def _touch(self, key: int) -> None:
+    def _touch(self, key: Hashable) -> None:
         with suppress(KeyError):  # another thread may have dropped it since
             self._masks.move_to_end(key)
 
-    def _keep(self, key: int, mask: Row | _Sparse) -> None:
+    def _keep(self, key: Hashable, mask: Row | Sparse) -> None:
         """Remember a mask; the least recently used make room."""
         with self._lock:
             if key in self._masks:  # another thread was faster

@@ -1,73 +1,125 @@
-"""Tokens seen from inside of a terminal: those that stay in it, and those that cross its end.
+"""Tokens seen from inside of terminals: those that stay there, and those that cross into what follows.
 
-In:  what is left of a terminal (a node of the store), a vocabulary.
-Out: `TerminalSets`, from which the mask of "this terminal, then something else" follows for every something else:
+In:  a lexer's state (a node of the store, and what is to be shunned), a forest of tokens.
+Out: `TokenSet`, from which masks follow for everything that may come after the terminals:
 
-    mask(terminal + rest) = inner, and the tokens of each remainder r after which something of `rest` is left
+    mask = inside, and for every crossing the mask of what may follow, over the crossing's own forest
 
-The inner tokens depend on the terminal alone and are worked out once for all places where it stands. Crossing tokens
-are grouped by the bytes that they have beyond the end: many tokens, few remainders, which form a trie of their own.
+What stays inside depends on the lexer alone and is worked out once for all places where the same terminals are
+expected. Crossing tokens are what is left of the vocabulary's trie below the places where a terminal has ended: a forest
+of few tokens, mostly cut off at the first byte.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from constrain.automata.store import ANYTHING, ExpressionStore
-from constrain.kernels.trie import TrieTables, build
+from constrain.automata.lexer import Lexer
+from constrain.automata.store import EMPTY, Forest
 from constrain.limits import Limits
+from constrain.states import Sparse, Words
+from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
+    from constrain.kernels.trie import TrieTables
     from constrain.vocab.vocabulary import Vocabulary
 
-Words = npt.NDArray[np.uint32]
+
+class Crossing(NamedTuple):
+    """Tokens that end a terminal and go on."""
+
+    marks: int
+    """The terminals that end, as a node of the store."""
+    shun: int
+    """What must not be matched from there on."""
+    forest: TokenForest
 
 
-@dataclass(frozen=True, eq=False)
-class TerminalSets:
-    """What the tokens of a vocabulary do to a terminal in one state."""
+class TokenSet(NamedTuple):
+    """What the tokens of a forest do to a lexer in one state."""
 
-    inner: Words
-    """Bitmask of the tokens after which the terminal goes on, or has just ended."""
-    remainders: TrieTables
-    """What crossing tokens have beyond the end of the terminal; remainder i is "token" i of this trie."""
-    first: npt.NDArray[np.int64]
-    """Remainder i belongs to tokens[first[i] : first[i + 1]]."""
-    tokens: npt.NDArray[np.int32]
-    """Crossing tokens, by remainder. A token may cross at several places."""
+    inside: Sparse | Words | None
+    """Tokens after which the terminal goes on or has just ended."""
+    crossings: tuple[Crossing, ...]
+    undecided: tuple[int, ...]
+    """Tokens after which it depends on more than the lexer whether something can follow that is not to be shunned."""
 
 
-def terminal_sets(store: ExpressionStore, node: int, vocabulary: Vocabulary, limits: Limits) -> TerminalSets:
-    """Work out the sets of a terminal that has `node` left."""
-    inner = np.zeros((vocabulary.size + 31) // 32, np.uint32)
-    tries = (vocabulary.near_trie, vocabulary.far_trie)
-    crossing = np.concatenate([store.cross(node, trie, inner, limits) for trie in tries])
-    by_remainder: dict[bytes, list[int]] = {}
-    for token, at in crossing.tolist():
-        by_remainder.setdefault(vocabulary.token_bytes(token)[at:], []).append(token)
-    lengths = [len(remainder) for remainder in by_remainder]
-    data = np.frombuffer(b"".join(by_remainder), np.uint8)
-    counts = [len(tokens) for tokens in by_remainder.values()]
-    return TerminalSets(
-        inner,
-        build(data, np.cumsum([0, *lengths])),
-        np.cumsum([0, *counts]),
-        np.array([token for tokens in by_remainder.values() for token in tokens], np.int32),
-    )
+@dataclass(eq=False, slots=True)
+class TokenForest:
+    """Some tokens, or ends of tokens, and what they do to every lexer state that has met them."""
+
+    trees: Forest
+    sets: dict[tuple[int, int], TokenSet] = field(default_factory=dict)
 
 
-def mask_before(sets: TerminalSets, store: ExpressionStore, rest: int, limits: Limits) -> Words:
-    """The mask of the terminal followed by `rest` (a node), which must not be empty."""
-    mask = sets.inner.copy()
-    count = len(sets.first) - 1
-    viable = np.zeros((count + 31) // 32, np.uint32)
-    store.walk(rest, ANYTHING, sets.remainders, viable, limits)
-    bits = np.unpackbits(viable.view(np.uint8), bitorder="little")[:count]
-    for i in np.flatnonzero(bits):
-        tokens = sets.tokens[sets.first[i] : sets.first[i + 1]]
-        np.bitwise_or.at(mask, tokens >> 5, np.uint32(1) << (tokens & 31).astype(np.uint32))
-    return mask
+class TokenSets:
+    """The token sets of one vocabulary, under one reading."""
+
+    def __init__(self, vocabulary: Vocabulary, lexer: Lexer, limits: Limits) -> None:
+        self._lexer, self._limits = lexer, limits
+        self._width = (vocabulary.size + 31) // 32
+        self._near, self._far = TokenForest(_whole(vocabulary.near_trie)), TokenForest(_whole(vocabulary.far_trie))
+        self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
+        self._keys: dict[int, tuple[int, int]] = {}
+        self._nbytes = 0
+
+    def of_vocabulary(self, node: int, shun: int) -> tuple[TokenSet, TokenSet]:
+        """What all tokens do to a lexer in a state: the short ones, and the long ones."""
+        keys = self._keys.get(node)
+        if keys is None:
+            reached = self._lexer.store.advance(node, b"", self._limits, *self._reaches)
+            keys = self._keys[node] = (reached.near_key, reached.key)
+        return self.of(keys[0], shun, self._near), self.of(keys[1], shun, self._far)
+
+    def of(self, node: int, shun: int, forest: TokenForest) -> TokenSet:
+        """What the tokens of a forest do to a lexer in a state."""
+        known = forest.sets.get((node, shun))
+        if known is None:
+            if self._nbytes > self._limits.mask_cache_bytes:
+                self._forget()
+            known = forest.sets[node, shun] = self._make(node, shun, forest)
+        return known
+
+    def _forget(self) -> None:
+        self._nbytes = 0
+        self._near.sets, self._far.sets = {}, {}
+
+    def _make(self, node: int, shun: int, forest: TokenForest) -> TokenSet:
+        words = np.zeros(self._width, np.uint32)
+        lexer = self._lexer
+        found = lexer.store.split(node, shun, forest.trees, lexer.longest, words, self._limits)
+        undecided = found[:, 1] < 0
+        inside = self._pack(words)
+        crossings = self._group(found[~undecided], forest.trees) if len(found) else ()
+        self._nbytes += 500 + (inside.nbytes if inside is not None else 0) + 4 * len(found)
+        return TokenSet(inside, crossings, tuple(found[undecided, 0].tolist()))
+
+    def _pack(self, words: Words) -> Sparse | Words | None:
+        used = words.nonzero()[0]
+        if not len(used):
+            return None
+        return Sparse(words, used) if len(used) < self._width // 8 else words
+
+    def _group(self, found: np.ndarray, trees: Forest) -> tuple[Crossing, ...]:
+        """Crossings by what ends and what is shunned: one forest for each."""
+        settled = {shun: self._lexer.settled(shun) for shun in set(found[:, 2].tolist())}
+        groups: dict[tuple[int, int], list[int]] = {}
+        for root, marks, shun in found.tolist():
+            groups.setdefault((marks, settled[shun]), []).append(root)
+        return tuple(
+            Crossing(marks, shun, TokenForest(Forest(trees.trie, np.array(roots, np.int32), trees.depth)))
+            for (marks, shun), roots in groups.items()
+        )
+
+
+def _whole(trie: TrieTables) -> Forest:
+    """All of a trie, as the subtrees of its root."""
+    roots, node = [], 1
+    while node < len(trie.byte):
+        roots.append(node)
+        node = int(trie.skip[node])
+    return Forest(trie, np.array(roots, np.int32), int(trie.depth.max(initial=0)))

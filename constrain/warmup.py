@@ -66,11 +66,10 @@ def _is_cached(kernel: Any) -> bool:
 
 
 def _walk_an_automaton() -> None:
-    """Build a vocabulary and an automaton, ask for masks, read tokens, explain one, part the tokens of a terminal."""
+    """Build a vocabulary and an automaton, ask for masks, read tokens, explain one; the same for a grammar."""
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler
-    from constrain.spec import choice, regex
-    from constrain.terminals import terminal_sets
+    from constrain.spec import choice, grammar, regex
     from constrain.vocab.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", None], eos_ids=[257])
@@ -79,8 +78,11 @@ def _walk_an_automaton() -> None:
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
     matcher.accept_token(256)
     matcher.explain(257)
-    space = automaton.space
-    terminal_sets(space.store, automaton.start.node, vocabulary, space.limits)
+    balanced = grammar('start: "(" start ")" | /[a-z]+/ | /[a-z]+ x/', longest=True)
+    matcher = Compiler(vocabulary).compile(balanced).matcher()
+    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
+    matcher.accept_tokens(list(b"(ab"))
+    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
 
 
 def _enlarge_a_store() -> None:

@@ -40,6 +40,15 @@ class Program:
         """Append the intersection of two known nodes."""
         return self._step(k.OP_AND, [self._step(k.OP_NODE, [a]), self._step(k.OP_NODE, [b])])
 
+    def unite(self, a: int, b: int) -> int:
+        """Append the union of two known nodes."""
+        return self._step(k.OP_ALT, [self._step(k.OP_NODE, [a]), self._step(k.OP_NODE, [b])])
+
+    def lexer(self, terminals: list[int]) -> int:
+        """Append the union of known nodes, each before a mark that names it."""
+        ended = [(self._step(k.OP_NODE, [node]), self._step(k.OP_MARK, [node])) for node in terminals]
+        return self._step(k.OP_ALT, [self._step(k.OP_CONCAT, list(pair)) for pair in ended])
+
     def add(self, expr: Expr) -> int:
         """Append the steps that make `expr`."""
         step = self._steps.get(expr)

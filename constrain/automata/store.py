@@ -10,7 +10,7 @@ remembered transition) needs no lock: tables are replaced when they grow, never 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,27 @@ class Reached(NamedTuple):
     """An expression that agrees with the node on what may happen within `reach` bytes."""
     near_key: int
     """The same for `near` bytes: shared by more states."""
+
+
+class Scanned(NamedTuple):
+    """What `ExpressionStore.scan` found."""
+
+    node: int
+    """The lexer after all of the bytes; 0 if nothing is left of it."""
+    shun: int
+    """What is still to be shunned."""
+    crossings: tuple[tuple[int, int, int], ...]
+    """Where terminals may have ended before: (bytes read, marks, what to shun from there)."""
+
+
+class Forest(NamedTuple):
+    """Subtrees of a trie, each read from the edge into its root."""
+
+    trie: TrieTables
+    roots: np.ndarray
+    """int32[n], ascending."""
+    depth: int
+    """Length of the longest path."""
 
 
 class ExpressionStore:
@@ -105,19 +126,63 @@ class ExpressionStore:
         path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
         self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
-    def cross(self, node: int, trie: TrieTables, mask: np.ndarray, limits: Limits) -> np.ndarray:
-        """Part the tokens of `trie` by what they do to a terminal that has `node` left.
+    def lexer(self, terminals: Iterable[int], limits: Limits) -> int:
+        """The node that reads any of some terminals, each before its mark."""
+        program = Program(self._chars)
+        program.lexer(sorted(terminals))
+        return self._run(program, limits)
 
-        Adds the tokens that stay inside of it to `mask` (uint32[words]); returns int32[n, 2]: tokens that end it and go
-        on, and after how many bytes.
+    def unite(self, a: int, b: int, limits: Limits) -> int:
+        """The expression for what either denotes."""
+        program = Program(self._chars)
+        program.unite(a, b)
+        return self._run(program, limits)
+
+    def scan(self, node: int, shun: int, data: bytes, longest: bool, limits: Limits) -> Scanned:
+        """Read `data` as far as a lexer at `node` goes, shunning the ends of terminals of `shun`."""
+        buffer = np.frombuffer(data, np.uint8)
+        crossings = np.zeros((len(data) + 1, 3), np.int64)
+        node, shun, found = self._call(limits, k.scan, (node, shun), buffer, longest, limits.search, crossings)
+        return Scanned(int(node), int(shun), tuple(map(tuple, crossings[:found].tolist())))
+
+    def ends(self, node: int, limits: Limits) -> tuple[int, ...]:
+        """The terminals that may end at `node`, ascending."""
+        marks = np.zeros(16, np.int64)
+        while (found := int(self._call(limits, k.ends, node, marks))) > len(marks):
+            marks = np.zeros(found, np.int64)
+        return tuple(sorted(marks[:found].tolist()))
+
+    def marks(self, node: int, limits: Limits) -> int:
+        """The node of the marks of the terminals that may end at `node`; 0 if there are none."""
+        return int(self._call(limits, k.marks, node))
+
+    def settle(self, node: int, limits: Limits) -> int:
+        """What to shun after a terminal has ended at `node`, in the form that most such nodes share."""
+        return int(self._call(limits, k.settle, node, limits.search)) if node != EMPTY else EMPTY
+
+    def escapes(self, node: int, shun: int, limits: Limits) -> bool:
+        """Whether some byte can follow at `node` after which nothing is shunned any more."""
+        return bool(self._call(limits, k.escapes, node, shun, limits.search))
+
+    def shortest(self, node: int) -> int:
+        """Length of the shortest string of `node`; a lower bound where it holds intersections or complements."""
+        return int(self._tables.node[node, k.SHORTEST])
+
+    def split(
+        self, node: int, shun: int, forest: Forest, longest: bool, mask: np.ndarray, limits: Limits
+    ) -> np.ndarray:
+        """Part the tokens of `forest` by what they do to a lexer at `node`; see `kernels.expressions.split`.
+
+        Adds the tokens that stay inside of a terminal to `mask` (uint32[words]); returns the crossings, int64[n, 3].
         """
-        path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
-        crossing = np.zeros((1024, 2), np.int32)
+        path = np.zeros((4, forest.depth + 2), np.int64)
+        crossing = np.zeros((1024, 3), np.int64)
+        tables = (forest.trie, forest.roots)
         while True:
-            found = int(self._call(limits, k.cross, node, trie, limits.search, path, mask, crossing))
+            found = int(self._call(limits, k.split, (node, shun), tables, longest, limits.search, path, mask, crossing))
             if found <= len(crossing):
                 return crossing[:found]
-            crossing = np.zeros((found, 2), np.int32)
+            crossing = np.zeros((found, 3), np.int64)
 
     def _run(self, program: Program, limits: Limits) -> int:
         code, values = program.finish()
@@ -191,7 +256,7 @@ def _doubled(table: np.ndarray) -> np.ndarray:
 
 def _empty_tables() -> k.Store:
     tables = k.Store(
-        node=np.zeros((_SMALL, 13), np.int64),
+        node=np.zeros((_SMALL, 15), np.int64),
         pool=np.zeros(4 * _SMALL, np.int64),
         sets=np.zeros((256, 256), np.uint8),
         lookup=np.full(4 * _SMALL, -1, np.int64),
@@ -207,7 +272,8 @@ def _empty_tables() -> k.Store:
         (k.ANYTHING, k.NULLABLE | k.SURE, 0),
         (k.NEVER, k.SURE, 0),
     ):
-        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST, k.ROW, k.LOOPS, k.CHARS]] = node, flag, shortest, -1, -1, -1
+        tables.node[node, [k.KIND, k.FLAG, k.SHORTEST]] = node, flag, shortest
+        tables.node[node, [k.ROW, k.LOOPS, k.CHARS, k.STEADY, k.ENDS]] = -1
     tables.node[k.EMPTY, k.ROW] = 0
     tables.counts[[k.NODES, k.ROWS]] = 4, 1
     k.rehash(tables)

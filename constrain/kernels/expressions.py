@@ -1,7 +1,7 @@
 """Regular languages as interned expressions: construction, derivatives, liveness, and the walk over a vocabulary.
 
-In:  programs of construction steps (`build`), bytes (`advance`), a token trie (`walk`, `cross`).
-Out: expression ids, masks. These four are the entry points, at the end of the file.
+In:  programs of construction steps (`build`), bytes (`advance`, `scan`), a token trie (`walk`, `split`).
+Out: expression ids, masks. These are the entry points, at the end of the file.
 
 An expression is a row in a table (`Store`); equal expressions have equal ids, for every pattern of the process, so an
 automaton state *is* an expression and is shared by all patterns in which it occurs. The state after byte b is the
@@ -10,7 +10,9 @@ complement, counted repetition and assertions are node kinds like the others:
 
 * a lookahead that comes to the front of the rest of the text becomes an intersection with that rest;
 * a lookbehind carries the language of the prefixes at which it holds, and every byte read takes its derivative;
-* `FENCE` closes a language off: assertions inside do not see what follows or precedes.
+* `FENCE` closes a language off: assertions inside do not see what follows or precedes;
+* `MARK` stands after the last byte of a terminal and says which one has ended: a lexer for a set of terminals is the
+  union of each before its mark, and its state after some bytes is an expression like any other.
 
 The sections, in order: interning; smart constructors, which keep expressions in a normal form (alternatives sorted,
 sets and counts merged, concatenations leaning right); word lists; derivatives, with the two other operations on nodes,
@@ -46,6 +48,7 @@ SET, CONCAT, ALT, AND, NOT, REPEAT = _int64(4, 5, 6, 7, 8, 9)
 BEHIND, AHEAD, NOT_AHEAD = _int64(10, 11, 12)  # assertions; BEHIND holds the language of the prefixes where it is true
 STEP, VOID = _int64(13, 14)  # the matches of the child that are not empty; those that are
 FENCE = np.int64(15)
+MARK = np.int64(16)  # the end of terminal LEFT: nothing may follow
 
 # Flags.
 NULLABLE = ONE  # accepts the empty rest of the text
@@ -53,10 +56,11 @@ SURE = np.int64(2)  # certainly not empty: no intersection, complement or assert
 POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
 LOOKS = np.int64(8)  # has an assertion that looks ahead
 COUNTS = np.int64(16)  # `_clip` may change it
+ENDED = np.int64(32)  # a terminal may end here: a MARK is at the front
 
 # Columns of Store.node.
 KIND, FLAG = _int64(0, 1)
-LEFT = np.int64(2)  # first child; SET: number of the set; ALT, AND: start in the pool
+LEFT = np.int64(2)  # first child; SET: number of the set; ALT, AND: start in the pool; MARK: the terminal
 RIGHT = np.int64(3)  # second child; ALT, AND: number of children
 LOW, HIGH = _int64(4, 5)  # REPEAT: counts, HIGH may be UNBOUNDED
 SHORTEST = np.int64(6)  # length of the shortest string, at most FAR; a lower bound where not SURE
@@ -65,6 +69,7 @@ ROW = np.int64(8)  # row of the transition table, or -1
 SEEN = np.int64(9)  # number of the traversal that came by last
 LOOPS, LASTS = _int64(10, 11)  # see `_loops`; -1 unknown
 CHARS = np.int64(12)  # see `_characters`; -1 unknown
+STEADY, ENDS = _int64(13, 14)  # see `_steady`, `_ends`; -1 unknown
 
 OWNER = np.int64(256)  # column of Store.row: the node of the row
 
@@ -99,7 +104,7 @@ REACH_STEP, NO_CLIP = _int64(8, 511)  # CLIP + n keeps what can happen within 8 
 
 # Opcodes of `build`.
 OP_NODE, OP_LITERAL, OP_BYTES, OP_WORDS, OP_CONCAT, OP_ALT, OP_AND, OP_NOT = _int64(*range(8))
-OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE = _int64(*range(8, 13))
+OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE, OP_MARK = _int64(*range(8, 14))
 
 
 class Store(NamedTuple):
@@ -108,7 +113,7 @@ class Store(NamedTuple):
     Few arrays on purpose: every helper takes them all, and what it takes to pass them is compiled again each time.
     """
 
-    node: np.ndarray  # int64[N, 13]  one expression a row, columns KIND ... CHARS
+    node: np.ndarray  # int64[N, 15]  one expression a row, columns KIND ... ENDS
     pool: np.ndarray  # int64[P]  children of ALT and AND nodes
     sets: np.ndarray  # uint8[S, 256]  byte sets
     lookup: np.ndarray  # int64[H]  hash table of nodes, -1 free
@@ -177,7 +182,7 @@ def _intern(st, kind, left, right, low, high):
     st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT] = kind, left, right
     st.node[node, LOW], st.node[node, HIGH] = low, high
     st.node[node, ALIVE], st.node[node, ROW], st.node[node, SEEN] = UNKNOWN, -1, 0
-    st.node[node, LOOPS], st.node[node, CHARS] = -1, -1
+    st.node[node, LOOPS], st.node[node, CHARS], st.node[node, STEADY], st.node[node, ENDS] = -1, -1, -1, -1
     if kind == ALT or kind == AND:
         st.counts[POOL] = left + right
     _describe(st, node)
@@ -191,15 +196,17 @@ def _describe(st, node):
     flag, shortest = 0, 0
     if kind == SET:
         flag, shortest = SURE, 1
+    elif kind == MARK:
+        flag = SURE | ENDED
     elif kind == CONCAT:
         a, b = st.node[left, FLAG], st.node[right, FLAG]
-        flag = (a & b & (NULLABLE | SURE)) | ((a | b) & (POSITIONAL | LOOKS))
+        flag = (a & b & (NULLABLE | SURE)) | ((a | b) & (POSITIONAL | LOOKS)) | (b & ENDED if a & NULLABLE else ZERO)
         shortest = min(FAR, st.node[left, SHORTEST] + st.node[right, SHORTEST])
     elif kind == ALT:
         flag, shortest = SURE, FAR
         for i in range(left, left + right):
             child = st.node[st.pool[i], FLAG]
-            flag = ((flag | child) & (NULLABLE | POSITIONAL | LOOKS)) | (flag & child & SURE)
+            flag = ((flag | child) & (NULLABLE | POSITIONAL | LOOKS | ENDED)) | (flag & child & SURE)
             shortest = min(shortest, st.node[st.pool[i], SHORTEST])
     elif kind == AND:
         flag = NULLABLE
@@ -210,7 +217,7 @@ def _describe(st, node):
     elif kind == NOT or kind == NOT_AHEAD:
         flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
     elif kind == REPEAT:
-        flag = (st.node[left, FLAG] & ~COUNTS) | (NULLABLE if st.node[node, LOW] == 0 else 0)
+        flag = (st.node[left, FLAG] & ~(COUNTS | ENDED)) | (NULLABLE if st.node[node, LOW] == 0 else 0)
         shortest = min(FAR, st.node[node, LOW] * st.node[left, SHORTEST])
     elif kind == STEP:
         flag = st.node[left, FLAG] & (POSITIONAL | LOOKS)
@@ -683,7 +690,7 @@ def _known(st, node, op):
             return EPSILON if st.sets[st.node[node, LEFT], op] else EMPTY
         if kind == ANYTHING:
             return ANYTHING
-        if kind < SET or kind == BEHIND or (kind == VOID and not st.node[node, FLAG] & LOOKS):
+        if kind < SET or kind == BEHIND or kind == MARK or (kind == VOID and not st.node[node, FLAG] & LOOKS):
             return EMPTY
     elif op < CLIP:
         if not st.node[node, FLAG] & POSITIONAL:
@@ -973,7 +980,7 @@ def _classes(st, node):
     while top > 0:
         top -= 1
         x = st.scratch[STACK, top]
-        if st.node[x, SEEN] == st.counts[VISIT] or st.node[x, KIND] < SET:
+        if st.node[x, SEEN] == st.counts[VISIT] or st.node[x, KIND] < SET or st.node[x, KIND] == MARK:
             continue
         st.node[x, SEEN] = st.counts[VISIT]
         kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
@@ -1018,7 +1025,7 @@ def _refine(part, members):
 @helper
 def _live(st, node, limit):
     """LIVE if any string is left in `node`, DEAD if none; UNKNOWN when counts[NEED] says why. Breadth first."""
-    if st.node[node, FLAG] & (SURE | NULLABLE):
+    if st.node[node, FLAG] & (SURE | NULLABLE | ENDED):
         return LIVE
     if node == EMPTY or st.node[node, ALIVE] != UNKNOWN:
         return DEAD if node == EMPTY else st.node[node, ALIVE]
@@ -1051,7 +1058,7 @@ def _explore(st, head, tail, limit):
         y = _solve(st, x, np.int64(b))
         if st.counts[NEED] or y == EMPTY:
             continue
-        if st.node[y, FLAG] & (SURE | NULLABLE) or st.node[y, ALIVE] == LIVE:
+        if st.node[y, FLAG] & (SURE | NULLABLE | ENDED) or st.node[y, ALIVE] == LIVE:
             return -tail
         if st.node[y, ALIVE] != UNKNOWN:
             continue
@@ -1164,6 +1171,8 @@ def _run(st, op, args, values):
         if st.counts[NEED]:
             return EMPTY
         return _alt(st, n) if op == OP_ALT else _and(st, n)
+    if op == OP_MARK:
+        return _intern(st, MARK, args[0], ZERO, ZERO, ZERO)
     child = values[args[0]]
     if op == OP_NOT:
         return _not(st, child)
@@ -1400,6 +1409,8 @@ def _closes(st, row, loops, limit):
         if loops & (BROKEN | INSIDE) and not _returns(st, here, here, 0x80, 0xFF, limit):
             size = -ONE
         i += 1
+    if 0 < size < CLOSURE_SIZE:
+        st.scratch[CLOSURE, size] = -ONE
     return size > 0
 
 
@@ -1456,44 +1467,282 @@ def _character_target(st, row, limit):
 
 
 @kernel
-def cross(st, node, trie, limit, path, inner, crossing):
-    """Part the tokens of a trie by what they do to a terminal that has `node` left; the number of crossings.
+def scan(st, start, data, longest, limit, crossings):
+    """Read bytes of a terminal: (node reached, what to shun, crossings); the node is EMPTY once nothing is left.
 
-    Tokens after which the terminal goes on or just ends are added to `inner` (uint32 words). A token that ends it after
-    its first n bytes, 0 < n < its length, and goes on with something else, is written to `crossing` (int32[size, 2]) as
-    (token, n), once for each such n; what does not fit is counted all the same. `path` is scratch, int64[2, depth + 1]:
-    the row at each depth, 0 once the terminal is dead; the number of depths so far at which it may end.
+    `start` is (node, shunned). What is shunned must not end a terminal on the way: it is what a terminal that has
+    ended could have gone on with, when the longest match counts. A place before the end of `data` at which a terminal
+    may end is written to `crossings` (int64[len + 1, 3]): (bytes read, marks there, what to shun from there).
     """
     st.counts[NEED] = ROOM
-    path[0, 0], path[1, 0] = _row(st, node), 0
-    found = ZERO
-    i, n = 1, trie.byte.size
-    while i < n and not st.counts[NEED]:
-        depth, before = trie.depth[i], path[0, trie.depth[i] - 1]
-        to = ZERO if before == 0 else _transition(st, before, np.int64(trie.byte[i]), limit)
-        ends = path[1, depth - 1]
-        if to == 0 and ends == 0:
-            i = np.int64(trie.skip[i])
+    node, shun = start[0], start[1]
+    found, before = ZERO, ZERO  # before: crossings that the next byte may rule out are those from here on
+    for i in range(data.size):
+        to, away = _solve(st, node, np.int64(data[i])), ZERO
+        if not st.counts[NEED] and _live(st, to, limit) != LIVE:
+            to = EMPTY
+        if shun != EMPTY and not st.counts[NEED]:
+            away = _solve(st, shun, np.int64(data[i]))
+            if not st.counts[NEED] and _live(st, away, limit) != LIVE:
+                away = EMPTY
+        if st.counts[NEED]:
+            return EMPTY, EMPTY, ZERO
+        if st.node[away, FLAG] & ENDED:
+            return EMPTY, EMPTY, ZERO
+        if before < found and longest:
+            if st.node[to, FLAG] & ENDED:
+                found = before
+            elif to != EMPTY:
+                crossings[before, 2] = _alt2(st, shun, node)
+        before, node, shun = found, to, away
+        if node == EMPTY:
+            break
+        if st.node[node, FLAG] & ENDED and i + 1 < data.size:
+            crossings[found, 0], crossings[found, 1], crossings[found, 2] = i + 1, _ends(st, node), shun
+            found += 1
+        if st.counts[NEED]:
+            return EMPTY, EMPTY, ZERO
+    return node, shun, found
+
+
+@helper
+def _ends(st, node):
+    """The terminals that may end at a node, as a MARK or an ALT of these; EMPTY if there are none."""
+    if not st.node[node, FLAG] & ENDED or st.node[node, KIND] == MARK:
+        return node if st.node[node, KIND] == MARK else EMPTY
+    if st.node[node, ENDS] >= 0:
+        return st.node[node, ENDS]
+    st.scratch[STACK, 0] = node
+    top, n = ONE, ZERO
+    while top > 0 and not st.counts[NEED]:
+        top -= 1
+        x = st.scratch[STACK, top]
+        left, right = st.node[x, LEFT], st.node[x, RIGHT]
+        if not st.node[x, FLAG] & ENDED:
             continue
-        for j in range(trie.first[i], trie.first[i + 1]):
-            token = trie.order[j]
-            if to != 0:
-                inner[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-            found = _note_crossings(path, depth, token, found, crossing)
-        may_end = to != 0 and st.node[np.int64(st.row[to, OWNER]), FLAG] & NULLABLE
-        path[0, depth], path[1, depth] = to, ends + (ONE if may_end else ZERO)
-        i += 1
+        if st.node[x, KIND] == MARK:
+            n = _gather(st, n, x, ALT)
+        elif st.node[x, KIND] == CONCAT:
+            st.scratch[STACK, top] = right
+            top += 1
+        elif top + right > st.scratch.shape[1]:
+            st.counts[NEED] = NEED_SCRATCH
+        else:
+            for i in range(left, left + right):
+                st.scratch[STACK, top] = st.pool[i]
+                top += 1
+    n = _sort(st.scratch[LIST], n)
+    ends = EMPTY if st.counts[NEED] else st.scratch[LIST, 0]
+    if n > 1 and not st.counts[NEED]:
+        ends = _intern_list(st, ALT, n)
+    if not st.counts[NEED]:
+        st.node[node, ENDS] = ends
+    return ends
+
+
+@kernel
+def marks(st, node):
+    """The terminals that may end at a node, as a MARK or an ALT of these; EMPTY if there are none."""
+    st.counts[NEED] = ROOM
+    return _ends(st, node)
+
+
+@kernel
+def ends(st, node, marks):
+    """Write the terminals that may end at a node to `marks` (int64); their number, even if they do not fit."""
+    st.counts[NEED] = ROOM
+    found = _ends(st, node)
+    if st.counts[NEED] or found == EMPTY:
+        return ZERO
+    if st.node[found, KIND] == MARK:
+        marks[0] = st.node[found, LEFT]
+        return ONE
+    start, n = st.node[found, LEFT], st.node[found, RIGHT]
+    for i in range(min(n, marks.size)):
+        marks[i] = st.node[st.pool[start + i], LEFT]
+    return n
+
+
+@kernel
+def settle(st, node, limit):
+    """The least that must be shunned after a terminal has ended at `node`: its ends cut off where they first occur.
+
+    Nodes that differ only in which terminals end, or in what follows an end, settle to the same one.
+    """
+    st.counts[NEED] = ROOM
+    row = _row(st, node)
+    result, composed = EMPTY, ZERO
+    mark = _intern(st, MARK, ZERO, ZERO, ZERO, ZERO)
+    for b in range(256):
+        to = ZERO if st.counts[NEED] else _transition(st, row, np.int64(b), limit)
+        target = np.int64(st.row[to, OWNER]) if to != 0 else EMPTY
+        if to == 0 or st.counts[NEED] or st.node[target, FLAG] & ENDED:
+            continue
+        st.sets[_new_set(st), b] = 1
+        result = _alt2(st, result, _concat(st, _intern_set(st), target))
+    if st.counts[NEED]:
+        return EMPTY
+    composed = _new_set(st)
+    for b in range(256):
+        to = _transition(st, row, np.int64(b), limit)
+        if to != 0 and st.node[np.int64(st.row[to, OWNER]), FLAG] & ENDED:
+            st.sets[composed, b] = 1
+    return _alt2(st, result, _concat(st, _intern_set(st), mark))
+
+
+@kernel
+def split(st, start, forest, longest, limit, path, allowed, crossing):
+    """Part the tokens of a forest by what they do to a terminal: the number of crossings, even if they do not fit.
+
+    `start` is (node, shunned) as for `scan`; `forest` is (trie, roots): the subtrees of a trie below some nodes, read
+    from the edge into each of them. Tokens after which the terminal goes on or just ends are added to `allowed`
+    (uint32 words). Others are written to `crossing` (int64[size, 3]) by subtree, read from the edge into it:
+    (root, marks of the terminals that end before it, what to shun from there), or (token, -1, 0) for a token after
+    which it depends on what follows whether it is too short a match. `path` is scratch, int64[4, depth + 1]: the rows
+    of the node and of what is shunned at each depth, what the path is made of, and whether a terminal may end there.
+    """
+    st.counts[NEED] = ROOM
+    trie, roots = forest
+    home, shunned = _row(st, start[0]), ZERO
+    if start[1] != EMPTY and not st.counts[NEED]:
+        shunned = _row(st, start[1])
+    free, found = ZERO, ZERO
+    node, row, mark = st.node, st.row, ENDED  # plain names: a helper call for every node of the trie takes too long
+    if shunned == 0 and roots.size > 0 and roots[0] == 1 and trie.makeup.size > 0 and not st.counts[NEED]:
+        free = _steady(st, home, longest, limit)
+        free = free if free & st.groups[ord("x")] else ZERO  # else there are too few such tokens
+    if free != 0 and not st.counts[NEED]:
+        _allow_free(trie.makeup, free, MOST_BYTES, allowed)
+    for r in range(roots.size):
+        i, stop = np.int64(roots[r]), np.int64(trie.skip[roots[r]])
+        base = np.int64(trie.depth[i]) - 1
+        path[0, base], path[1, base], path[2, base], path[3, base] = home, shunned, 0, 0
+        while i < stop and not st.counts[NEED]:
+            depth, b, after = np.int64(trie.depth[i]), np.int64(trie.byte[i]), np.int64(trie.skip[i])
+            made_of = path[2, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
+            if free != 0 and (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= MOST_BYTES:
+                i = after
+                continue
+            before, shun = path[0, depth - 1], path[1, depth - 1]
+            to, away = np.int64(row[before, b]), ZERO
+            if to < 0:
+                to = _transition(st, before, b, limit)
+            if shun != 0:
+                away = _transition(st, shun, b, limit)
+                if node[np.int64(row[away, OWNER]), FLAG] & mark:
+                    i = after
+                    continue
+            may_end = node[np.int64(row[to, OWNER]), FLAG] & mark
+            if path[3, depth - 1] and not (longest and may_end):
+                source = np.int64(row[before, OWNER])
+                marks = node[source, ENDS]
+                avoid = np.int64(row[shun, OWNER]) if away != 0 or (shun != 0 and not longest) else EMPTY
+                if marks < 0:
+                    marks = _ends(st, source)
+                if longest and to != 0:
+                    avoid = _alt2(st, avoid, source)
+                if found < crossing.shape[0]:
+                    crossing[found, 0], crossing[found, 1], crossing[found, 2] = i, marks, avoid
+                found += 1
+            if to == 0:
+                i = after
+                continue
+            path[0, depth], path[1, depth], path[2, depth], path[3, depth] = to, away, made_of, may_end
+            begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
+            if after - i > BULK and away == 0 and trie.makeup.size > 0:
+                steady = node[np.int64(row[to, OWNER]), STEADY] if longest or not may_end else ZERO
+                if steady < 0:
+                    steady = _steady(st, to, longest, limit)
+                if trie.below[i] & ~steady == 0:
+                    end = np.int64(trie.first[after])
+            if end > begin and (away == 0 or _escapes(st, to, away, limit)):
+                for j in range(begin, end):
+                    token = trie.order[j]
+                    allowed[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+            elif end > begin:
+                for j in range(begin, end):
+                    if found < crossing.shape[0]:
+                        crossing[found, 0], crossing[found, 1], crossing[found, 2] = trie.order[j], -1, 0
+                    found += 1
+            i = i + 1 if end == trie.first[i + 1] else after
     return found
 
 
 @helper
-def _note_crossings(path, depth, token, found, crossing):
-    for d in range(1, depth):
-        if path[1, d] > path[1, d - 1]:
-            if found < crossing.shape[0]:
-                crossing[found, 0], crossing[found, 1] = token, d
-            found += 1
-    return found
+def _may_end(st, row):
+    """Whether a terminal may end at a row."""
+    return row != 0 and st.node[np.int64(st.row[row, OWNER]), FLAG] & ENDED != 0
+
+
+@kernel
+def escapes(st, node, shun, limit):
+    """Whether some byte can follow at `node` after which nothing is shunned any more."""
+    st.counts[NEED] = ROOM
+    row, shunned = _row(st, node), ZERO
+    if not st.counts[NEED]:
+        shunned = _row(st, shun)
+    return st.counts[NEED] == ROOM and _escapes(st, row, shunned, limit)
+
+
+@helper
+def _escapes(st, row, shun, limit):
+    """Whether some byte can follow after which nothing is shunned any more."""
+    for b in range(256):
+        if st.counts[NEED]:
+            return False
+        if _transition(st, row, np.int64(b), limit) != 0 and _transition(st, shun, np.int64(b), limit) == 0:
+            return True
+    return False
+
+
+@helper
+def _steady(st, row, longest, limit):
+    """What a row can read in any order, with no crossing on the way, in the bits of `TrieTables.below`."""
+    node = np.int64(st.row[row, OWNER])
+    ended = st.node[node, FLAG] & ENDED != 0
+    if ended and not longest:
+        return ZERO
+    if st.node[node, STEADY] >= 0:
+        return st.node[node, STEADY]
+    loops = _self_loops(st, row, limit)
+    if ended:
+        loops &= ~(WHOLE | BROKEN | INSIDE)  # inside of a character no terminal may end: that is a crossing
+    elif loops != 0 and not st.counts[NEED]:
+        wider = _with_detours(st, row, loops, limit)
+        if not st.counts[NEED] and _closes(st, row, wider, limit) and _none_ends(st):
+            loops = wider
+        if loops & WHOLE and _middle_ends(st, row, limit):
+            loops &= ~WHOLE
+    if st.counts[NEED]:
+        return ZERO
+    st.node[node, STEADY] = loops
+    return loops
+
+
+@helper
+def _none_ends(st):
+    """Whether no terminal may end at any row that `_closes` has met."""
+    for i in range(CLOSURE_SIZE):
+        if st.scratch[CLOSURE, i] < 0:
+            break
+        if _may_end(st, st.scratch[CLOSURE, i]):
+            return False
+    return True
+
+
+@helper
+def _middle_ends(st, row, limit):
+    """Whether a terminal may end inside of a character beyond ASCII read at a row."""
+    for i in range(7):
+        lead = (0xC2, 0xE0, 0xE1, 0xED, 0xF0, 0xF1, 0xF4)[i]
+        second = (0x80, 0xA0, 0x80, 0x80, 0x90, 0x80, 0x80)[i]
+        to = _transition(st, row, np.int64(lead), limit)
+        for place in range(1 if lead < 0xE0 else 2 if lead < 0xF0 else 3):
+            if place > 0:
+                to = _transition(st, to, np.int64(second if place == 1 else 0x80), limit)
+            if st.counts[NEED] or _may_end(st, to):
+                return True
+    return False
 
 
 @kernel

@@ -1,0 +1,363 @@
+"""States of context-free constraints: rows of the recogniser, each with the terminals that have begun there.
+
+In:  a `constrain.ir.grammar.Grammar`.
+Out: a `StateSpace`.
+
+A state is a set of elements (row, lexer state, what is shunned): somewhere before, a row was reached; since then the
+text has gone on with part of a terminal that the row expects. At a row itself the lexer has not begun (0). Text is
+accepted if it ends at a row that accepts.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap, deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from constrain.automata.lexer import Lexer
+from constrain.automata.network import NEVER, Network
+from constrain.automata.rows import Recogniser
+from constrain.automata.rows import Row as GrammarRow
+from constrain.automata.store import EMPTY, ExpressionStore
+from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
+from constrain.ir.expr import And, Closed, Expr, Literal, Repeat
+from constrain.ir.expr import Words as Listed
+from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
+from constrain.limits import Limits
+from constrain.states import Sparse, State, StateSpace, Words
+from constrain.terminals import TokenForest, TokenSet, TokenSets
+
+if TYPE_CHECKING:
+    from constrain.vocab.vocabulary import Vocabulary
+
+Element = tuple[GrammarRow, int, int]
+"""A row, the lexer's state since (0: nothing read yet), and what must not be matched from here on."""
+Front = frozenset[Element]
+
+_Ended = dict[int, dict[int, set[tuple[GrammarRow, int]]]]
+"""Terminals that have ended, and the rows where they were begun; by place, and by what is shunned from there."""
+
+_SPACE = Terminal("space", Literal(b" "))
+_SPACED = ("", "space before the text")
+"""The rule of texts before which decoding drops a space."""
+
+_SPECIAL = 1 << 40
+"""Numbers of special tokens begin here; below are nodes of the store."""
+
+
+class Symbols:
+    """The numbers of a grammar's terminals: nodes of the store for text, _SPECIAL + n for special tokens."""
+
+    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
+        self._vocabulary, self._store, self._limits = vocabulary, store, limits
+        self._numbers: dict[Terminal | Special, int] = {}
+        self.names: dict[int, str] = {}
+        self.priorities: dict[int, int] = {}
+        self.special: list[frozenset[int]] = []
+        """The token ids of each special token."""
+        self._units = _characters(vocabulary)
+        self.unspellable: set[int] = set()
+        self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
+
+    def number(self, terminal: Terminal | Special) -> int:
+        """The number of a terminal. Raises GrammarSyntaxError if it matches the empty text, UnsatisfiableError if nothing."""
+        number = self._numbers.get(terminal)
+        if number is None:
+            number = self._text(terminal) if isinstance(terminal, Terminal) else self._special_token(terminal)
+            self._numbers[terminal] = number
+            self.names.setdefault(number, terminal.name)
+        return number
+
+    def length(self, number: int) -> float:
+        """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""
+        if number in self.unspellable:
+            return NEVER
+        return max(1, self._store.shortest(number)) if number < _SPECIAL else 1
+
+    def _text(self, terminal: Terminal) -> int:
+        node = self._build(terminal.expr)
+        if node == EMPTY:
+            raise UnsatisfiableError(f"terminal {terminal.name} matches nothing at all")
+        if self._store.is_nullable(node):
+            raise GrammarSyntaxError(
+                f"terminal {terminal.name} matches the empty text, so that it could be repeated for ever; "
+                "let it match one character or more, and make it optional where it is used"
+            )
+        self.priorities[node] = max(terminal.priority, self.priorities.get(node, terminal.priority))
+        return node
+
+    def _build(self, expr: Expr) -> int:
+        """The node of what tokens can spell of an expression."""
+        node = self._alive(Closed(expr))
+        if self._units is None or node == EMPTY:
+            return node
+        spelled = self._alive(And((Closed(expr), self._units)))
+        if spelled == EMPTY:
+            self.unspellable.add(node)
+        return spelled or node
+
+    def _alive(self, expr: Expr) -> int:
+        return self._store.advance(self._store.build(expr, self._limits), b"", self._limits).node
+
+    def _special_token(self, special: Special) -> int:
+        vocabulary = self._vocabulary
+        if special.ids:
+            ids = {i for low, high in special.ids for i in range(low, min(high, vocabulary.size - 1) + 1)}
+        else:
+            ids = {vocabulary.special_tokens[special.name]} if special.name in vocabulary.special_tokens else set()
+        if not ids:
+            known = ", ".join(sorted(vocabulary.special_tokens)[:10])
+            raise VocabularyError(f"{vocabulary!r} has no special token {special.name}; it has {known or 'none'}")
+        ending = ids & set(vocabulary.eos_ids)
+        if ending and not special.ids:
+            raise GrammarSyntaxError(
+                f"special token {special.name} ends the output (EOS); the end is implied, leave the token out"
+            )
+        self.special.append(frozenset(ids - ending))
+        return _SPECIAL + len(self.special) - 1
+
+
+def _characters(vocabulary: Vocabulary) -> Expr | None:
+    """What tokens can spell, if not everything. Raises VocabularyError unless each character can be spelled alone."""
+    units = vocabulary.units
+    if units is None:
+        return None
+    joined = [unit for unit in units if len(unit) > 1 and len(unit.decode(errors="replace")) > 1]
+    if joined:
+        raise VocabularyError(
+            f"{vocabulary!r} spells {joined[0]!r} only as a whole: a grammar needs a vocabulary in which every character "
+            "that it can spell is a token, or a sequence of byte tokens"
+        )
+    return Repeat(Listed(units), 0, None)
+
+
+class GrammarSpace(StateSpace):
+    """The states of one grammar over one vocabulary. `State.place` is a `Front`."""
+
+    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
+        super().__init__(vocabulary, store, limits)
+        symbols = self.symbols = Symbols(grammar, vocabulary, store, limits)
+        roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
+        rules = ChainMap({_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}, grammar.rules)
+        network = self.network = Network(rules, roots, symbols.number, symbols.length, limits)
+        self._grammar = grammar
+        self.lexer = Lexer(store, grammar.longest, symbols.priorities, limits)
+        if network.rule_cost(network.number(grammar.start)) == NEVER:
+            raise self._nothing(grammar)
+        self.recogniser = Recogniser(network, symbols.ignore, limits)
+        self.recogniser.forget = self.forget_states
+        self._token_sets = TokenSets(vocabulary, self.lexer, limits)
+        self._alive: dict[Element, bool] = {}
+
+    def start(self) -> State:
+        """The state of the empty text."""
+        start = self.recogniser.begin(self.network.number(self._grammar.start))
+        elements: set[Element] = set()
+        if not self.vocabulary.strips_leading_space:
+            self._add((start, 0, EMPTY), elements)
+        else:  # decoding drops one space: a text, or after a space a text, but none that begins with one
+            spaced = self.recogniser.begin(self.network.number(_SPACED)).as_ignored()
+            self._add((spaced, 0, EMPTY), elements)
+            space = self.store.lexer({self.symbols.number(_SPACE)}, self.limits)
+            self._add((start, 0, self.lexer.settled(space)), elements)
+        return self._intern(frozenset(elements))
+
+    def _nothing(self, grammar: Grammar) -> UnsatisfiableError | VocabularyError:
+        unspellable = [self.symbol_name(symbol) for symbol in self.symbols.unspellable]
+        if unspellable:
+            return VocabularyError(
+                f"no tokens of {self.vocabulary!r} spell a text of the grammar: {unspellable[0]} cannot be spelled"
+            )
+        return UnsatisfiableError(f"no text at all can be derived from rule {grammar.start!r}: its rules never end")
+
+    def viable_bytes(self, state: State) -> bytes:
+        """See `StateSpace.viable_bytes`."""
+        viable: set[int] = set()
+        for row, node, shun in () if state.terminated else state.place:
+            lexing = node or self._lexer_of(row)
+            found = self.store.viable_bytes(lexing, self.limits) if lexing else b""
+            if shun:
+                found = bytes(b for b in found if self._advance(frozenset({(row, node, shun)}), bytes([b])))
+            viable |= set(found)
+        return bytes(sorted(viable))
+
+    def read(self, state: State, data: bytes) -> tuple[State, int]:
+        """See `StateSpace.read`."""
+        front, n = state.place, 0
+        for n in range(len(data) + 1):
+            after = self._advance(front, data[n : n + 1]) if n < len(data) else None
+            if not after:
+                break
+            front = after
+        return self._intern(front), n
+
+    def symbol_name(self, symbol: int) -> str:
+        """The name of a terminal."""
+        return self.symbols.names[symbol]
+
+    # ----------------------------------------------------------------------------------------------------- steps
+
+    def _read(self, state: State, data: bytes) -> State | None:
+        front = self._advance(state.place, data)
+        return self._intern(front) if front else None
+
+    def _read_special(self, state: State, token: int) -> State | None:
+        ended = [(row, symbol) for row, symbol in self._specials(state) if token in self._ids(symbol)]
+        return self._intern(frozenset({(self.recogniser.join(ended), 0, EMPTY)})) if ended else None
+
+    def _specials(self, state: State) -> Iterator[tuple[GrammarRow, int]]:
+        """The special tokens expected in a state, and where."""
+        if self.symbols.special:
+            for row, node, _ in state.place:
+                yield from ((row, symbol) for symbol in row.expected if symbol >= _SPECIAL and not node)
+
+    def _ids(self, symbol: int) -> frozenset[int]:
+        return self.symbols.special[symbol - _SPECIAL]
+
+    def _intern(self, front: Front) -> State:
+        state = self._states.get(front)
+        if state is None:
+            with self._lock:
+                accepting = any(row.accepting for row, node, _ in front if not node)
+                state = self._states.setdefault(front, State(front, front, accepting))
+        return state
+
+    def _advance(self, front: Front, data: bytes) -> Front:
+        """The elements after `data`; none if it cannot follow."""
+        reached: set[Element] = set()
+        ended: _Ended = {}
+        for row, node, shun in front:
+            self._lex((row, node or self._lexer_of(row), shun), data, 0, ended, reached)
+        while ended:
+            at = min(ended)
+            for shun, sources in ended.pop(at).items():
+                row = self._join(sources)
+                if at == len(data):
+                    self._add((row, 0, shun), reached)
+                else:
+                    self._lex((row, self._lexer_of(row), shun), data, at, ended, reached)
+        return frozenset(reached)
+
+    def _lex(
+        self, element: Element, data: bytes, at: int, ended: _Ended, reached: set[Element], checked: bool = True
+    ) -> None:
+        """Read data[at:] in an element: note where terminals end, and where it is left."""
+        row, node, shun = element
+        if not node:
+            return
+        lexed = self.lexer.read(node, shun, data[at:] if at else data)
+        for ending in lexed.endings:
+            sources = ended.setdefault(at + ending.at, {}).setdefault(ending.shun, set())
+            sources.update((row, terminal) for terminal in ending.terminals)
+        if lexed.node and checked:
+            self._add((row, lexed.node, lexed.shun), reached)
+        elif lexed.node:
+            reached.add((row, lexed.node, lexed.shun))
+
+    def _join(self, sources: set[tuple[GrammarRow, int]]) -> GrammarRow:
+        """The row where terminals that were begun in some rows have ended together."""
+        if len(sources) == 1:
+            ((row, symbol),) = sources
+            return row.after((symbol,))
+        rows = {row for row, _ in sources}
+        if len(rows) == 1:
+            return rows.pop().after(tuple(sorted(symbol for _, symbol in sources)))
+        return self.recogniser.join(sources)
+
+    def _lexer_of(self, row: GrammarRow) -> int:
+        """The lexer of the terminals that a row expects."""
+        node = row.template.lexers.get(row.ignores)
+        if node is None:
+            text = {symbol for symbol in row.expected if symbol < _SPECIAL}
+            if row.ignores and self.symbols.ignore:
+                text.add(self.symbols.ignore)
+            node = row.template.lexers[row.ignores] = self.lexer.start(frozenset(text))
+        return node
+
+    def _add(self, element: Element, reached: set[Element]) -> None:
+        """Add an element if something can follow it, or the text can end."""
+        row, node, shun = element
+        if node or row.accepting or self._lexer_of(row) or row.expected:
+            if not shun or self._is_alive(element):
+                reached.add(element)
+
+    # -------------------------------------------------------------------------------------------------- liveness
+
+    def _is_alive(self, element: Element) -> bool:
+        """Whether a text that is not to be shunned can be completed from here."""
+        row, node, shun = element
+        if row.accepting and not node:
+            return True
+        lexing = node or self._lexer_of(row)
+        if any(symbol >= _SPECIAL for symbol in row.expected) and not node:
+            return True
+        if not lexing:
+            return False
+        if self.store.escapes(lexing, shun, self.limits):
+            return True
+        known = self._alive.get(element)
+        if known is None:
+            known = self._alive[element] = self._search(element)
+        return known
+
+    def _search(self, element: Element) -> bool:
+        """Look for a way out of what is shunned, breadth first."""
+        seen = {element}
+        todo = deque(seen)
+        while todo:
+            row, node, shun = todo.popleft()
+            for b in self.store.viable_bytes(node or self._lexer_of(row), self.limits):
+                reached: set[Element] = set()
+                ended: _Ended = {}
+                self._lex((row, node or self._lexer_of(row), shun), bytes([b]), 0, ended, reached, checked=False)
+                for away, sources in ended.get(1, {}).items():
+                    reached.add((self._join(sources), 0, away))
+                for found in reached - seen:
+                    if self._is_free(found):
+                        return True
+                    seen.add(found)
+                    todo.append(found)
+            if len(seen) > self.limits.search:
+                raise LimitExceeded(
+                    "search", len(seen), self.limits.search, "finding text that is not too short a match"
+                )
+        return False
+
+    def _is_free(self, element: Element) -> bool:
+        row, node, shun = element
+        if row.accepting and not node:
+            return True
+        lexing = node or self._lexer_of(row)
+        return bool(lexing) and (not shun or self.store.escapes(lexing, shun, self.limits))
+
+    # ----------------------------------------------------------------------------------------------------- masks
+
+    def _allow(self, state: State, words: Words) -> None:
+        undecided: set[int] = set()
+        for row, node, shun in state.place:
+            lexing = node or self._lexer_of(row)
+            if lexing:
+                for found in self._token_sets.of_vocabulary(lexing, shun):
+                    self._apply(row, found, words, undecided)
+        for _, symbol in self._specials(state):
+            for token in self._ids(symbol):
+                words[token >> 5] |= np.uint32(1 << (token & 31))
+        for token in undecided:
+            if self._advance(state.place, self.vocabulary.token_bytes(token)):
+                words[token >> 5] |= np.uint32(1 << (token & 31))
+
+    def _apply(self, row: GrammarRow, found: TokenSet, words: Words, undecided: set[int]) -> None:
+        """Add the tokens of a set, and those that go on with what may follow its terminals in `row`."""
+        inside = found.inside
+        if isinstance(inside, Sparse):
+            words[inside.at] |= inside.words
+        elif inside is not None:
+            words |= inside
+        undecided.update(found.undecided)
+        for marks, shun, forest in found.crossings:
+            after = row.after(self.lexer.winners(marks))
+            node = self._lexer_of(after)
+            if node:
+                self._apply(after, self._token_sets.of(node, shun, forest), words, undecided)

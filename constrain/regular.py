@@ -1,0 +1,88 @@
+"""States of regular constraints: a state is an expression.
+
+In:  expression ids of the process-wide store.
+Out: a `StateSpace`.
+
+One space a vocabulary holds the states of every regular constraint compiled for it, so that they share the states and
+the masks that they have in common.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from constrain.automata.store import ANYTHING, EMPTY, ExpressionStore, Reached
+from constrain.ir.expr import Repeat
+from constrain.ir.expr import Words as Listed
+from constrain.limits import Limits
+from constrain.states import State, StateSpace, Words
+from constrain.vocab.vocabulary import NEAR
+
+if TYPE_CHECKING:
+    from constrain.vocab.vocabulary import Vocabulary
+
+
+class RegularSpace(StateSpace):
+    """The states of all regular constraints over one vocabulary. `State.place` is a `Reached`."""
+
+    def __init__(self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
+        super().__init__(vocabulary, store, limits)
+        units = vocabulary.units
+        self._units = ANYTHING if units is None else store.build(Repeat(Listed(units), 0, None), limits)
+        complete = units is None  # else what comes later decides too
+        self._reaches = (max(1, vocabulary.max_token_bytes), NEAR) if complete else (0, 0)
+        self._near: OrderedDict[int, Words] = OrderedDict()
+
+    def start(self, node: int) -> State | None:
+        """The state of an expression, or None if no sequence of tokens spells any of it."""
+        reached = self.store.advance(node, b"", self.limits, *self._reaches)
+        return self._intern(reached) if self._is_spellable(reached.node) else None
+
+    def viable_bytes(self, state: State) -> bytes:
+        """See `StateSpace.viable_bytes`."""
+        return self.store.viable_bytes(state.place.node, self.limits)
+
+    def read(self, state: State, data: bytes) -> tuple[State, int]:
+        """See `StateSpace.read`."""
+        reached = self.store.advance(state.place.node, data, self.limits, *self._reaches)
+        return self._intern(reached), reached.read
+
+    def _read(self, state: State, data: bytes) -> State | None:
+        reached = self.store.advance(state.place.node, data, self.limits, *self._reaches)
+        if reached.read < len(data) or not self._is_spellable(reached.node):
+            return None
+        return self._intern(reached)
+
+    def _is_spellable(self, node: int) -> bool:
+        """Whether tokens can spell something of what is left."""
+        if self._units == ANYTHING or node == EMPTY:
+            return node != EMPTY
+        rest = self.store.intersect(node, self._units, self.limits)
+        return self.store.advance(rest, b"", self.limits).node != EMPTY
+
+    def _intern(self, reached: Reached) -> State:
+        with self._lock:
+            state = self._states.get(reached.node)
+            if state is None:
+                accepting = self.store.is_nullable(reached.node)
+                state = self._states[reached.node] = State(reached, 2 * reached.key + accepting, accepting)
+            return state
+
+    def _allow(self, state: State, words: Words) -> None:
+        words[:] = self._near_mask(state.place.near_key)
+        self.store.walk(state.place.key, self._units, self.vocabulary.far_trie, words, self.limits)
+
+    def _near_mask(self, key: int) -> Words:
+        """The tokens of at most NEAR bytes: nearly all, and the same ones for nearly all counts of a repetition."""
+        words = self._near.get(key)
+        if words is None:
+            words = np.zeros(self.width, np.uint32)
+            self.store.walk(key, self._units, self.vocabulary.near_trie, words, self.limits)
+            with self._lock:
+                self._near[key] = words
+                while len(self._near) * words.nbytes > self.limits.mask_cache_bytes // 4:
+                    self._near.popitem(last=False)
+        return words
