@@ -1,4 +1,4 @@
-"""What the property tests draw: expressions, patterns, vocabularies, texts; and how many of each.
+"""What the property tests draw: expressions, patterns, grammars, vocabularies, texts; and how many of each.
 
 CONSTRAIN_TESTS=thorough draws twenty times as many, at random; without it every run draws the same examples.
 """
@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from constrain import Limits, Spec, Vocabulary
 from constrain.automata.store import ANYTHING, ExpressionStore
+from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
+from constrain.ir import grammar as cfg
 from constrain.kernels import expressions_ref as ref
 from constrain.kernels.trie import build as build_trie
 
@@ -267,6 +269,174 @@ def patterns(
 
 
 flag_prefixes = st.sampled_from(["", "", "", "(?i)", "(?s)", "(?m)", "(?a)", "(?is)", "(?ia)", "(?ms)", "(?x)"])
+
+
+# ---- grammars
+
+GRAMMAR_ALPHABET = "abé "
+_TERMINALS = ['"a"', '"b"', '"ab"', '"ba"', '"é"', '"aa"', "/[ab]/", "/a+/", "/[ab]+/", "/ab?/", "/(ab)+/", "/[^a ]/"]
+_TERMINALS += ["/b+a/", "/[aé]/", "/(b|é)a*/"]
+
+
+def terminal(index: int, level: int) -> cfg.Terminal:
+    """A terminal as the front end makes it of `Tindex_level.level: <a literal>`."""
+    written = _TERMINALS[index]
+    expr = ir.Literal(written[1:-1].encode()) if written[0] == '"' else parse_regex(written[1:-1])
+    if isinstance(expr, ir.Closed) and isinstance(expr.body, ir.Chars):
+        expr = expr.body
+    return cfg.Terminal(f"T{index}_{level}", expr, 2 * level + (written[0] == '"'))
+
+
+terminals = st.builds(terminal, st.integers(0, len(_TERMINALS) - 1), st.sampled_from([0, 0, 0, 1]))
+_actions = st.one_of(
+    st.builds(cfg.Bits, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
+    st.builds(cfg.Count, st.integers(0, 1), st.integers(1, 2), st.integers(0, 2), st.none() | st.integers(0, 3)),
+    st.builds(cfg.Count, st.just(2), st.just(2), st.just(0), st.just(2), st.integers(0, 2)),
+)
+
+
+def bodies(names: Sequence[str], depth: int = 3, actions: bool = False) -> st.SearchStrategy[cfg.Body]:
+    """Bodies of rules that call `names`. `actions`: with tests and updates of the register."""
+    calls = st.builds(cfg.Call, st.sampled_from(list(names)))
+    leaf = st.one_of(terminals, terminals, calls, *([_actions] if actions else []))
+    if depth == 0:
+        return leaf
+    inner = bodies(names, depth - 1, actions)
+
+    def many(body: cfg.Body, low: int, more: int | None) -> cfg.Body:
+        return cfg.Many(body, low, None if more is None else low + more)
+
+    return st.one_of(
+        leaf,
+        st.builds(cfg.Seq, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(cfg.Seq, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+        st.builds(cfg.Either, st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        st.builds(many, inner, st.integers(0, 2), st.none() | st.integers(0, 2)),
+    )
+
+
+_IGNORED = {text: ir.Repeat(ir.Alt((ir.Literal(text.encode()),)), 1, None) for text in (" ", "a")}
+_ignores = st.builds(
+    lambda text, level: cfg.Terminal("ignore", _IGNORED[text], 2 * level + 1),
+    st.sampled_from([" ", " ", "a"]),
+    st.just(0),
+)
+
+
+@st.composite
+def grammars(draw: st.DrawFn, longest: bool | None = None, actions: bool = False, ignore: bool | None = None) -> Any:
+    """Small grammars of one to four rules. `longest` and `ignore`: with, without, or (None) either."""
+    names = ["start", "r1", "r2", "r3"][: draw(st.integers(1, 4))]
+    register = st.integers(0, 7) if actions else st.just(0)
+    rules = {name: cfg.Rule(draw(bodies(names, 3, actions)), draw(register)) for name in names}
+    skipped = draw(_ignores) if (draw(st.booleans()) if ignore is None else ignore) else None
+    return cfg.Grammar(rules, "start", skipped, draw(st.booleans()) if longest is None else longest)
+
+
+def as_lark(grammar: cfg.Grammar) -> str:
+    """A grammar from `grammars`, without actions, in Lark's syntax."""
+    used: dict[str, str] = {}
+
+    def written(body: cfg.Body) -> str:
+        match body:
+            case cfg.Terminal(name):
+                index, level = name[1:].split("_")
+                used[name] = f"{name}.{level}: {_TERMINALS[int(index)]}"
+                return name
+            case cfg.Call(rule):
+                return str(rule)
+            case cfg.Seq(parts):
+                return f"({' '.join(map(written, parts))})"
+            case cfg.Either(parts):
+                return f"({' | '.join(map(written, parts))})"
+            case cfg.Many(inner, low, None):
+                text = written(inner)
+                return f"({text}~{low} {text}*)" if low > 1 else f"({text}{'*+'[low]})"
+            case cfg.Many(inner, low, high):
+                return f"({written(inner)}{'?' if (low, high) == (0, 1) else f'~{low}..{high}'})"
+        raise AssertionError(f"{body} has no form in Lark's syntax")
+
+    lines = ["// Reading: " + ("longest" if grammar.longest else "scannerless")]
+    lines += [f"{name}: {written(rule.body)}" for name, rule in grammar.rules.items()]
+    if grammar.ignore is not None:
+        lines.append(f'%ignore "{next(text for text, expr in _IGNORED.items() if expr == grammar.ignore.expr)}"')
+    return "\n".join([*lines, *used.values(), ""])
+
+
+def sentence(grammar: cfg.Grammar, rng: random.Random, budget: int = 40) -> bytes | None:
+    """A text of the grammar, read without longest match; None if the random choices led nowhere."""
+    left = budget
+
+    def derive(body: cfg.Body, register: int) -> tuple[bytes, int] | None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return None
+        match body:
+            case cfg.Terminal():
+                skipped = (
+                    b" " if grammar.ignore and grammar.ignore.expr == _IGNORED[" "] and rng.random() < 0.2 else b""
+                )
+                return skipped + spelled(body.expr, rng), register
+            case cfg.Call(rule):
+                inner = derive(grammar.rules[rule].body, grammar.rules[rule].register)
+                return None if inner is None else (inner[0], register)
+            case cfg.Seq(parts):
+                return in_a_row(list(parts), register)
+            case cfg.Either(parts):
+                return derive(rng.choice(parts), register) if parts else None
+            case cfg.Many(inner_body, low, high):
+                times = rng.randint(low, low + 2 if high is None else min(high, low + 2))
+                return in_a_row([inner_body] * times, register)
+            case cfg.Bits() | cfg.Count():
+                after = body.apply(register)
+                return None if after is None else (b"", after)
+        return None
+
+    def in_a_row(parts: list[cfg.Body], register: int) -> tuple[bytes, int] | None:
+        text = b""
+        for part in parts:
+            done = derive(part, register)
+            if done is None:
+                return None
+            text, register = text + done[0], done[1]
+        return text, register
+
+    found = derive(grammar.rules[grammar.start].body, grammar.rules[grammar.start].register)
+    return None if found is None else found[0]
+
+
+def spelled(expr: ir.Expr, rng: random.Random) -> bytes:
+    """A short string of a terminal: no intersections, complements or assertions in it."""
+    match expr:
+        case ir.Literal(data):
+            return data
+        case ir.Words(words):
+            return rng.choice(words)
+        case ir.Chars(ranges):
+            chars = [char for char in GRAMMAR_ALPHABET if any(low <= ord(char) <= high for low, high in ranges)]
+            return rng.choice(chars or [chr(ranges[0][0])]).encode()
+        case ir.Concat(parts):
+            return b"".join(spelled(part, rng) for part in parts)
+        case ir.Alt(parts):
+            return spelled(rng.choice(parts), rng)
+        case ir.Repeat(body, low, high):
+            return b"".join(spelled(body, rng) for _ in range(rng.randint(low, low + 2 if high is None else high)))
+        case ir.Closed(body):
+            return spelled(body, rng)
+    raise AssertionError(f"{expr} has no short string")
+
+
+@st.composite
+def texts_for(draw: st.DrawFn, grammar: cfg.Grammar, largest: int = 8) -> list[bytes]:
+    """Short texts of a grammar, near it, and others."""
+    rng = draw(st.randoms(use_true_random=False))
+    found = {b"", *draw(st.lists(st.text(GRAMMAR_ALPHABET, max_size=4).map(str.encode), max_size=3))}
+    for _ in range(6):
+        text = sentence(grammar, rng)
+        if text is not None and len(text) <= largest:
+            found |= {text, *(mutated(rng, text.decode(), GRAMMAR_ALPHABET).encode() for _ in range(3))}
+    return sorted(text for text in found if len(text) <= largest)
 
 
 # ---- vocabularies

@@ -42,12 +42,10 @@ from constrain.frontends.lark_text import (
 )
 from constrain.frontends.regex import parse_regex
 from constrain.frontends.source import Source
+from constrain.frontends.special import special
 from constrain.ir.expr import Alt, Chars, Closed, Concat, Expr, Literal, Repeat, Words, alt, concat
-from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, Special, Terminal
+from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, Terminal
 from constrain.limits import Limits
-
-LAST_TOKEN = 2**31 - 1
-"""Largest id in the ranges of special tokens that have no end of their own."""
 
 JsonRule = Callable[[Any], Grammar | None]
 """JSON schema -> its grammar, None if it is not supported. Rules are not named by strings, and equal names denote equal
@@ -544,7 +542,7 @@ class _Rules:
                 given = [self._value(scope, value.children[0], arguments) for value in values]  # type: ignore
                 return self._call(scope, _token(name), given, arguments)
             case "special":
-                return special(scope.source, _token(node))
+                return special(scope.source, str(_token(node)), start_of(node))
             case "covered":
                 return self._covered(scope, node)
         return self.terminals.anonymous(scope, node)
@@ -585,43 +583,6 @@ class _Rules:
 
 def _either(parts: list[Body]) -> Body:
     return parts[0] if len(parts) == 1 else Either(tuple(parts))
-
-
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-
-
-def special(source: Source, token: Token) -> Special:
-    """`<|name|>`, or `<[1-5,9]>`, `<[^1-5,9]>` and `<[*]>` with ids of tokens."""
-    inner = re.fullmatch(r"<\[(\^?)(.*)\]>", token)
-    if inner is None:
-        return Special(str(token))
-    if inner.group(2) == "*" and not inner.group(1):
-        return Special(str(token), ((0, LAST_TOKEN),))
-    ranges = []
-    for part in inner.group(2).split(","):
-        found = _RANGE.fullmatch(part)
-        low, high = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if not 0 <= low <= high <= LAST_TOKEN:
-            message = f"{part!r} in {token} is not an id of a token or a range of them"
-            raise source.error(message, start_of(token), ("<[1-5,9]>", "<[^1-5,9]>", "<[*]>"))
-        ranges.append((low, high))
-    return Special(str(token), _complement(ranges) if inner.group(1) else _union(ranges))
-
-
-def _union(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Sorted and apart."""
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
-
-
-def _complement(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    edges = [-1, *(edge for pair in _union(ranges) for edge in pair), LAST_TOKEN + 1]
-    return tuple((low + 1, high - 1) for low, high in zip(edges[::2], edges[1::2]) if low + 1 < high)
 
 
 # ---- trees

@@ -33,6 +33,7 @@ from lark.parser_frontends import ParsingFrontend
 
 from constrain.errors import GrammarSyntaxError
 from constrain.frontends.source import Source, near
+from constrain.frontends.special import PATTERN
 
 Node = Tree[Token]
 
@@ -170,7 +171,7 @@ def _parser() -> Any:
     """Lark's parser of grammars, for this dialect."""
     terminals = {
         **loader.TERMINALS,
-        "SPECIAL": r"<[^<>\s]+>",
+        "SPECIAL": PATTERN,
         "COVERED": rf"%(json|regex)\s*{COVER}([{COVER}\n]*{COVER})?",
     }
     rules = {**loader.RULES, "value": [*loader.RULES["value"], "special", "covered"]}
