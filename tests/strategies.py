@@ -127,7 +127,7 @@ class Denoting(Spec):
 
     expr: ir.Expr
 
-    def to_expr(self, limits: Limits) -> ir.Expr:
+    def lower(self, limits: Limits) -> ir.Expr:
         return ir.Closed(self.expr)
 
 

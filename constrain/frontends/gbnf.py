@@ -18,9 +18,10 @@ from itertools import groupby
 
 from constrain.errors import LimitExceeded
 from constrain.frontends import unicode
+from constrain.frontends.languages import alternatives, may_be_empty, without_empty
 from constrain.frontends.source import Source
 from constrain.frontends.special import PATTERN, complement, special
-from constrain.ir.expr import EPSILON, NOTHING, Alt, Chars, Concat, Expr, Literal, Ranges, Repeat, Words, alt, concat
+from constrain.ir.expr import EPSILON, NOTHING, Chars, Expr, Literal, Ranges, Repeat, concat
 from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
 
@@ -57,15 +58,24 @@ def parse_gbnf(text: str, start: str = "root", *, source: str = "<grammar>", lim
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """What was read from `start` to `end`: an expression as long as no rule is called in it."""
+class _Text:
+    """What was read from `start` to `end` and calls no rule."""
 
-    value: Expr | Body
+    expr: Expr
     start: int
     end: int
 
 
-_BODIES = (Terminal, Special, Call, Seq, Either, Many)
+@dataclass(frozen=True, slots=True)
+class _Structure:
+    """What was read from `start` to `end` and calls rules, or holds special tokens."""
+
+    body: Body
+    start: int
+    end: int
+
+
+_Piece = _Text | _Structure
 
 
 class _Reader:
@@ -105,11 +115,12 @@ class _Reader:
             self._skip(_BLANK_LINES)
             found.append(self._sequence(depth))
         start, end = found[0].start, found[-1].end
+        texts = [piece.expr for piece in found if isinstance(piece, _Text)]
         if len(found) == 1:
             return found[0]
-        if all(_regular(piece) for piece in found):
-            return _Piece(_union([piece.value for piece in found]), start, end)  # type: ignore[misc]
-        return _Piece(Either(tuple(map(self._lifted, found))), start, end)
+        if len(texts) == len(found):
+            return _Text(alternatives(texts), start, end)
+        return _Structure(Either(tuple(map(self._lifted, found))), start, end)
 
     def _goes_on(self, depth: int) -> bool:
         """Whether `|` is next, in a group or at the head of another line."""
@@ -129,15 +140,15 @@ class _Reader:
             items.append(piece)
             self._skip(_BLANK_LINES if depth else _BLANK)
         joined: list[_Piece] = []
-        for regular, group in groupby(items, _regular):
+        for _, group in groupby(items, type):
             run = list(group)
-            whole = concat([piece.value for piece in run]) if regular else None  # type: ignore[misc]
-            joined += run if whole is None else [_Piece(whole, run[0].start, run[-1].end)]
+            texts = [piece.expr for piece in run if isinstance(piece, _Text)]
+            joined += [_Text(concat(texts), run[0].start, run[-1].end)] if texts else run
         if len(joined) == 1:
             return joined[0]
         if not joined:
-            return _Piece(EPSILON, begin, begin)
-        return _Piece(Seq(tuple(map(self._lifted, joined))), joined[0].start, joined[-1].end)
+            return _Text(EPSILON, begin, begin)
+        return _Structure(Seq(tuple(map(self._lifted, joined))), joined[0].start, joined[-1].end)
 
     def _item(self, depth: int) -> _Piece | None:
         """One item with what repeats it; None if there is none."""
@@ -145,14 +156,17 @@ class _Reader:
         value = self._atom(depth)
         if value is None:
             return None
-        piece = _Piece(value, begin, self._at)
+        piece = self._piece(value, begin)
         self._skip(_BLANK)
         while (counts := self._counts()) is not None:
-            regular = _regular(piece)
-            repeated = Repeat(piece.value, *counts) if regular else Many(self._lifted(piece), *counts)  # type: ignore[arg-type]
-            piece = _Piece(repeated, begin, self._at)
+            value = Repeat(piece.expr, *counts) if isinstance(piece, _Text) else Many(piece.body, *counts)
+            piece = self._piece(value, begin)
             self._skip(_BLANK)
         return piece
+
+    def _piece(self, value: Expr | Body, begin: int) -> _Piece:
+        """What was read from `begin` to here."""
+        return _Structure(value, begin, self._at) if isinstance(value, Body) else _Text(value, begin, self._at)
 
     def _atom(self, depth: int) -> Expr | Body | None:
         char = self._text[self._at : self._at + 1]
@@ -204,7 +218,7 @@ class _Reader:
                 raise self._source.error("this group is not closed", begin, ("')'",))
             raise self._unexpected("')'", "'|'")
         self._at += 1
-        return piece.value
+        return piece.expr if isinstance(piece, _Text) else piece.body
 
     def _counts(self) -> tuple[int, int | None] | None:
         """Bounds of the repetition that is next."""
@@ -302,14 +316,13 @@ class _Reader:
 
     def _lifted(self, piece: _Piece) -> Body:
         """The piece as a body: an expression becomes a terminal, an optional one if it may be empty."""
-        if not _regular(piece):
-            return piece.value  # type: ignore[return-value]
-        expr: Expr = piece.value  # type: ignore[assignment]
-        rest = _without_empty(expr)
+        if isinstance(piece, _Structure):
+            return piece.body
+        rest = without_empty(piece.expr)
         if rest == NOTHING:
             return Seq(())
         terminal = Terminal(" ".join(self._text[piece.start : piece.end].split()), rest)
-        return Many(terminal, 0, 1) if _may_be_empty(expr) else terminal
+        return Many(terminal, 0, 1) if may_be_empty(piece.expr) else terminal
 
     def _skip(self, blank: re.Pattern[str]) -> None:
         found = blank.match(self._text, self._at)
@@ -331,54 +344,6 @@ class _Reader:
         char = self._text[self._at : self._at + 1]
         what = f"unexpected {char!r}" if char not in ("", "\r", "\n") else "the line ends too early"
         return self._source.error(what, self._at, expected)
-
-
-def _regular(piece: _Piece) -> bool:
-    return not isinstance(piece.value, _BODIES)
-
-
-def _union(parts: list[Expr]) -> Expr:
-    """Alternatives; literals as one list of words."""
-    words = [part.data for part in parts if isinstance(part, Literal)]
-    return Words(tuple(dict.fromkeys(words))) if len(words) == len(parts) > 1 else alt(parts)
-
-
-def _may_be_empty(expr: Expr) -> bool:
-    match expr:
-        case Literal(data):
-            return not data
-        case Words(words):
-            return b"" in words
-        case Concat(parts):
-            return all(map(_may_be_empty, parts))
-        case Alt(parts):
-            return any(map(_may_be_empty, parts))
-        case Repeat(body, low, _):
-            return low == 0 or _may_be_empty(body)
-    return False
-
-
-def _without_empty(expr: Expr) -> Expr:
-    """The same language without the empty string."""
-    if not _may_be_empty(expr):
-        return expr
-    match expr:
-        case Words(words):
-            return Words(tuple(word for word in words if word)) if any(words) else NOTHING
-        case Concat(parts):  # the first part that is not empty, and all after it
-            firsts = [(_without_empty(part), list(parts[i + 1 :])) for i, part in enumerate(parts)]
-            return _union_or_nothing([concat([first, *rest]) for first, rest in firsts if first != NOTHING])
-        case Alt(parts):
-            return _union_or_nothing([rest for part in parts if (rest := _without_empty(part)) != NOTHING])
-        case Repeat(body, low, high) if high != 0:
-            rest = _without_empty(body)
-            least = 1 if low == 0 or rest != body else low
-            return NOTHING if rest == NOTHING else Repeat(rest, least, high)
-    return NOTHING
-
-
-def _union_or_nothing(parts: list[Expr]) -> Expr:
-    return _union(parts) if parts else NOTHING
 
 
 def _reachable(rules: Mapping[Hashable, Rule], start: str) -> dict[Hashable, Rule]:
