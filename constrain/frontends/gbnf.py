@@ -100,7 +100,7 @@ class _Reader:
             self._expect("::=")
             self._skip(_BLANK_LINES)
             rules[name] = Rule(self._lifted(self._alternatives(0)))
-            if self._at < len(self._text) and self._text[self._at] not in "\r\n":
+            if self._at < len(self._text) and self._text[self._at] not in "\r\n" and not self._begins_line(self._at):
                 raise self._unexpected("'|'", "end of line")
             self._skip(_BLANK_LINES)
         return rules

@@ -73,5 +73,5 @@ def without_empty(expr: Expr) -> Expr:
             return alternatives([rest for part in parts if (rest := without_empty(part)) != NOTHING])
         case Repeat(body, _, high) if high != 0:
             rest = without_empty(body)
-            return NOTHING if rest == NOTHING else Repeat(rest, 1, high)
+            return rest if rest == NOTHING or high == 1 else Repeat(rest, 1, high)
     return NOTHING

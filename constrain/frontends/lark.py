@@ -262,8 +262,7 @@ class _Rules:
             return arguments[token]
         made = self.definitions.named.get(scope.rename(str(token)))
         if made is None:
-            names = self.definitions.names(scope)
-            raise scope.source.unknown("rule", str(token), [*names, *arguments], start_of(token))
+            raise self.definitions.unknown(scope, token, arguments)
         if len(made.params) != len(given):
             message = f"{token} takes {len(made.params)} arguments, not {len(given)}"
             raise scope.source.error(message, start_of(token))

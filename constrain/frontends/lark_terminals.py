@@ -108,8 +108,7 @@ class Terminals:
             raise scope.source.error(message, start_of(token))
         if name not in self._named:
             if name not in self.definitions.named:
-                names = self.definitions.names(scope)
-                raise scope.source.unknown("terminal", str(token), names, start_of(token))
+                raise self.definitions.unknown(scope, token)
             self._open.append(name)
             self._named[name] = self._lower(self.definitions.named[name])
             self._open.pop()

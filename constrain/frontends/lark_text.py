@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -67,6 +67,7 @@ _EXPECTED = {
     "VALUE": "a name, a string or a /regular expression/",
     "RULE_MODIFIERS": "'!' or '?'",
 }
+_ONE_CASE = "names of rules are all lower case, of terminals all upper case"
 _VALUES = {"RULE", "TERMINAL", "STRING", "REGEXP", "SPECIAL", "COVERED"}
 
 
@@ -107,10 +108,15 @@ class Definitions:
         """Those that the text itself defines."""
         return (one for one in self.named.values() if one.scope.source is self.source)
 
-    def names(self, scope: Scope) -> list[str]:
-        """What is defined in a file, and what the grammar has under a name of its own."""
-        there = [str(one.token) for one in self.named.values() if one.scope.source is scope.source]
-        return there + [name for name in self.named if "__" not in name]
+    def unknown(self, scope: Scope, token: Token, others: Iterable[str] = ()) -> GrammarSyntaxError:
+        """The error for a name in a file that is neither defined there nor one of `others`."""
+        source, position = scope.source, start_of(token)
+        word = source.word(position)
+        if word != str(token) and not (word.islower() or word.isupper()):
+            return source.error(f"{word}: {_ONE_CASE}", position)
+        there = [str(one.token) for one in self.named.values() if one.scope.source is source]
+        names = [*there, *others, *(name for name in self.named if "__" not in name)]
+        return source.unknown("terminal" if token.type == "TERMINAL" else "rule", str(token), names, position)
 
 
 def load(source: Source, folder: Path | None = None) -> Definitions:
@@ -123,9 +129,13 @@ def load(source: Source, folder: Path | None = None) -> Definitions:
 
 def start_of(node: Node | Token) -> int:
     """Offset of the first token in a tree."""
-    if isinstance(node, Tree):
-        node = min(node.scan_values(lambda value: isinstance(value, Token)), key=start_of, default=Token("", "", 0))
-    return node.start_pos or 0
+    waiting: list[Node | Token] = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Token):
+            return node.start_pos or 0
+        waiting += reversed(node.children)
+    return 0
 
 
 def references(tree: Node) -> list[Node]:
@@ -237,9 +247,9 @@ def _syntax_error(source: Source, error: UnexpectedInput) -> GrammarSyntaxError:
         closing = [bracket for name, bracket in (("_RPAR", "( )"), ("_RBRA", "[ ]")) if name in accepted]
         what_ended = f"unclosed {closing[0]}, the line ends" if closing else "the line ends too early"
         return source.error(what_ended, position, _in_words(accepted))
-    word = re.search(r"\w*$", source.text[:position])[0] + re.match(r"\w*", source.text[position:])[0]  # type: ignore[index]
+    word = source.word(position)
     if error.token.type in ("RULE", "TERMINAL") and word != str(error.token):
-        return source.error(f"{word}: names of rules are all lower case, of terminals all upper case", position)
+        return source.error(f"{word}: {_ONE_CASE}", position)
     return source.error(f"unexpected {str(error.token)!r}", position, _in_words(accepted))
 
 

@@ -6,6 +6,7 @@ Out: an error of `constrain.errors` with line, column and excerpt, ready to be r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -46,11 +47,15 @@ class Source:
         where = f"{self.name}: {message} (line {line}, column {column})"
         return UnsupportedError(where, position=position, excerpt=caret(self.text, position))
 
+    def word(self, position: int) -> str:
+        """The whole word that a place is in."""
+        return next((word[0] for word in re.finditer(r"\w+", self.text) if word.start() <= position < word.end()), "")
+
     def unknown(self, kind: str, name: str, names: Iterable[str], position: int) -> GrammarSyntaxError:
         """A name that stands for nothing; `names` are those that do."""
         close = near(name, names)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        return self.error(f"{kind} {name} is used but not defined{hint}", position, ())
+        return self.error(f"{kind} {name} is used but not defined{hint}", position)
 
     def moved(self, error: ConstrainError, pattern: str, position: int) -> ConstrainError:
         """The error of a `pattern` that stands at `position` of this text, as an error of this text."""
