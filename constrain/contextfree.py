@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import ChainMap, deque
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ from constrain.ir.expr import Words as Listed
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
 from constrain.states import Sparse, State, StateSpace, Words
-from constrain.terminals import TokenForest, TokenSet, TokenSets
+from constrain.terminals import TokenSet, TokenSets
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -62,7 +63,7 @@ class Symbols:
         self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
 
     def number(self, terminal: Terminal | Special) -> int:
-        """The number of a terminal. Raises GrammarSyntaxError if it matches the empty text, UnsatisfiableError if nothing."""
+        """The number of a terminal. Raises GrammarSyntaxError if it matches the empty text, or nothing."""
         number = self._numbers.get(terminal)
         if number is None:
             number = self._text(terminal) if isinstance(terminal, Terminal) else self._special_token(terminal)
@@ -79,7 +80,7 @@ class Symbols:
     def _text(self, terminal: Terminal) -> int:
         node = self._build(terminal.expr)
         if node == EMPTY:
-            raise UnsatisfiableError(f"terminal {terminal.name} matches nothing at all")
+            raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
         if self._store.is_nullable(node):
             raise GrammarSyntaxError(
                 f"terminal {terminal.name} matches the empty text, so that it could be repeated for ever; "
@@ -127,8 +128,8 @@ def _characters(vocabulary: Vocabulary) -> Expr | None:
     joined = [unit for unit in units if len(unit) > 1 and len(unit.decode(errors="replace")) > 1]
     if joined:
         raise VocabularyError(
-            f"{vocabulary!r} spells {joined[0]!r} only as a whole: a grammar needs a vocabulary in which every character "
-            "that it can spell is a token, or a sequence of byte tokens"
+            f"{vocabulary!r} spells {joined[0]!r} only as a whole: a grammar needs a vocabulary in which every "
+            "character that it can spell is a token, or a sequence of byte tokens"
         )
     return Repeat(Listed(units), 0, None)
 
@@ -150,6 +151,7 @@ class GrammarSpace(StateSpace):
         self.recogniser.forget = self.forget_states
         self._token_sets = TokenSets(vocabulary, self.lexer, limits)
         self._alive: dict[Element, bool] = {}
+        self._firsts: dict[int, bytes] = {}
 
     def start(self) -> State:
         """The state of the empty text."""
@@ -339,7 +341,8 @@ class GrammarSpace(StateSpace):
         for row, node, shun in state.place:
             lexing = node or self._lexer_of(row)
             if lexing:
-                for found in self._token_sets.of_vocabulary(lexing, shun):
+                follows = partial(self._follows, row)
+                for found in self._token_sets.of_vocabulary(lexing, shun, follows):
                     self._apply(row, found, words, undecided)
         for _, symbol in self._specials(state):
             for token in self._ids(symbol):
@@ -360,4 +363,16 @@ class GrammarSpace(StateSpace):
             after = row.after(self.lexer.winners(marks))
             node = self._lexer_of(after)
             if node:
-                self._apply(after, self._token_sets.of(node, shun, forest), words, undecided)
+                found = self._token_sets.of(node, shun, forest, partial(self._follows, after))
+                self._apply(after, found, words, undecided)
+
+    def _follows(self, row: GrammarRow, marks: int) -> bytes:
+        """The bytes that may follow terminals expected in a row, one bit for each."""
+        node = self._lexer_of(row.after(self.lexer.winners(marks)))
+        known = self._firsts.get(node)
+        if known is None:
+            flags = np.zeros(256, np.uint8)
+            if node:
+                flags[list(self.store.viable_bytes(node, self.limits))] = 1
+            known = self._firsts[node] = np.packbits(flags, bitorder="little").tobytes()
+        return known

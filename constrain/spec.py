@@ -110,7 +110,7 @@ class And(Spec):
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         if len(regular) < len(lowered):
             raise UnsupportedError(
-                "'&' with a grammar is not supported yet: write what the other side demands into the grammar's terminals"
+                "'&' with a grammar is not supported: write what the other side demands into the grammar's terminals"
             )
         return ir.And(tuple(regular))
 

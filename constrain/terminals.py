@@ -6,19 +6,21 @@ Out: `TokenSet`, from which masks follow for everything that may come after the 
     mask = inside, and for every crossing the mask of what may follow, over the crossing's own forest
 
 What stays inside depends on the lexer alone and is worked out once for all places where the same terminals are
-expected. Crossing tokens are what is left of the vocabulary's trie below the places where a terminal has ended: a forest
-of few tokens, mostly cut off at the first byte.
+expected, and may be followed by the same bytes. Crossing tokens are what is left of the vocabulary's trie below the
+places where a terminal has ended and the next byte may follow: a forest of few tokens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from constrain.automata.lexer import Lexer
-from constrain.automata.store import EMPTY, Forest
+from constrain.automata.store import Follow, Forest
+from constrain.kernels.trie import BROKEN, INSIDE, WHOLE, group_of
 from constrain.limits import Limits
 from constrain.states import Sparse, Words
 from constrain.vocab.vocabulary import NEAR
@@ -53,7 +55,14 @@ class TokenForest:
     """Some tokens, or ends of tokens, and what they do to every lexer state that has met them."""
 
     trees: Forest
-    sets: dict[tuple[int, int], TokenSet] = field(default_factory=dict)
+    ending: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    """The marks that tokens can meet from a lexer state."""
+    sets: dict[tuple[int, int, tuple[bytes, ...]], TokenSet] = field(default_factory=dict)
+    """By lexer state and what may follow each of these marks."""
+
+
+Follows = Callable[[int], bytes]
+"""From the marks of terminals that end together to the bytes that may follow: 32 bytes, one bit for each."""
 
 
 class TokenSets:
@@ -65,38 +74,67 @@ class TokenSets:
         self._near, self._far = TokenForest(_whole(vocabulary.near_trie)), TokenForest(_whole(vocabulary.far_trie))
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
         self._keys: dict[int, tuple[int, int]] = {}
+        self._flags: dict[bytes, tuple[np.ndarray, int]] = {}
         self._nbytes = 0
 
-    def of_vocabulary(self, node: int, shun: int) -> tuple[TokenSet, TokenSet]:
+    def of_vocabulary(self, node: int, shun: int, follows: Follows) -> tuple[TokenSet, TokenSet]:
         """What all tokens do to a lexer in a state: the short ones, and the long ones."""
         keys = self._keys.get(node)
         if keys is None:
             reached = self._lexer.store.advance(node, b"", self._limits, *self._reaches)
             keys = self._keys[node] = (reached.near_key, reached.key)
-        return self.of(keys[0], shun, self._near), self.of(keys[1], shun, self._far)
+        return self.of(keys[0], shun, self._near, follows), self.of(keys[1], shun, self._far, follows)
 
-    def of(self, node: int, shun: int, forest: TokenForest) -> TokenSet:
+    def of(self, node: int, shun: int, forest: TokenForest, follows: Follows) -> TokenSet:
         """What the tokens of a forest do to a lexer in a state."""
-        known = forest.sets.get((node, shun))
-        if known is None:
+        ending = forest.ending.get((node, shun), ())
+        while True:
+            after = tuple([follows(marks) for marks in ending])
+            known = forest.sets.get((node, shun, after))
+            if known is not None:
+                return known
             if self._nbytes > self._limits.mask_cache_bytes:
                 self._forget()
-            known = forest.sets[node, shun] = self._make(node, shun, forest)
-        return known
+            made, more = self._make(node, shun, forest, ending, after)
+            if not more:
+                forest.ending[node, shun] = ending
+                forest.sets[node, shun, after] = made
+                return made
+            ending += more
 
     def _forget(self) -> None:
         self._nbytes = 0
-        self._near.sets, self._far.sets = {}, {}
+        for forest in (self._near, self._far):
+            forest.sets, forest.ending = {}, {}
 
-    def _make(self, node: int, shun: int, forest: TokenForest) -> TokenSet:
+    def _make(
+        self, node: int, shun: int, forest: TokenForest, ending: tuple[int, ...], after: tuple[bytes, ...]
+    ) -> tuple[TokenSet, tuple[int, ...]]:
+        """The token set, or the marks of which it must be known, too, what may follow them."""
         words = np.zeros(self._width, np.uint32)
         lexer = self._lexer
-        found = lexer.store.split(node, shun, forest.trees, lexer.longest, words, self._limits)
+        unpacked = [self._unpack(bits) for bits in after]
+        flags = np.array([flags for flags, _ in unpacked], np.uint8).reshape(-1, 256)
+        follow = Follow(ending, flags, np.array([groups for _, groups in unpacked], np.int64))
+        found, more = lexer.store.split(node, shun, forest.trees, follow, lexer.longest, words, self._limits)
+        if more:
+            return TokenSet(None, (), ()), more
         undecided = found[:, 1] < 0
         inside = self._pack(words)
         crossings = self._group(found[~undecided], forest.trees) if len(found) else ()
-        self._nbytes += 500 + (inside.nbytes if inside is not None else 0) + 4 * len(found)
-        return TokenSet(inside, crossings, tuple(found[undecided, 0].tolist()))
+        self._nbytes += 1000 + (inside.nbytes if inside is not None else 0) + 4 * len(found)
+        return TokenSet(inside, crossings, tuple(found[undecided, 0].tolist())), ()
+
+    def _unpack(self, bits: bytes) -> tuple[np.ndarray, int]:
+        """The flags of some bytes, and the bits of their groups."""
+        known = self._flags.get(bits)
+        if known is None:
+            flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+            groups = int(np.bitwise_or.reduce(group_of()[flags[:128] > 0], initial=0))
+            if flags[128:].any():
+                groups |= WHOLE | BROKEN | INSIDE
+            known = self._flags[bits] = flags, groups
+        return known
 
     def _pack(self, words: Words) -> Sparse | Words | None:
         used = words.nonzero()[0]
@@ -106,13 +144,18 @@ class TokenSets:
 
     def _group(self, found: np.ndarray, trees: Forest) -> tuple[Crossing, ...]:
         """Crossings by what ends and what is shunned: one forest for each."""
-        settled = {shun: self._lexer.settled(shun) for shun in set(found[:, 2].tolist())}
-        groups: dict[tuple[int, int], list[int]] = {}
-        for root, marks, shun in found.tolist():
-            groups.setdefault((marks, settled[shun]), []).append(root)
+        pairs, group = np.unique(found[:, 1:], axis=0, return_inverse=True)
+        joined: dict[tuple[int, int], list[np.ndarray]] = {}
+        for number, (marks, shun) in enumerate(pairs.tolist()):
+            roots = found[group.ravel() == number, 0]
+            joined.setdefault((marks, self._lexer.settled(shun)), []).append(roots)
         return tuple(
-            Crossing(marks, shun, TokenForest(Forest(trees.trie, np.array(roots, np.int32), trees.depth)))
-            for (marks, shun), roots in groups.items()
+            Crossing(
+                marks,
+                shun,
+                TokenForest(Forest(trees.trie, np.sort(np.concatenate(roots)).astype(np.int32), trees.depth)),
+            )
+            for (marks, shun), roots in joined.items()
         )
 
 

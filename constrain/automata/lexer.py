@@ -34,14 +34,14 @@ class Lexed(NamedTuple):
     """What a lexer makes of some bytes."""
 
     node: int
-    """The lexer's state after them; 0 if it cannot go on, be it that nothing follows or that a terminal has just ended."""
+    """The lexer's state after them; 0 if it cannot go on: nothing may follow, or a terminal has just ended."""
     shun: int
     """What must not be matched from there on."""
     endings: tuple[Ending, ...]
 
 
 class Lexer:
-    """Reads the terminals of one grammar. `priorities` decide between equally long matches, under longest match only."""
+    """Reads the terminals of one grammar. Under longest match `priorities` decide between equally long ones."""
 
     def __init__(self, store: ExpressionStore, longest: bool, priorities: dict[int, int], limits: Limits) -> None:
         self.store, self.longest = store, longest

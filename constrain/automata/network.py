@@ -110,7 +110,7 @@ class Network:
         return self._nullable[rule]
 
     def cost(self, state: int) -> float:
-        """Bytes that are at least left to the end of the rule; NEVER if it has none. Tests of the register are left out."""
+        """Bytes that are at least left to the end of the rule, whatever the register; NEVER if it has no end."""
         cost = self._costs.get(state)
         if cost is None:
             cost = self._costs[state] = self._cost(state)

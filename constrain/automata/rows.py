@@ -7,8 +7,8 @@ A row holds items: (state of a rule, register, continuation). A continuation is 
 is completed, which Earley (1970) finds through the row where the rule was begun. Here it is a value of its own: the
 items to go on with, each of them able to read something. Items that can only end their rule are left out, and their
 continuations used in their place. That makes left and right recursion and nullable rules take constant time and space
-per terminal (it does what Leo 1991 and Aycock and Horspool 2002 do), and rows that go on alike are one row, however they
-were reached: a list comes back to the same row after every element.
+per terminal (it does what Leo 1991 and Aycock and Horspool 2002 do), and rows that go on alike are one row, however
+they were reached: a list comes back to the same row after every element.
 
 What a row predicts depends on the states of its items alone, not on their continuations. It is worked out once, as a
 `_Template`; a row is a template with continuations filled in.

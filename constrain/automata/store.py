@@ -62,6 +62,25 @@ class Forest(NamedTuple):
     """Length of the longest path."""
 
 
+class Follow(NamedTuple):
+    """What may come after terminals that end together."""
+
+    marks: tuple[int, ...]
+    flags: np.ndarray
+    """uint8[n, 256]: 1 for the bytes that may follow the n-th of `marks`."""
+    groups: np.ndarray
+    """int64[n]: the same, in the bits of `TrieTables.below`."""
+
+
+class Parted(NamedTuple):
+    """What `ExpressionStore.split` found."""
+
+    crossings: np.ndarray
+    """int64[n, 3]: (root, marks, what to shun), or (token, -1, 0) for a token that is undecided."""
+    unlisted: tuple[int, ...]
+    """Marks that were met, with nothing said of what may follow them."""
+
+
 class ExpressionStore:
     """Interned regular expressions over bytes, their derivatives, and the transition rows made from them.
 
@@ -169,20 +188,24 @@ class ExpressionStore:
         return int(self._tables.node[node, k.SHORTEST])
 
     def split(
-        self, node: int, shun: int, forest: Forest, longest: bool, mask: np.ndarray, limits: Limits
-    ) -> np.ndarray:
+        self, node: int, shun: int, forest: Forest, follow: Follow, longest: bool, mask: np.ndarray, limits: Limits
+    ) -> Parted:
         """Part the tokens of `forest` by what they do to a lexer at `node`; see `kernels.expressions.split`.
 
-        Adds the tokens that stay inside of a terminal to `mask` (uint32[words]); returns the crossings, int64[n, 3].
+        Adds the tokens that stay inside of a terminal to `mask` (uint32[words]).
         """
         path = np.zeros((4, forest.depth + 2), np.int64)
-        crossing = np.zeros((1024, 3), np.int64)
-        tables = (forest.trie, forest.roots)
+        tables, crossing = (forest.trie, forest.roots), np.zeros((256, 3), np.int64)
+        marks = np.zeros(len(follow.marks) + 64, np.int64)
+        marks[: len(follow.marks)] = follow.marks
         while True:
-            found = int(self._call(limits, k.split, (node, shun), tables, longest, limits.search, path, mask, crossing))
-            if found <= len(crossing):
-                return crossing[:found]
-            crossing = np.zeros((found, 3), np.int64)
+            after = (marks, follow.flags, follow.groups)
+            args = ((node, shun), tables, after, longest, limits.search, path, mask, crossing)
+            found, met = map(int, self._call(limits, k.split, *args))
+            if met <= len(marks) and found <= len(crossing):
+                return Parted(crossing[:found], tuple(marks[len(follow.marks) : met].tolist()))
+            marks = np.concatenate([marks, np.zeros(met, np.int64)])
+            crossing = np.zeros((max(found, len(crossing)), 3), np.int64)
 
     def _run(self, program: Program, limits: Limits) -> int:
         code, values = program.finish()

@@ -20,8 +20,8 @@ def join(parts: list[Expr | Grammar], by: Callable[[tuple[Body, ...]], Body]) ->
     """
     if any(isinstance(part, Grammar) and part.longest for part in parts):
         raise UnsupportedError(
-            "'|' and '+' with a grammar that is read by longest match are not supported: what the longest match is would "
-            "depend on the other part. Pass longest=False to the grammar, or write both parts as one grammar"
+            "'|' and '+' with a grammar that is read by longest match are not supported: what the longest match is "
+            "would depend on the other part. Pass longest=False to the grammar, or write both parts as one grammar"
         )
     rules: dict[Hashable, Rule] = {}
     bodies: list[Body] = []

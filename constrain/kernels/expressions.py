@@ -1591,25 +1591,34 @@ def settle(st, node, limit):
 
 
 @kernel
-def split(st, start, forest, longest, limit, path, allowed, crossing):
-    """Part the tokens of a forest by what they do to a terminal: the number of crossings, even if they do not fit.
+def split(st, start, forest, follow, longest, limit, path, allowed, crossing):
+    """Part the tokens of a forest by what they do to a terminal: the numbers of crossings, and of marks met.
 
-    `start` is (node, shunned) as for `scan`; `forest` is (trie, roots): the subtrees of a trie below some nodes, read
-    from the edge into each of them. Tokens after which the terminal goes on or just ends are added to `allowed`
-    (uint32 words). Others are written to `crossing` (int64[size, 3]) by subtree, read from the edge into it:
-    (root, marks of the terminals that end before it, what to shun from there), or (token, -1, 0) for a token after
-    which it depends on what follows whether it is too short a match. `path` is scratch, int64[4, depth + 1]: the rows
-    of the node and of what is shunned at each depth, what the path is made of, and whether a terminal may end there.
+    `start` is (node, shunned) as for `scan`. `forest` is (trie, roots): the subtrees of a trie below some nodes, read
+    from the edge into each of them. `follow` says what may come after the terminals that end together: (marks, bytes,
+    groups), int64[n] of nodes of marks, uint8[n, 256] flags of the bytes that may follow, int64[n] the same in the bits
+    of `TrieTables.below`. Marks that are met and not listed go to the places of `marks` beyond `bytes`.
+
+    Tokens after which the terminal goes on or just ends are added to `allowed` (uint32 words). Others are written to
+    `crossing` (int64[size, 3]) by subtree, read from the edge into it: (root, marks of the terminals that end before
+    it, what to shun from there), or (token, -1, 0) for a token after which it depends on what follows whether it is too
+    short a match. Both numbers count what does not fit, too. `path` is scratch, int64[4, depth + 1]: the rows of the
+    node and of what is shunned at each depth, what the path is made of, 1 + the place in `marks` of what ends there.
     """
     st.counts[NEED] = ROOM
     trie, roots = forest
+    marks, flags, groups = follow
     home, shunned = _row(st, start[0]), ZERO
     if start[1] != EMPTY and not st.counts[NEED]:
         shunned = _row(st, start[1])
-    free, found = ZERO, ZERO
-    node, row, mark = st.node, st.row, ENDED  # plain names: a helper call for every node of the trie takes too long
+    free, found, met = ZERO, ZERO, np.int64(flags.shape[0])
+    node, row, ended = st.node, st.row, ENDED  # plain names: a helper call for every node of the trie takes too long
     if shunned == 0 and roots.size > 0 and roots[0] == 1 and trie.makeup.size > 0 and not st.counts[NEED]:
-        free = _steady(st, home, longest, limit)
+        free = _steady(st, home, limit)
+        if node[start[0], FLAG] & ended:
+            here = _place(marks, met, _ends(st, start[0]))
+            met = max(met, here)
+            free &= ~_breaks(groups, here, longest)
         free = free if free & st.groups[ord("x")] else ZERO  # else there are too few such tokens
     if free != 0 and not st.counts[NEED]:
         _allow_free(trie.makeup, free, MOST_BYTES, allowed)
@@ -1623,36 +1632,43 @@ def split(st, start, forest, longest, limit, path, allowed, crossing):
             if free != 0 and (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= MOST_BYTES:
                 i = after
                 continue
-            before, shun = path[0, depth - 1], path[1, depth - 1]
+            before, shun, here = path[0, depth - 1], path[1, depth - 1], path[3, depth - 1]
             to, away = np.int64(row[before, b]), ZERO
             if to < 0:
                 to = _transition(st, before, b, limit)
             if shun != 0:
                 away = _transition(st, shun, b, limit)
-                if node[np.int64(row[away, OWNER]), FLAG] & mark:
+                if node[np.int64(row[away, OWNER]), FLAG] & ended:
                     i = after
                     continue
-            may_end = node[np.int64(row[to, OWNER]), FLAG] & mark
-            if path[3, depth - 1] and not (longest and may_end):
+            target = np.int64(row[to, OWNER])
+            may_end = node[target, FLAG] & ended != 0
+            if here > 0 and here <= flags.shape[0] and flags[here - 1, b] and not (longest and may_end):
                 source = np.int64(row[before, OWNER])
-                marks = node[source, ENDS]
                 avoid = np.int64(row[shun, OWNER]) if away != 0 or (shun != 0 and not longest) else EMPTY
-                if marks < 0:
-                    marks = _ends(st, source)
                 if longest and to != 0:
                     avoid = _alt2(st, avoid, source)
                 if found < crossing.shape[0]:
-                    crossing[found, 0], crossing[found, 1], crossing[found, 2] = i, marks, avoid
+                    crossing[found, 0], crossing[found, 1], crossing[found, 2] = i, marks[here - 1], avoid
                 found += 1
             if to == 0:
                 i = after
                 continue
-            path[0, depth], path[1, depth], path[2, depth], path[3, depth] = to, away, made_of, may_end
+            here = ZERO
+            if may_end:
+                ends_here = node[target, ENDS]
+                if ends_here < 0:
+                    ends_here = _ends(st, target)
+                here = _place(marks, met, ends_here)
+                met = max(met, here)
+            path[0, depth], path[1, depth], path[2, depth], path[3, depth] = to, away, made_of, here
             begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
             if after - i > BULK and away == 0 and trie.makeup.size > 0:
-                steady = node[np.int64(row[to, OWNER]), STEADY] if longest or not may_end else ZERO
+                steady = node[target, STEADY]
                 if steady < 0:
-                    steady = _steady(st, to, longest, limit)
+                    steady = _steady(st, to, limit)
+                if may_end:
+                    steady &= ~_breaks(groups, here, longest)
                 if trie.below[i] & ~steady == 0:
                     end = np.int64(trie.first[after])
             if end > begin and (away == 0 or _escapes(st, to, away, limit)):
@@ -1665,13 +1681,29 @@ def split(st, start, forest, longest, limit, path, allowed, crossing):
                         crossing[found, 0], crossing[found, 1], crossing[found, 2] = trie.order[j], -1, 0
                     found += 1
             i = i + 1 if end == trie.first[i + 1] else after
-    return found
+    return found, met
 
 
 @helper
-def _may_end(st, row):
-    """Whether a terminal may end at a row."""
-    return row != 0 and st.node[np.int64(st.row[row, OWNER]), FLAG] & ENDED != 0
+def _place(marks, met, ends_here):
+    """1 + the place of some marks in a list of which `met` are known; they are added to it if they are new."""
+    for i in range(met):
+        if i < marks.size and marks[i] == ends_here:
+            return np.int64(i + 1)
+    if met < marks.size:
+        marks[met] = ends_here
+    return met + 1
+
+
+@helper
+def _breaks(groups, here, longest):
+    """The bytes before which a terminal that may go on with them may also end and be followed by something else.
+
+    In the bits of `TrieTables.below`. By longest match that happens inside of a character only.
+    """
+    if here > groups.size:
+        return FREE
+    return groups[here - 1] & ((WHOLE | BROKEN | INSIDE) if longest else FREE)
 
 
 @kernel
@@ -1696,27 +1728,31 @@ def _escapes(st, row, shun, limit):
 
 
 @helper
-def _steady(st, row, longest, limit):
-    """What a row can read in any order, with no crossing on the way, in the bits of `TrieTables.below`."""
+def _steady(st, row, limit):
+    """What a row can read in any order, without meeting the end of a terminal where it meets none itself.
+
+    In the bits of `TrieTables.below`.
+    """
     node = np.int64(st.row[row, OWNER])
-    ended = st.node[node, FLAG] & ENDED != 0
-    if ended and not longest:
-        return ZERO
     if st.node[node, STEADY] >= 0:
         return st.node[node, STEADY]
     loops = _self_loops(st, row, limit)
-    if ended:
-        loops &= ~(WHOLE | BROKEN | INSIDE)  # inside of a character no terminal may end: that is a crossing
-    elif loops != 0 and not st.counts[NEED]:
+    if loops != 0 and not st.node[node, FLAG] & ENDED and not st.counts[NEED]:
         wider = _with_detours(st, row, loops, limit)
         if not st.counts[NEED] and _closes(st, row, wider, limit) and _none_ends(st):
             loops = wider
-        if loops & WHOLE and _middle_ends(st, row, limit):
-            loops &= ~WHOLE
+    if loops & WHOLE and _middle_ends(st, row, limit):
+        loops &= ~WHOLE
     if st.counts[NEED]:
         return ZERO
     st.node[node, STEADY] = loops
     return loops
+
+
+@helper
+def _may_end(st, row):
+    """Whether a terminal may end at a row."""
+    return row != 0 and st.node[np.int64(st.row[row, OWNER]), FLAG] & ENDED != 0
 
 
 @helper
