@@ -276,6 +276,8 @@ flag_prefixes = st.sampled_from(["", "", "", "(?i)", "(?s)", "(?m)", "(?a)", "(?
 GRAMMAR_ALPHABET = "abé "
 _TERMINALS = ['"a"', '"b"', '"ab"', '"ba"', '"é"', '"aa"', "/[ab]/", "/a+/", "/[ab]+/", "/ab?/", "/(ab)+/", "/[^a ]/"]
 _TERMINALS += ["/b+a/", "/[aé]/", "/(b|é)a*/"]
+_IN_GBNF = ["[ab]", '"a"+', "[ab]+", '"a" "b"?', '"ab"+', "[^a ]", '"b"+ "a"', "[aé]", '("b" | "é") "a"*']
+"""The regular expressions among them."""
 
 
 def terminal(index: int, level: int) -> cfg.Terminal:
@@ -361,6 +363,29 @@ def as_lark(grammar: cfg.Grammar) -> str:
     if grammar.ignore is not None:
         lines.append(f'%ignore "{next(text for text, expr in _IGNORED.items() if expr == grammar.ignore.expr)}"')
     return "\n".join([*lines, *used.values(), ""])
+
+
+def as_gbnf(grammar: cfg.Grammar) -> str:
+    """A grammar from `grammars`, without actions and ignored text, in GBNF."""
+    quoted = sum(text[0] == '"' for text in _TERMINALS)
+
+    def written(body: cfg.Body) -> str:
+        match body:
+            case cfg.Terminal(name):
+                index = int(name[1:].split("_")[0])
+                return f"({_TERMINALS[index] if index < quoted else _IN_GBNF[index - quoted]})"
+            case cfg.Call(rule):
+                return str(rule)
+            case cfg.Seq(parts):
+                return f"({' '.join(map(written, parts))})"
+            case cfg.Either(parts):
+                return f"({' | '.join(map(written, parts))})"
+            case cfg.Many(inner, low, high):
+                short = {(0, None): "*", (1, None): "+", (0, 1): "?"}
+                return written(inner) + short.get((low, high), f"{{{low},{'' if high is None else high}}}")
+        raise AssertionError(f"{body} has no form in GBNF")
+
+    return "\n".join(f"{name} ::= {written(rule.body)}" for name, rule in grammar.rules.items())
 
 
 def sentence(grammar: cfg.Grammar, rng: random.Random, budget: int = 40) -> bytes | None:
