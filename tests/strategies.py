@@ -291,7 +291,7 @@ def terminal(index: int, level: int) -> cfg.Terminal:
 
 terminals = st.builds(terminal, st.integers(0, len(_TERMINALS) - 1), st.sampled_from([0, 0, 0, 1]))
 _actions = st.one_of(
-    st.builds(cfg.Bits, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
+    st.builds(lambda mask, value, put: cfg.Bits(mask, value & mask, put), *[st.integers(0, 3)] * 3),
     st.builds(cfg.Count, st.integers(0, 1), st.integers(1, 2), st.integers(0, 2), st.none() | st.integers(0, 3)),
     st.builds(cfg.Count, st.just(2), st.just(2), st.just(0), st.just(2), st.integers(0, 2)),
 )
@@ -325,12 +325,20 @@ _ignores = st.builds(
 )
 
 
+def _ended(parts: tuple[cfg.Terminal, tuple[cfg.Body, ...]]) -> cfg.Body:
+    """A row of parts, or just a terminal."""
+    return cfg.Either((cfg.Seq(parts[1]), parts[0]))
+
+
 @st.composite
 def grammars(draw: st.DrawFn, longest: bool | None = None, actions: bool = False, ignore: bool | None = None) -> Any:
     """Small grammars of one to four rules. `longest` and `ignore`: with, without, or (None) either."""
     names = ["start", "r1", "r2", "r3"][: draw(st.integers(1, 4))]
     register = st.integers(0, 7) if actions else st.just(0)
-    rules = {name: cfg.Rule(draw(bodies(names, 3, actions)), draw(register)) for name in names}
+    some = bodies(names, 3, actions)
+    kinds = [some, st.tuples(some, some, some).map(cfg.Seq)]  # and rules with an end, so that sentences are not rare
+    kinds += [st.tuples(terminals, some).map(cfg.Either), st.tuples(terminals, st.tuples(some, some)).map(_ended)]
+    rules = {name: cfg.Rule(draw(st.one_of(kinds)), draw(register)) for name in names}
     skipped = draw(_ignores) if (draw(st.booleans()) if ignore is None else ignore) else None
     return cfg.Grammar(rules, "start", skipped, draw(st.booleans()) if longest is None else longest)
 
@@ -457,8 +465,10 @@ def texts_for(draw: st.DrawFn, grammar: cfg.Grammar, largest: int = 8) -> list[b
     """Short texts of a grammar, near it, and others."""
     rng = draw(st.randoms(use_true_random=False))
     found = {b"", *draw(st.lists(st.text(GRAMMAR_ALPHABET, max_size=4).map(str.encode), max_size=3))}
-    for _ in range(6):
+    for _ in range(20):
         text = sentence(grammar, rng)
+        if len(found) > 16:
+            break
         if text is not None and len(text) <= largest:
             found |= {text, *(mutated(rng, text.decode(), GRAMMAR_ALPHABET).encode() for _ in range(3))}
     return sorted(text for text in found if len(text) <= largest)

@@ -196,7 +196,8 @@ class _Rules:
         self._instance(made, ())
         self._lower_all()
         rules = dict(self._made)
-        return ChainMap(rules, *map(dict, self._added)) if self._added else rules
+        added: list[Any] = self._added  # may make rules when they are asked for, so that they are not copied
+        return ChainMap(rules, *added) if added else rules
 
     def check_the_rest(self) -> None:
         """Raise for what is wrong in rules and terminals of the text that are not used."""
