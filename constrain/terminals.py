@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from constrain.automata.lexer import Lexer
-from constrain.automata.store import Follow, Forest
+from constrain.automata.store import Follow, Forest, Parted
 from constrain.kernels.trie import BROKEN, INSIDE, WHOLE, group_of
 from constrain.limits import Limits
 from constrain.states import Sparse, Words
@@ -55,14 +55,20 @@ class TokenForest:
     """Some tokens, or ends of tokens, and what they do to every lexer state that has met them."""
 
     trees: Forest
-    ending: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
-    """The marks that tokens can meet from a lexer state."""
-    sets: dict[tuple[int, int, tuple[bytes, ...]], TokenSet] = field(default_factory=dict)
-    """By lexer state and what may follow each of these marks."""
+    sets: dict[tuple[int, int], TokenSet] = field(default_factory=dict)
+    """By lexer state."""
+    broad: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    """The marks that tokens can meet, for lexer states from which too many cross whatever follows."""
+    narrowed: dict[tuple[int, int, tuple[bytes, ...]], TokenSet] = field(default_factory=dict)
+    """Of these, the sets by what may follow each of the marks."""
 
 
 Follows = Callable[[int], bytes]
 """From the marks of terminals that end together to the bytes that may follow: 32 bytes, one bit for each."""
+
+_MANY = 8192
+"""Crossings above which what may follow is looked at first. Most lexer states have fewer, and one set each."""
+_ANY = Follow((), np.zeros((0, 256), np.uint8), np.zeros(0, np.int64))
 
 
 class TokenSets:
@@ -75,6 +81,7 @@ class TokenSets:
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
         self._keys: dict[int, tuple[int, int]] = {}
         self._flags: dict[bytes, tuple[np.ndarray, int]] = {}
+        self._forests: dict[tuple[bool, bytes], TokenForest] = {}
         self._nbytes = 0
 
     def of_vocabulary(self, node: int, shun: int, follows: Follows) -> tuple[TokenSet, TokenSet]:
@@ -87,43 +94,55 @@ class TokenSets:
 
     def of(self, node: int, shun: int, forest: TokenForest, follows: Follows) -> TokenSet:
         """What the tokens of a forest do to a lexer in a state."""
-        ending = forest.ending.get((node, shun), ())
+        known = forest.sets.get((node, shun))
+        if known is not None:
+            return known
+        if self._nbytes > self._limits.mask_cache_bytes:
+            self._forget()
+        ending = forest.broad.get((node, shun))
+        if ending is None:
+            words, found = self._split(node, shun, forest.trees, _ANY, _MANY)
+            if found.complete:
+                made = forest.sets[node, shun] = self._made(words, found.crossings, forest.trees)
+                return made
+            ending = forest.broad[node, shun] = found.unlisted
+        return self._narrow(node, shun, forest, ending, follows)
+
+    def _narrow(self, node: int, shun: int, forest: TokenForest, ending: tuple[int, ...], follows: Follows) -> TokenSet:
+        """The token set where only the bytes that may follow a terminal make a token cross."""
         while True:
             after = tuple([follows(marks) for marks in ending])
-            known = forest.sets.get((node, shun, after))
+            known = forest.narrowed.get((node, shun, after))
             if known is not None:
                 return known
-            if self._nbytes > self._limits.mask_cache_bytes:
-                self._forget()
-            made, more = self._make(node, shun, forest, ending, after)
-            if not more:
-                forest.ending[node, shun] = ending
-                forest.sets[node, shun, after] = made
+            unpacked = [self._unpack(bits) for bits in after]
+            flags = np.array([flags for flags, _ in unpacked], np.uint8).reshape(-1, 256)
+            follow = Follow(ending, flags, np.array([groups for _, groups in unpacked], np.int64))
+            words, found = self._split(node, shun, forest.trees, follow, 1 << 40)
+            if not found.unlisted:
+                made = forest.narrowed[node, shun, after] = self._made(words, found.crossings, forest.trees)
                 return made
-            ending += more
+            ending = forest.broad[node, shun] = ending + found.unlisted
 
     def _forget(self) -> None:
         self._nbytes = 0
+        self._forests.clear()
         for forest in (self._near, self._far):
-            forest.sets, forest.ending = {}, {}
+            forest.sets, forest.broad, forest.narrowed = {}, {}, {}
 
-    def _make(
-        self, node: int, shun: int, forest: TokenForest, ending: tuple[int, ...], after: tuple[bytes, ...]
-    ) -> tuple[TokenSet, tuple[int, ...]]:
-        """The token set, or the marks of which it must be known, too, what may follow them."""
+    def _split(self, node: int, shun: int, trees: Forest, follow: Follow, most: int) -> tuple[Words, Parted]:
         words = np.zeros(self._width, np.uint32)
         lexer = self._lexer
-        unpacked = [self._unpack(bits) for bits in after]
-        flags = np.array([flags for flags, _ in unpacked], np.uint8).reshape(-1, 256)
-        follow = Follow(ending, flags, np.array([groups for _, groups in unpacked], np.int64))
-        found, more = lexer.store.split(node, shun, forest.trees, follow, lexer.longest, words, self._limits)
-        if more:
-            return TokenSet(None, (), ()), more
-        undecided = found[:, 1] < 0
-        inside = self._pack(words)
-        crossings = self._group(found[~undecided], forest.trees) if len(found) else ()
+        return words, lexer.store.split(node, shun, trees, follow, lexer.longest, most, words, self._limits)
+
+    def _made(self, words: Words, found: np.ndarray, trees: Forest) -> TokenSet:
+        inside, crossings, undecided = self._pack(words), (), ()
+        if len(found):
+            waits = found[:, 1] < 0
+            undecided = tuple(found[waits, 0].tolist())
+            crossings = self._group(found[~waits], trees)
         self._nbytes += 1000 + (inside.nbytes if inside is not None else 0) + 4 * len(found)
-        return TokenSet(inside, crossings, tuple(found[undecided, 0].tolist())), ()
+        return TokenSet(inside, crossings, undecided)
 
     def _unpack(self, bits: bytes) -> tuple[np.ndarray, int]:
         """The flags of some bytes, and the bits of their groups."""
@@ -144,19 +163,24 @@ class TokenSets:
 
     def _group(self, found: np.ndarray, trees: Forest) -> tuple[Crossing, ...]:
         """Crossings by what ends and what is shunned: one forest for each."""
-        pairs, group = np.unique(found[:, 1:], axis=0, return_inverse=True)
+        labels = found[:, 1] << 32 | found[:, 2]
         joined: dict[tuple[int, int], list[np.ndarray]] = {}
-        for number, (marks, shun) in enumerate(pairs.tolist()):
-            roots = found[group.ravel() == number, 0]
-            joined.setdefault((marks, self._lexer.settled(shun)), []).append(roots)
+        for label in set(labels.tolist()):
+            group = labels == label
+            joined.setdefault((label >> 32, self._lexer.settled(label & 0xFFFFFFFF)), []).append(found[group, 0])
         return tuple(
-            Crossing(
-                marks,
-                shun,
-                TokenForest(Forest(trees.trie, np.sort(np.concatenate(roots)).astype(np.int32), trees.depth)),
-            )
+            Crossing(marks, shun, self._forest(np.sort(np.concatenate(roots)), trees))
             for (marks, shun), roots in joined.items()
         )
+
+    def _forest(self, roots: np.ndarray, trees: Forest) -> TokenForest:
+        """The one forest that has these roots."""
+        roots = roots.astype(np.int32)
+        key = (trees.trie is self._near.trees.trie, roots.tobytes())
+        known = self._forests.get(key)
+        if known is None:
+            known = self._forests[key] = TokenForest(Forest(trees.trie, roots, trees.depth))
+        return known
 
 
 def _whole(trie: TrieTables) -> Forest:

@@ -79,6 +79,8 @@ class Parted(NamedTuple):
     """int64[n, 3]: (root, marks, what to shun), or (token, -1, 0) for a token that is undecided."""
     unlisted: tuple[int, ...]
     """Marks that were met, with nothing said of what may follow them."""
+    complete: bool
+    """Whether this is all."""
 
 
 class ExpressionStore:
@@ -188,11 +190,19 @@ class ExpressionStore:
         return int(self._tables.node[node, k.SHORTEST])
 
     def split(
-        self, node: int, shun: int, forest: Forest, follow: Follow, longest: bool, mask: np.ndarray, limits: Limits
+        self,
+        node: int,
+        shun: int,
+        forest: Forest,
+        follow: Follow,
+        longest: bool,
+        most: int,
+        mask: np.ndarray,
+        limits: Limits,
     ) -> Parted:
         """Part the tokens of `forest` by what they do to a lexer at `node`; see `kernels.expressions.split`.
 
-        Adds the tokens that stay inside of a terminal to `mask` (uint32[words]).
+        Adds the tokens that stay inside of a terminal to `mask` (uint32[words]). Gives up beyond `most` crossings.
         """
         path = np.zeros((4, forest.depth + 2), np.int64)
         tables, crossing = (forest.trie, forest.roots), np.zeros((256, 3), np.int64)
@@ -200,10 +210,11 @@ class ExpressionStore:
         marks[: len(follow.marks)] = follow.marks
         while True:
             after = (marks, follow.flags, follow.groups)
-            args = ((node, shun), tables, after, longest, limits.search, path, mask, crossing)
+            args = ((node, shun), tables, after, longest, limits.search, most, path, mask, crossing)
             found, met = map(int, self._call(limits, k.split, *args))
-            if met <= len(marks) and found <= len(crossing):
-                return Parted(crossing[:found], tuple(marks[len(follow.marks) : met].tolist()))
+            if (met <= len(marks) and found <= len(crossing)) or found > most:
+                listed = tuple(marks[len(follow.marks) : min(met, len(marks))].tolist())
+                return Parted(crossing[:found], listed, found <= most)
             marks = np.concatenate([marks, np.zeros(met, np.int64)])
             crossing = np.zeros((max(found, len(crossing)), 3), np.int64)
 

@@ -1591,18 +1591,19 @@ def settle(st, node, limit):
 
 
 @kernel
-def split(st, start, forest, follow, longest, limit, path, allowed, crossing):
+def split(st, start, forest, follow, longest, limit, most, path, allowed, crossing):
     """Part the tokens of a forest by what they do to a terminal: the numbers of crossings, and of marks met.
 
     `start` is (node, shunned) as for `scan`. `forest` is (trie, roots): the subtrees of a trie below some nodes, read
     from the edge into each of them. `follow` says what may come after the terminals that end together: (marks, bytes,
-    groups), int64[n] of nodes of marks, uint8[n, 256] flags of the bytes that may follow, int64[n] the same in the bits
-    of `TrieTables.below`. Marks that are met and not listed go to the places of `marks` beyond `bytes`.
+    groups), int64[m] of nodes of marks, uint8[n, 256] flags of the bytes that may follow, int64[n] the same in the bits
+    of `TrieTables.below`. Marks that are met and not listed go to the places of `marks` beyond the n; any byte is taken
+    to follow them.
 
     Tokens after which the terminal goes on or just ends are added to `allowed` (uint32 words). Others are written to
     `crossing` (int64[size, 3]) by subtree, read from the edge into it: (root, marks of the terminals that end before
     it, what to shun from there), or (token, -1, 0) for a token after which it depends on what follows whether it is too
-    short a match. Both numbers count what does not fit, too. `path` is scratch, int64[4, depth + 1]: the rows of the
+    short a match. Both numbers count what does not fit, too, up to `most` crossings. `path` is scratch, int64[4, depth + 1]: the rows of the
     node and of what is shunned at each depth, what the path is made of, 1 + the place in `marks` of what ends there.
     """
     st.counts[NEED] = ROOM
@@ -1626,7 +1627,7 @@ def split(st, start, forest, follow, longest, limit, path, allowed, crossing):
         i, stop = np.int64(roots[r]), np.int64(trie.skip[roots[r]])
         base = np.int64(trie.depth[i]) - 1
         path[0, base], path[1, base], path[2, base], path[3, base] = home, shunned, 0, 0
-        while i < stop and not st.counts[NEED]:
+        while i < stop and found <= most and not st.counts[NEED]:
             depth, b, after = np.int64(trie.depth[i]), np.int64(trie.byte[i]), np.int64(trie.skip[i])
             made_of = path[2, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
             if free != 0 and (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= MOST_BYTES:
@@ -1643,7 +1644,7 @@ def split(st, start, forest, follow, longest, limit, path, allowed, crossing):
                     continue
             target = np.int64(row[to, OWNER])
             may_end = node[target, FLAG] & ended != 0
-            if here > 0 and here <= flags.shape[0] and flags[here - 1, b] and not (longest and may_end):
+            if here > 0 and (here > flags.shape[0] or flags[here - 1, b]) and not (longest and may_end):
                 source = np.int64(row[before, OWNER])
                 avoid = np.int64(row[shun, OWNER]) if away != 0 or (shun != 0 and not longest) else EMPTY
                 if longest and to != 0:
