@@ -151,7 +151,7 @@ class GrammarSpace(StateSpace):
         self.recogniser.forget = self.forget_states
         self._token_sets = TokenSets(vocabulary, self.lexer, limits)
         self._alive: dict[Element, bool] = {}
-        self._firsts: dict[int, bytes] = {}
+        self._firsts: dict[int, int] = {}
 
     def start(self) -> State:
         """The state of the empty text."""
@@ -160,7 +160,7 @@ class GrammarSpace(StateSpace):
         if not self.vocabulary.strips_leading_space:
             self._add((start, 0, EMPTY), elements)
         else:  # decoding drops one space: a text, or after a space a text, but none that begins with one
-            spaced = self.recogniser.begin(self.network.number(_SPACED)).as_ignored()
+            spaced = self.recogniser.without_ignored(self.recogniser.begin(self.network.number(_SPACED)))
             self._add((spaced, 0, EMPTY), elements)
             space = self.store.lexer({self.symbols.number(_SPACE)}, self.limits)
             self._add((start, 0, self.lexer.settled(space)), elements)
@@ -362,17 +362,18 @@ class GrammarSpace(StateSpace):
         for marks, shun, forest in found.crossings:
             after = row.after(self.lexer.winners(marks))
             node = self._lexer_of(after)
-            if node:
+            if forest.first & self._first(node):
                 found = self._token_sets.of(node, shun, forest, partial(self._follows, after))
                 self._apply(after, found, words, undecided)
 
-    def _follows(self, row: GrammarRow, marks: int) -> bytes:
+    def _follows(self, row: GrammarRow, marks: int) -> int:
         """The bytes that may follow terminals expected in a row, one bit for each."""
-        node = self._lexer_of(row.after(self.lexer.winners(marks)))
+        return self._first(self._lexer_of(row.after(self.lexer.winners(marks))))
+
+    def _first(self, node: int) -> int:
+        """The bytes that a lexer may read first, one bit for each."""
         known = self._firsts.get(node)
         if known is None:
-            flags = np.zeros(256, np.uint8)
-            if node:
-                flags[list(self.store.viable_bytes(node, self.limits))] = 1
-            known = self._firsts[node] = np.packbits(flags, bitorder="little").tobytes()
+            viable = self.store.viable_bytes(node, self.limits) if node else b""
+            known = self._firsts[node] = sum(1 << b for b in viable)
         return known

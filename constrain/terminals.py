@@ -55,16 +55,18 @@ class TokenForest:
     """Some tokens, or ends of tokens, and what they do to every lexer state that has met them."""
 
     trees: Forest
+    first: int = 0
+    """The bytes that its tokens begin with, one bit for each."""
     sets: dict[tuple[int, int], TokenSet] = field(default_factory=dict)
     """By lexer state."""
     broad: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     """The marks that tokens can meet, for lexer states from which too many cross whatever follows."""
-    narrowed: dict[tuple[int, int, tuple[bytes, ...]], TokenSet] = field(default_factory=dict)
+    narrowed: dict[tuple[int, int, tuple[int, ...]], TokenSet] = field(default_factory=dict)
     """Of these, the sets by what may follow each of the marks."""
 
 
-Follows = Callable[[int], bytes]
-"""From the marks of terminals that end together to the bytes that may follow: 32 bytes, one bit for each."""
+Follows = Callable[[int], int]
+"""From the marks of terminals that end together to the bytes that may follow, one bit for each."""
 
 _MANY = 8192
 """Crossings above which what may follow is looked at first. Most lexer states have fewer, and one set each."""
@@ -80,7 +82,7 @@ class TokenSets:
         self._near, self._far = TokenForest(_whole(vocabulary.near_trie)), TokenForest(_whole(vocabulary.far_trie))
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
         self._keys: dict[int, tuple[int, int]] = {}
-        self._flags: dict[bytes, tuple[np.ndarray, int]] = {}
+        self._flags: dict[int, tuple[np.ndarray, int]] = {}
         self._forests: dict[tuple[bool, bytes], TokenForest] = {}
         self._nbytes = 0
 
@@ -144,11 +146,11 @@ class TokenSets:
         self._nbytes += 1000 + (inside.nbytes if inside is not None else 0) + 4 * len(found)
         return TokenSet(inside, crossings, undecided)
 
-    def _unpack(self, bits: bytes) -> tuple[np.ndarray, int]:
+    def _unpack(self, bits: int) -> tuple[np.ndarray, int]:
         """The flags of some bytes, and the bits of their groups."""
         known = self._flags.get(bits)
         if known is None:
-            flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
+            flags = np.unpackbits(np.frombuffer(bits.to_bytes(32, "little"), np.uint8), bitorder="little")
             groups = int(np.bitwise_or.reduce(group_of()[flags[:128] > 0], initial=0))
             if flags[128:].any():
                 groups |= WHOLE | BROKEN | INSIDE
@@ -179,8 +181,17 @@ class TokenSets:
         key = (trees.trie is self._near.trees.trie, roots.tobytes())
         known = self._forests.get(key)
         if known is None:
-            known = self._forests[key] = TokenForest(Forest(trees.trie, roots, trees.depth))
+            known = self._forests[key] = TokenForest(
+                Forest(trees.trie, roots, trees.depth), _bits(trees.trie.byte[roots])
+            )
         return known
+
+
+def _bits(members: np.ndarray) -> int:
+    """A set of bytes, one bit for each."""
+    flags = np.zeros(256, np.uint8)
+    flags[members] = 1
+    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
 
 
 def _whole(trie: TrieTables) -> Forest:

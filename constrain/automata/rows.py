@@ -17,29 +17,57 @@ What a row predicts depends on the states of its items alone, not on their conti
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterable, Iterator
+import math
+from collections.abc import Callable, Collection, Hashable, Iterable
 from itertools import count
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from constrain.automata.network import NEVER, Network, run
+from constrain.automata.network import Network, run
 from constrain.errors import LimitExceeded
 from constrain.limits import Limits
 
 
 class Continuation:
-    """What may follow a completed rule."""
+    """What may follow a completed rule: what waited for it in the row where it was begun. Worked out when asked for."""
 
-    __slots__ = ("__weakref__", "accepts", "cost", "items", "number")
+    __slots__ = ("__weakref__", "_bound", "_cost", "_items", "_predicted", "_recogniser", "accepts", "number")
 
-    def __init__(self, number: int, accepts: bool) -> None:
-        self.number = number
-        self.accepts = accepts
+    def __init__(
+        self, recogniser: Recogniser, number: int, predicted: _Predicted | None, bound: tuple[Continuation, ...]
+    ) -> None:
+        """Without `predicted`, the end of the text."""
+        self._recogniser, self.number, self._predicted, self._bound = recogniser, number, predicted, bound
+        self.accepts = predicted is None or any(bound[k].accepts for k in predicted.through)
         """Whether the text may end there."""
-        self.items: frozenset[Item] = frozenset()
+        self._items: frozenset[Item] | None = frozenset() if predicted is None else None
+        self._cost: float | None = None
+
+    @property
+    def items(self) -> frozenset[Item]:
         """What to go on with: each of these can read something."""
-        self.cost = 0.0 if accepts else NEVER
+        if self._items is None:
+            assert self._predicted is not None
+            own = self._recogniser.bind_all(self._predicted.template, self._predicted.items, self._bound)
+            self._items = frozenset(own).union(*[self._bound[k].items for k in self._predicted.through])
+        return self._items
+
+    @property
+    def cost(self) -> float:
         """Bytes that are at least left to the end of the text."""
+        if self._cost is None:
+            self._recogniser.price(self)
+            assert self._cost is not None
+        return self._cost
+
+    @property
+    def known_cost(self) -> float | None:
+        """The cost, if it has been worked out."""
+        return self._cost
+
+    @known_cost.setter
+    def known_cost(self, cost: float) -> None:
+        self._cost = cost
 
 
 Item = tuple[int, int, Continuation]
@@ -54,16 +82,30 @@ _Shape = tuple[_Place, ...]
 class _Predicted(NamedTuple):
     """What follows a rule that is begun in a row."""
 
+    template: _Template
     rule: int
     items: _Shape
     through: frozenset[int]
     """References to continuations of the row that are among what follows."""
+    concerns: tuple[int, ...]
+    """References to all continuations of the row that it depends on."""
+    system: tuple[int, ...]
+    """References to the rules that this one refers to and that refer to it (left recursion), itself included."""
+
+
+class _Plan(NamedTuple):
+    """The items after some terminals, by what can be done with them."""
+
+    on: _Shape
+    """Those that can read something."""
+    ending: tuple[int, ...]
+    """References to what follows those that can end their rule."""
 
 
 class _Template:
     """What a row with items of a certain shape predicts."""
 
-    __slots__ = ("completes", "expects", "kernel", "lexers", "predicted")
+    __slots__ = ("completes", "expects", "kernel", "lexers", "plans", "predicted", "straight")
 
     def __init__(self, network: Network, kernel: _Shape) -> None:
         self.kernel = kernel
@@ -72,9 +114,28 @@ class _Template:
         self.expects: dict[int, dict[_Place, None]] = {}
         """The items after each terminal."""
         rules, waiting = self._close(network)
-        self.predicted = [_follow(network, rule, n, waiting) for n, rule in enumerate(rules)]
+        following = [_follow(network, n, waiting) for n in range(len(waiting))]
+        reached = _reached(following)
+        self.predicted = [
+            _Predicted(self, rules[n], items, through, _concerns(reached[n]), _system(n, reached))
+            for n, (items, through) in enumerate(following)
+        ]
+        """What follows each rule that is begun in the row."""
+        self.plans: dict[tuple[int, ...], _Plan] = {}
+        self.straight: dict[tuple[int, ...], tuple[_Template, tuple[int, ...]]] = {}
+        """The templates after terminals that end no rule, with references to what they bind."""
         self.lexers: dict[bool, int] = {}
         """The lexer of the terminals expected, without and with ignored text. Filled in by its user."""
+
+    def plan(self, network: Network, symbols: tuple[int, ...]) -> _Plan:
+        """What to do with the items after some terminals."""
+        plan = self.plans.get(symbols)
+        if plan is None:
+            places = dict.fromkeys(place for symbol in symbols for place in self.expects.get(symbol, ()))
+            on = tuple(sorted(place for place in places if network.goes_on(place[0])))
+            ending = dict.fromkeys(ref for state, register, ref in places if network.may_end(state, register))
+            plan = self.plans[symbols] = _Plan(on, tuple(ending))
+        return plan
 
     def _close(self, network: Network) -> tuple[list[int], list[dict[_Place, None]]]:
         """Predict rules until there are no more: these, and the items that wait for each of them."""
@@ -106,7 +167,7 @@ class _Template:
         return list(numbers), waiting
 
 
-def _follow(network: Network, rule: int, number: int, waiting: list[dict[_Place, None]]) -> _Predicted:
+def _follow(network: Network, number: int, waiting: list[dict[_Place, None]]) -> tuple[_Shape, frozenset[int]]:
     """What follows the n-th rule predicted: the items that waited for it, and what follows those that end there."""
     items: dict[_Place, None] = {}
     through: set[int] = set()
@@ -123,32 +184,60 @@ def _follow(network: Network, rule: int, number: int, waiting: list[dict[_Place,
             elif -1 - reference not in seen:
                 seen.add(-1 - reference)
                 todo.append(-1 - reference)
-    return _Predicted(rule, tuple(items), frozenset(through))
+    return tuple(items), frozenset(through)
+
+
+_Following = list[tuple[_Shape, frozenset[int]]]
+
+
+def _reached(following: _Following) -> list[set[int]]:
+    """For each predicted rule all references that what follows it holds, over others or not."""
+    found = []
+    for n in range(len(following)):
+        seen: set[int] = set()
+        todo = [-1 - n]
+        while todo:
+            items, through = following[-1 - todo.pop()]
+            new = ({reference for _, _, reference in items} | through) - seen
+            seen |= new
+            todo += [reference for reference in new if reference < 0]
+        found.append(seen)
+    return found
+
+
+def _concerns(reached: set[int]) -> tuple[int, ...]:
+    """The references to continuations of the row itself."""
+    return tuple(sorted(reference for reference in reached if reference >= 0))
+
+
+def _system(number: int, reached: list[set[int]]) -> tuple[int, ...]:
+    """References to the predicted rules that refer to each other with the n-th one."""
+    return tuple(r for r in reached[number] if r < 0 and -1 - number in reached[-1 - r])
 
 
 class Row:
     """A place in the text, as far as it matters for what may follow. Interned by its `Recogniser`."""
 
-    __slots__ = ("__weakref__", "_bound", "_continuations", "_recogniser", "accepting", "gotos", "ignores", "template")
+    __slots__ = ("__weakref__", "_recogniser", "accepting", "bound", "gotos", "ignores", "template")
 
     def __init__(
         self,
         recogniser: Recogniser,
         template: _Template,
-        continuations: tuple[Continuation, ...],
+        bound: tuple[Continuation, ...],
         accepting: bool,
         ignores: bool,
     ) -> None:
         self._recogniser = recogniser
         self.template = template
-        self._continuations = continuations
+        self.bound = bound
+        """The continuations that the template refers to."""
         self.accepting = accepting
         """Whether the text may end here."""
         self.ignores = ignores
         """Whether ignored text may come next."""
         self.gotos: dict[tuple[int, ...], Row] = {}
         """The rows after the terminals read so far."""
-        self._bound: dict[int, Continuation] = {}
 
     @property
     def expected(self) -> Collection[int]:
@@ -159,96 +248,17 @@ class Row:
         """The row after some terminals that have ended together."""
         row = self.gotos.get(symbols)
         if row is None:
-            row = self.gotos[symbols] = self._recogniser.join([(self, symbol) for symbol in symbols])
+            row = self.gotos[symbols] = self._recogniser.follow(self, symbols)
         return row
 
-    def items(self, symbol: int | None = None) -> set[Item]:
-        """The items after a terminal, or those that make up the row itself."""
-        shape = self.template.kernel if symbol is None else self.template.expects[symbol]
-        return {(state, register, self._follows(reference)) for state, register, reference in shape}
+    def items(self) -> list[Item]:
+        """The items that nothing predicted."""
+        return self._recogniser.bind_all(self.template, self.template.kernel, self.bound)
 
     def cost(self) -> float:
         """Bytes that are at least left to the end of the text, ignored text left out."""
         network = self._recogniser.network
         return 0.0 if self.accepting else min(network.cost(state) + then.cost for state, _, then in self.items())
-
-    def as_ignored(self) -> Row:
-        """The row after ignored text: the same, but for more of it."""
-        return self._recogniser.row(self.template, self._continuations, self.accepting, ignores=False)
-
-    def _follows(self, reference: int) -> Continuation:
-        if reference >= 0:
-            return self._continuations[reference]
-        known = self._bound.get(reference)
-        if known is None:
-            self._bind(reference)
-            known = self._bound[reference]
-        return known
-
-    def _bind(self, reference: int) -> None:
-        """Intern what follows a predicted rule. What refers to itself (left recursion) is interned as a whole."""
-        system = self._system(reference)
-        for member in system:
-            for _, _, other in self._predicted(member).items:
-                if other not in system:
-                    self._follows(other)
-        key = frozenset(self._key(member, system) for member in system)
-        fresh = []
-        for member in system:
-            rule = self._predicted(member).rule if len(system) > 1 or self._refers(member, member) else None
-            continuation, is_new = self._recogniser.continuation((rule, key), self._accepts(member))
-            self._bound[member] = continuation
-            fresh += [member] if is_new else []
-        for member in fresh:
-            self._bound[member].items = frozenset(self._following(member, ()))  # type: ignore[arg-type]
-        self._recogniser.price([self._bound[member] for member in fresh])
-
-    def _predicted(self, reference: int) -> _Predicted:
-        return self.template.predicted[-1 - reference]
-
-    def _refers(self, reference: int, target: int) -> bool:
-        """Whether what follows one predicted rule refers, over others, to what follows another."""
-        seen: set[int] = set()
-        todo = [reference]
-        while todo:
-            for _, _, other in self._predicted(todo.pop()).items:
-                if other == target:
-                    return True
-                if other < 0 and other not in seen:
-                    seen.add(other)
-                    todo.append(other)
-        return False
-
-    def _system(self, reference: int) -> tuple[int, ...]:
-        """The predicted rule, and those that it refers to and that refer to it."""
-        reached, todo = {reference}, [reference]
-        while todo:
-            for _, _, other in self._predicted(todo.pop()).items:
-                if other < 0 and other not in reached and other not in self._bound:
-                    reached.add(other)
-                    todo.append(other)
-        return tuple(member for member in reached if member == reference or self._refers(member, reference))
-
-    def _accepts(self, reference: int) -> bool:
-        return any(self._continuations[k].accepts for k in self._predicted(reference).through)
-
-    def _key(self, reference: int, system: tuple[int, ...]) -> tuple[Any, ...]:
-        named = frozenset(
-            (state, register, then if isinstance(then, int) else then.number)
-            for state, register, then in self._following(reference, system)
-        )
-        return (self._predicted(reference).rule if len(system) > 1 else None, self._accepts(reference), named)
-
-    def _following(self, reference: int, system: tuple[int, ...]) -> Iterator[tuple[int, int, Continuation | int]]:
-        """What follows a predicted rule. References into `system` stand as -1 - the rule that they name."""
-        predicted = self._predicted(reference)
-        for state, register, other in predicted.items:
-            if other in system:
-                yield state, register, -1 - self._predicted(other).rule
-            else:
-                yield state, register, self._follows(other)
-        for k in predicted.through:
-            yield from self._continuations[k].items
 
 
 class Recogniser:
@@ -259,97 +269,173 @@ class Recogniser:
         self.network, self._ignore, self._limits = network, ignore, limits
         self._templates: dict[_Shape, _Template] = {}
         self._rows: WeakValueDictionary[tuple[Any, ...], Row] = WeakValueDictionary()
-        self._continuations: WeakValueDictionary[Any, Continuation] = WeakValueDictionary()
+        self._continuations: dict[Hashable, Continuation] = {}
         self._numbers = count()
         self.forget: Callable[[], None] = lambda: None
         """Called when rows must be let go."""
-        self._end = Continuation(next(self._numbers), accepts=True)
+        self._end = Continuation(self, next(self._numbers), None, ())
 
     def begin(self, rule: int) -> Row:
         """The row of the empty text, where all of the text is to be derived from a rule."""
-        return self._intern({(*self.network.starts[rule], self._end)}, accepting=False)
+        state, register = self.network.starts[rule]
+        ends = self.network.may_end(state, register)
+        return self._intern({(state, register, self._end)}, accepting=ends)
 
     @property
     def size(self) -> int:
         """Number of rows held."""
         return len(self._rows)
 
+    def follow(self, row: Row, symbols: tuple[int, ...]) -> Row:
+        """The row after some terminals that were begun in one row and have ended together."""
+        template = row.template
+        ignored = row.ignores and self._ignore in symbols
+        if ignored and not any(symbol in template.expects for symbol in symbols):
+            return self.without_ignored(row)
+        straight = template.straight.get(symbols)
+        if straight is not None and not ignored:
+            after, references = straight
+            bound = tuple([self.bind(template, reference, row.bound) for reference in references])
+            return self._row(after, bound, accepting=False, ignores=self._ignore != 0)
+        plan = template.plan(self.network, symbols)
+        if plan.ending or ignored:
+            return self._join([(row, symbols)])
+        return self._go_straight(row, symbols, plan)
+
     def join(self, ended: Iterable[tuple[Row, int]]) -> Row:
-        """The row at a place where terminals that were begun in some rows end together."""
+        """The row at a place where terminals that were begun in several rows end together."""
+        return self._join([(row, (symbol,)) for row, symbol in ended])
+
+    def without_ignored(self, row: Row) -> Row:
+        """The row after ignored text: the same, but for more of it."""
+        return self._row(row.template, row.bound, row.accepting, ignores=False)
+
+    def bind(self, template: _Template, reference: int, bound: tuple[Continuation, ...]) -> Continuation:
+        """The continuation that a template refers to, in a row that binds some."""
+        if reference >= 0:
+            return bound[reference]
+        predicted = template.predicted[-1 - reference]
+        if not predicted.items and len(predicted.through) == 1:
+            (only,) = predicted.through  # a call at the end of a rule: nothing of its own follows
+            return bound[only]
+        key = (id(template), reference, *[bound[k].number for k in predicted.concerns])
+        known = self._continuations.get(key)
+        if known is None:
+            form = self._form(predicted, bound)
+            known = self._continuations.get(form)
+            if known is None:
+                known = self._continuations[form] = Continuation(self, next(self._numbers), predicted, bound)
+            self._continuations[key] = known
+        return known
+
+    def _form(self, predicted: _Predicted, bound: tuple[Continuation, ...]) -> Hashable:
+        """What follows a predicted rule, as a value: equal ones are interchangeable, wherever they were begun."""
+        system = predicted.system
+        if not system:
+            return self._signature(predicted, (), bound)
+        members = [predicted.template.predicted[-1 - reference] for reference in system]
+        return predicted.rule, frozenset([(m.rule, *self._signature(m, system, bound)) for m in members])
+
+    def _signature(
+        self, predicted: _Predicted, system: tuple[int, ...], bound: tuple[Continuation, ...]
+    ) -> tuple[bool, frozenset[tuple[int, int, int]]]:
+        """Whether the text may end, and the items, with numbers of continuations; -1 - rule for those of the system."""
+        template = predicted.template
+        found: set[tuple[int, int, int]] = set()
+        for state, register, reference in predicted.items:
+            if reference in system:
+                found.add((state, register, -1 - template.predicted[-1 - reference].rule))
+            else:
+                found.add((state, register, self.bind(template, reference, bound).number))
+        for k in predicted.through:
+            found.update([(state, register, then.number) for state, register, then in bound[k].items])
+        return any(bound[k].accepts for k in predicted.through), frozenset(found)
+
+    def bind_all(self, template: _Template, shape: Iterable[_Place], bound: tuple[Continuation, ...]) -> list[Item]:
+        """The items of a shape, in a row that binds some continuations."""
+        return [(state, register, self.bind(template, reference, bound)) for state, register, reference in shape]
+
+    def price(self, wanted: Continuation) -> None:
+        """Work out the cost of a continuation, and of those that it refers to."""
+        reached, todo = {wanted: math.inf}, [wanted]
+        while todo:
+            for _, _, then in todo.pop().items:
+                if then.known_cost is None and then not in reached:
+                    reached[then] = math.inf
+                    todo.append(then)
+        changed = True
+        while changed:  # backwards, since most refer to those found after them
+            changed = False
+            for continuation in reversed(reached):
+                cost = 0.0 if continuation.accepts else math.inf
+                for state, _, then in continuation.items:
+                    known = then.known_cost
+                    cost = min(cost, self.network.cost(state) + (reached[then] if known is None else known))
+                if cost < reached[continuation]:
+                    reached[continuation], changed = cost, True
+        for continuation, cost in reached.items():
+            continuation.known_cost = cost
+
+    def _join(self, ended: list[tuple[Row, tuple[int, ...]]]) -> Row:
         items: set[Item] = set()
-        accepting, ignored = False, []
-        for row, symbol in ended:
-            if symbol in row.expected:
-                items |= row.items(symbol)
-            if symbol == self._ignore and row.ignores:
-                ignored.append(row)
-        if len(ignored) == 1 and not items:
-            return ignored[0].as_ignored()
-        for row in ignored:
-            items |= row.items()
-            accepting = accepting or row.accepting
+        accepting = False
+        for row, symbols in ended:
+            plan = row.template.plan(self.network, symbols)
+            items.update(self.bind_all(row.template, plan.on, row.bound))
+            for reference in plan.ending:
+                then = self.bind(row.template, reference, row.bound)
+                items |= then.items
+                accepting = accepting or then.accepts
+            if row.ignores and self._ignore in symbols:
+                items.update(row.items())
+                accepting = accepting or row.accepting
         return self._intern(items, accepting)
 
-    def row(self, template: _Template, then: tuple[Continuation, ...], accepting: bool, ignores: bool) -> Row:
-        """The one row that has these parts."""
-        key = (id(template), tuple(continuation.number for continuation in then), accepting, ignores)
-        row = self._rows.get(key)
-        if row is None:
-            if len(self._rows) >= self._limits.rows:
-                self._make_room()
-            row = self._rows[key] = Row(self, template, then, accepting, ignores)
-        return row
-
-    def continuation(self, key: Any, accepts: bool) -> tuple[Continuation, bool]:
-        """The one continuation with this key, and whether it is new, to be filled in."""
-        known = self._continuations.get(key)
-        if known is not None:
-            return known, False
-        new = self._continuations[key] = Continuation(next(self._numbers), accepts)
-        return new, True
-
-    def price(self, continuations: list[Continuation]) -> None:
-        """Work out the costs of new continuations, which may refer to each other."""
-        changed = True
-        while changed:
-            changed = False
-            for continuation in continuations:
-                cost = min((self.network.cost(s) + then.cost for s, _, then in continuation.items), default=NEVER)
-                if cost < continuation.cost:
-                    continuation.cost, changed = cost, True
+    def _go_straight(self, row: Row, symbols: tuple[int, ...], plan: _Plan) -> Row:
+        """Follow terminals that end no rule: the template after them does not depend on continuations."""
+        references: dict[int, int] = {}
+        shape = tuple((state, reg, references.setdefault(ref, len(references))) for state, reg, ref in plan.on)
+        after = self._template(shape)
+        if after.completes:  # over rules that may be empty
+            return self._join([(row, symbols)])
+        row.template.straight[symbols] = after, tuple(references)
+        return self.follow(row, symbols)
 
     def _intern(self, items: set[Item], accepting: bool) -> Row:
-        """The row of some items: without those that can only end their rule, and with what follows these."""
-        kernel: set[Item] = set()
-        for item in items:
-            state, register, then = item
-            if self.network.goes_on(state):
-                kernel.add(item)
-            if self.network.may_end(state, register):
-                kernel |= then.items
-                accepting = accepting or then.accepts
+        """The row of some items, each of which can read something."""
         while True:
-            template, then = self._template(kernel)
-            ended = [then[k] for k in template.completes]  # known only now where rules without text are passed over
-            missing = [e for e in ended if not e.items <= kernel]
-            accepting = accepting or any(e.accepts for e in ended)
+            ordered = sorted(items, key=lambda item: (item[0], item[1], item[2].number))
+            references: dict[Continuation, int] = {}
+            shape = tuple((state, reg, references.setdefault(then, len(references))) for state, reg, then in ordered)
+            template, bound = self._template(shape), tuple(references)
+            ended = [bound[k] for k in template.completes]  # also over rules that may be empty
+            accepting = accepting or any(then.accepts for then in ended)
+            missing = [then for then in ended if not then.items <= items]
             if not missing:
-                return self.row(template, then, accepting, ignores=self._ignore != 0)
-            kernel.update(*(e.items for e in missing))
+                return self._row(template, bound, accepting, ignores=self._ignore != 0)
+            items = items.union(*[then.items for then in missing])
 
-    def _template(self, kernel: set[Item]) -> tuple[_Template, tuple[Continuation, ...]]:
-        ordered = sorted(kernel, key=lambda item: (item[0], item[1], item[2].number))
-        references: dict[Continuation, int] = {}
-        shape = tuple((state, reg, references.setdefault(then, len(references))) for state, reg, then in ordered)
+    def _template(self, shape: _Shape) -> _Template:
         template = self._templates.get(shape)
         if template is None:
             template = self._templates[shape] = _Template(self.network, shape)
-        return template, tuple(references)
+        return template
+
+    def _row(self, template: _Template, bound: tuple[Continuation, ...], accepting: bool, ignores: bool) -> Row:
+        """The one row that has these parts."""
+        key = (id(template), accepting, ignores, *[then.number for then in bound])
+        row = self._rows.get(key)
+        if row is None:
+            if max(len(self._rows), len(self._continuations)) >= self._limits.rows:
+                self._make_room()
+            row = self._rows[key] = Row(self, template, bound, accepting, ignores)
+        return row
 
     def _make_room(self) -> None:
         """Let go of the rows that nothing but earlier rows leads to."""
         for row in list(self._rows.values()):
             row.gotos.clear()
+        self._continuations.clear()
         self.forget()
         gc.collect()
         if 2 * len(self._rows) >= self._limits.rows:

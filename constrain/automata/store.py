@@ -205,7 +205,7 @@ class ExpressionStore:
         Adds the tokens that stay inside of a terminal to `mask` (uint32[words]). Gives up beyond `most` crossings.
         """
         path = np.zeros((4, forest.depth + 2), np.int64)
-        tables, crossing = (forest.trie, forest.roots), np.zeros((256, 3), np.int64)
+        tables, crossing = (forest.trie, forest.roots), np.empty((min(most, 8192) + 1, 3), np.int64)
         marks = np.zeros(len(follow.marks) + 64, np.int64)
         marks[: len(follow.marks)] = follow.marks
         while True:
@@ -216,7 +216,7 @@ class ExpressionStore:
                 listed = tuple(marks[len(follow.marks) : min(met, len(marks))].tolist())
                 return Parted(crossing[:found], listed, found <= most)
             marks = np.concatenate([marks, np.zeros(met, np.int64)])
-            crossing = np.zeros((max(found, len(crossing)), 3), np.int64)
+            crossing = np.empty((max(found, len(crossing)), 3), np.int64)
 
     def _run(self, program: Program, limits: Limits) -> int:
         code, values = program.finish()
