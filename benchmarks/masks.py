@@ -25,7 +25,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import resource
 import shlex
 import subprocess
@@ -34,8 +33,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter_ns
@@ -46,6 +43,7 @@ from numpy.typing import NDArray
 
 from benchmarks.patterns import PATTERNS, Pattern
 from benchmarks.peers import ENGINES, Engine, Refused, encode, installed, pretrained
+from benchmarks.report import figure, holds, machine, progress, replace_block, statistics, today, versions
 
 WARM_UP = ((r"(?i:warm|up)(?:[^\W\d_]{1,9}| )*\d+(?:,\d{2,3})?", "warming up 12,345"), (r"(?s:.{0,90})\.", "Ready."))
 OUTLINES = "outlines-core"
@@ -130,9 +128,7 @@ def problem_with(given: argparse.Namespace) -> str:
     unknown = {name for name in given.patterns.split(",") if name} - {pattern.name for pattern in PATTERNS}
     if unknown:
         return f"unknown pattern {min(unknown)!r}"
-    if given.readme and not (
-        given.readme.is_file() and BEGIN in given.readme.read_text() and END in given.readme.read_text()
-    ):
+    if given.readme and not holds(given.readme, BEGIN, END):
         return f"{given.readme} does not exist or lacks the lines {BEGIN} and {END}"
     return ""
 
@@ -471,14 +467,6 @@ def times(records: Iterable[Record], engine: str, patterns: set[str]) -> dict[st
     return result
 
 
-def statistics(ns: Sequence[int]) -> dict[str, float]:
-    """Count, mean and percentiles in microseconds."""
-    us = np.asarray(ns, np.float64) / 1e3
-    p50, p90, p99 = np.percentile(us, [50, 90, 99]).tolist()
-    figures = {"avg": float(us.mean()), "p50": p50, "p90": p90, "p99": p99, "max": float(us.max())}
-    return {"count": us.size} | {name: round(value, 3) for name, value in figures.items()}
-
-
 def ratios(records: Sequence[Record], left: str, right: str, patterns: set[str]) -> dict[str, Any]:
     """Times of one engine divided by another's on the patterns that both handle: below 1, the left one is faster."""
     ours, theirs = times(records, left, patterns), times(records, right, patterns)
@@ -498,32 +486,15 @@ def ratios(records: Sequence[Record], left: str, right: str, patterns: set[str])
 def environment(given: argparse.Namespace) -> dict[str, Any]:
     """Where, when, with what and how: enough to repeat it, and no path of the machine."""
     return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version()} | {name: version_of(name) for name in PACKAGES},
+        "date": today(),
+        "machine": machine(),
+        "versions": versions(PACKAGES),
         "command": command(given),
         "patterns": len(chosen_patterns(given)),
     }
 
 
 PACKAGES = ("constrain", "llguidance", "outlines_core", "numpy", "numba", "transformers", "tokenizers")
-
-
-def version_of(package: str) -> str:
-    """The version of an installed package."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "this checkout" if package == "constrain" else "not installed"
-
-
-def processor() -> str:
-    """The name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def command(given: argparse.Namespace) -> str:
@@ -571,11 +542,6 @@ def rows(part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             yield name, run, str(patterns), handled, f"{mask['count']:,}", *map(figure, shown)
 
 
-def figure(us: float) -> str:
-    """Microseconds with three significant digits."""
-    return f"{us:,.0f}" if us >= 100 else f"{us:.3g}"
-
-
 def notes(part: dict[str, Any]) -> Iterator[str]:
     """Sentences below a table: ratios, what was not handled, where masks differ."""
     for pair, found in part["ratios"].items():
@@ -606,9 +572,7 @@ def publish(summary: dict[str, Any], given: argparse.Namespace) -> None:
     block = markdown(summary)
     (given.out / "masks.md").write_text(block, encoding="utf-8")
     if given.readme:
-        text = given.readme.read_text(encoding="utf-8")
-        before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-        given.readme.write_text(f"{before}\n{block}{after}", encoding="utf-8")
+        replace_block(given.readme, BEGIN, END, block)
     if given.json:
         print(json.dumps(summary, indent=2))
     else:
@@ -644,14 +608,6 @@ def show(summary: dict[str, Any]) -> None:
         console.print(table)
         for note in notes(part):
             console.print(note, markup=False)
-
-
-def progress(items: Sequence[Pattern], title: str) -> Iterator[Pattern]:
-    """The items, with a bar on standard error if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, title, console=Console(stderr=True), disable=not sys.stderr.isatty())
 
 
 if __name__ == "__main__":

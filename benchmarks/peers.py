@@ -1,19 +1,26 @@
 """The engines behind one small protocol, each called in the quickest way that its own Python interface offers.
 
 Every adapter takes a pattern as it is written and either compiles it or raises: nothing is translated, so that what an
-engine does not support is recorded as a refusal. `fill` writes into an int32 bitmask that the adapter allocates once;
-its address is taken once as well, because asking numpy for it costs more than some masks do.
+engine does not support is recorded as a refusal. Grammars are the exception: engines read different syntaxes, so each
+says with `source` what it reads of a grammar (`benchmarks.render` writes it).
+
+`fill` writes into an int32 bitmask that the adapter allocates once; its address is taken once as well, because asking
+numpy for it costs more than some masks do.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks import render
+from constrain.ir.grammar import Grammar
 
 
 class Refused(Exception):
@@ -52,6 +59,22 @@ class Engine(Protocol):
         """Forget everything learnt from earlier patterns, where the engine remembers anything."""
 
 
+class GrammarEngine(Engine, Protocol):
+    """What the benchmarks of grammars ask of an engine."""
+
+    def source(self, path: Path) -> Any:
+        """What `compile_grammar` takes for the grammar in a file; not timed. Raises Unrenderable."""
+
+    def compile_grammar(self, source: Any) -> Any:
+        """A grammar to whatever the engine shares between texts. Raises if the engine does not take it."""
+
+    def begin(self, compiled: Any) -> Any:
+        """A matcher at the start of a text; the last one of the same grammar is not used any more. Not timed."""
+
+    def rollback(self, matcher: Any, count: int) -> bool:
+        """Take back tokens; False if the engine does not."""
+
+
 class Masked:
     """The bitmask of an engine: bit i of word i // 32, least significant first."""
 
@@ -88,7 +111,8 @@ class Constrain(Masked):
         import constrain
 
         vocabulary = constrain.Vocabulary.from_pretrained(tokenizer_dir)
-        self.regex, self.clear_caches = constrain.regex, constrain.clear_caches
+        self.regex, self.grammar_file = constrain.regex, constrain.grammar_file
+        self.clear_caches = constrain.clear_caches
         self.compiler = constrain.Compiler(vocabulary)
         self.allocate(vocabulary.size)
         self.mask = constrain.allocate_bitmask(1, vocabulary.size)
@@ -104,6 +128,23 @@ class Constrain(Masked):
     def commit(self, matcher: Any, token: int) -> bool:
         """The documented call."""
         return bool(matcher.accept_token(token))
+
+    def source(self, path: Path) -> Path:
+        """The file itself."""
+        return path
+
+    def compile_grammar(self, source: Path) -> Any:
+        """File to automaton, read anew."""
+        return self.compiler.compile(self.grammar_file(source))
+
+    def begin(self, compiled: Any) -> Any:
+        """A new matcher of the automaton."""
+        return compiled.matcher()
+
+    def rollback(self, matcher: Any, count: int) -> bool:
+        """The documented call."""
+        matcher.rollback(count)
+        return bool(matcher.num_accepted == 0)
 
     def clear(self) -> None:
         """Empty the stores that all patterns of the process share."""
@@ -126,10 +167,33 @@ class Llguidance(Masked):
 
     def compile(self, pattern: str) -> Any:
         """A new matcher; llguidance reports a bad pattern as a matcher in an error state."""
-        matcher = self.matcher(self.tokenizer, self.matcher.grammar_from_regex(pattern))
+        return self.checked(self.matcher.grammar_from_regex(pattern))
+
+    def checked(self, grammar: str) -> Any:
+        """A matcher that is not in an error state."""
+        matcher = self.matcher(self.tokenizer, grammar, log_level=0)
         if matcher.is_error():
             raise Refused(matcher.get_error())
         return matcher
+
+    def source(self, path: Path) -> str:
+        """Its own dialect of Lark."""
+        return render.lark(parsed(path))
+
+    def compile_grammar(self, source: str) -> list[Any]:
+        """A matcher, in a cell in which `begin` can put another, and what it was made from."""
+        grammar = self.matcher.grammar_from_lark(source)
+        return [self.checked(grammar), grammar]
+
+    def begin(self, compiled: list[Any]) -> Any:
+        """The same matcher, taken back: it keeps the states of its lexer. After an error a new one is needed."""
+        if compiled[0].is_error() or not compiled[0].reset():
+            compiled[0] = self.checked(compiled[1])
+        return compiled[0]
+
+    def rollback(self, matcher: Any, count: int) -> bool:
+        """The documented call."""
+        return bool(matcher.rollback(count))
 
     def fill(self, matcher: Any) -> None:
         """What `llguidance.numpy.fill_next_token_bitmask` does once it has the address: about 1 us less."""
@@ -142,6 +206,56 @@ class Llguidance(Masked):
     def trouble(self, matcher: Any) -> str:
         """The error of a matcher that has given up, and why it thinks that it is done."""
         return f"({matcher.stop_reason()}) {matcher.get_error()}"
+
+
+class XGrammar(Masked):
+    """xgrammar: a pushdown automaton over bytes; most of each mask is computed when a grammar is compiled."""
+
+    name = package = "xgrammar"
+
+    def load(self, tokenizer_dir: Path) -> None:
+        """Wrap the Hugging Face tokenizer; a compiler that keeps nothing between grammars."""
+        import xgrammar
+
+        info = xgrammar.TokenizerInfo.from_huggingface(pretrained(tokenizer_dir))
+        self.matcher = xgrammar.GrammarMatcher
+        self.compiler = xgrammar.GrammarCompiler(info, max_threads=os.cpu_count() or 1, cache_enabled=False)
+        self.allocate(info.vocab_size)
+
+    def compile(self, pattern: str) -> Any:
+        """A new matcher. What is wrong with a pattern comes as a RuntimeError."""
+        try:
+            return self.matcher(self.compiler.compile_regex(pattern))
+        except RuntimeError as error:
+            raise Refused(str(error)) from error
+
+    def source(self, path: Path) -> str:
+        """GBNF."""
+        return render.ebnf(parsed(path))
+
+    def compile_grammar(self, source: str) -> Any:
+        """GBNF to a compiled grammar."""
+        try:
+            return self.compiler.compile_grammar(source)
+        except RuntimeError as error:
+            raise Refused(str(error)) from error
+
+    def begin(self, compiled: Any) -> Any:
+        """A new matcher of the compiled grammar."""
+        return self.matcher(compiled)
+
+    def fill(self, matcher: Any) -> None:
+        """The documented call. It takes a numpy array as quickly as a tensor."""
+        matcher.fill_next_token_bitmask(self.mask)
+
+    def commit(self, matcher: Any, token: int) -> bool:
+        """The documented call."""
+        return bool(matcher.accept_token(token))
+
+    def rollback(self, matcher: Any, count: int) -> bool:
+        """The documented call, which answers nothing."""
+        matcher.rollback(count)
+        return True
 
 
 class OutlinesCore(Masked):
@@ -180,9 +294,19 @@ class OutlinesCore(Masked):
         return True
 
 
-ENGINES: dict[str, type[Constrain] | type[Llguidance] | type[OutlinesCore]] = {
-    engine.name: engine for engine in (Constrain, Llguidance, OutlinesCore)
+ENGINES: dict[str, type[Constrain] | type[Llguidance] | type[XGrammar] | type[OutlinesCore]] = {
+    engine.name: engine for engine in (Constrain, Llguidance, XGrammar, OutlinesCore)
 }
+GRAMMAR_ENGINES: dict[str, type[Constrain] | type[Llguidance] | type[XGrammar]] = {
+    engine.name: engine for engine in (Constrain, Llguidance, XGrammar)
+}
+
+
+def parsed(path: Path) -> Grammar:
+    """The grammar in a file, as a value."""
+    from constrain import Limits, grammar_file
+
+    return grammar_file(path).lower(Limits())
 
 
 def installed(name: str) -> bool:
