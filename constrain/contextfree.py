@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections import ChainMap, deque
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from constrain.automata.lexer import Lexer
 from constrain.automata.network import NEVER, Network
-from constrain.automata.rows import Recogniser
+from constrain.automata.rows import Recogniser, Template
 from constrain.automata.rows import Row as GrammarRow
 from constrain.automata.store import EMPTY, ExpressionStore
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
@@ -27,8 +26,9 @@ from constrain.ir.expr import And, Closed, Expr, Literal, Repeat
 from constrain.ir.expr import Words as Listed
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
-from constrain.states import Sparse, State, StateSpace, Words
-from constrain.terminals import TokenSet, TokenSets
+from constrain.pieces import Pieces
+from constrain.states import State, StateSpace, Words
+from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -149,9 +149,9 @@ class GrammarSpace(StateSpace):
             raise self._nothing(grammar)
         self.recogniser = Recogniser(network, symbols.ignore, limits)
         self.recogniser.forget = self.forget_states
-        self._token_sets = TokenSets(vocabulary, self.lexer, limits)
+        token_sets = TokenSets(vocabulary, self.lexer, limits)
+        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self._make_lexer, limits)
         self._alive: dict[Element, bool] = {}
-        self._firsts: dict[int, int] = {}
 
     def start(self) -> State:
         """The state of the empty text."""
@@ -269,14 +269,18 @@ class GrammarSpace(StateSpace):
         return self.recogniser.join(sources)
 
     def _lexer_of(self, row: GrammarRow) -> int:
-        """The lexer of the terminals that a row expects."""
-        node = row.template.lexers.get(row.ignores)
-        if node is None:
-            text = {symbol for symbol in row.expected if symbol < _SPECIAL}
-            if row.ignores and self.symbols.ignore:
+        """The lexer of the terminals that a row expects; 0 if it expects none."""
+        known = row.template.lexers.get(row.ignores)
+        return self._make_lexer(row.template, row.ignores) if known is None else known
+
+    def _make_lexer(self, template: Template, ignores: bool) -> int:
+        known = template.lexers.get(ignores)
+        if known is None:
+            text = {symbol for symbol in template.expects if symbol < _SPECIAL}
+            if ignores and self.symbols.ignore:
                 text.add(self.symbols.ignore)
-            node = row.template.lexers[row.ignores] = self.lexer.start(frozenset(text))
-        return node
+            known = template.lexers[ignores] = self.lexer.start(frozenset(text))
+        return known
 
     def _add(self, element: Element, reached: set[Element]) -> None:
         """Add an element if something can follow it, or the text can end."""
@@ -341,39 +345,7 @@ class GrammarSpace(StateSpace):
         for row, node, shun in state.place:
             lexing = node or self._lexer_of(row)
             if lexing:
-                follows = partial(self._follows, row)
-                for found in self._token_sets.of_vocabulary(lexing, shun, follows):
-                    self._apply(row, found, words, undecided)
-        for _, symbol in self._specials(state):
-            for token in self._ids(symbol):
-                words[token >> 5] |= np.uint32(1 << (token & 31))
-        for token in undecided:
-            if self._advance(state.place, self.vocabulary.token_bytes(token)):
-                words[token >> 5] |= np.uint32(1 << (token & 31))
-
-    def _apply(self, row: GrammarRow, found: TokenSet, words: Words, undecided: set[int]) -> None:
-        """Add the tokens of a set, and those that go on with what may follow its terminals in `row`."""
-        inside = found.inside
-        if isinstance(inside, Sparse):
-            words[inside.at] |= inside.words
-        elif inside is not None:
-            words |= inside
-        undecided.update(found.undecided)
-        for marks, shun, forest in found.crossings:
-            after = row.after(self.lexer.winners(marks))
-            node = self._lexer_of(after)
-            if forest.first & self._first(node):
-                found = self._token_sets.of(node, shun, forest, partial(self._follows, after))
-                self._apply(after, found, words, undecided)
-
-    def _follows(self, row: GrammarRow, marks: int) -> int:
-        """The bytes that may follow terminals expected in a row, one bit for each."""
-        return self._first(self._lexer_of(row.after(self.lexer.winners(marks))))
-
-    def _first(self, node: int) -> int:
-        """The bytes that a lexer may read first, one bit for each."""
-        known = self._firsts.get(node)
-        if known is None:
-            viable = self.store.viable_bytes(node, self.limits) if node else b""
-            known = self._firsts[node] = sum(1 << b for b in viable)
-        return known
+                self._pieces.allow(row, lexing, shun, words, undecided)
+        allowed = {token for token in undecided if self._advance(state.place, self.vocabulary.token_bytes(token))}
+        for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
+            words[token >> 5] |= np.uint32(1 << (token & 31))

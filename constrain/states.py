@@ -54,7 +54,7 @@ class Sparse:
 
     __slots__ = ("at", "nbytes", "words")
 
-    def __init__(self, row: Row, at: npt.NDArray[np.intp]) -> None:
+    def __init__(self, row: Row | Words, at: npt.NDArray[np.intp]) -> None:
         self.at, self.words = at.astype(np.int32), row[at]
         self.nbytes = self.at.nbytes + self.words.nbytes
 
@@ -62,6 +62,22 @@ class Sparse:
         """Overwrite a row."""
         row.fill(0)
         row[self.at] = self.words
+
+
+def add(words: Words, more: Sparse | Words | None) -> None:
+    """Set the bits of `more`."""
+    if isinstance(more, Sparse):
+        words[more.at] |= more.words
+    elif more is not None:
+        words |= more
+
+
+def pack(words: Words) -> Sparse | Words | None:
+    """Some bits of a mask in the form that takes less room; None if there are none."""
+    used = words.nonzero()[0]
+    if not len(used):
+        return None
+    return Sparse(words, used) if len(used) < len(words) // 8 else words
 
 
 class StateSpace(ABC):

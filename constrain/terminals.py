@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.store import Follow, Forest, Parted
 from constrain.kernels.trie import BROKEN, INSIDE, WHOLE, group_of
 from constrain.limits import Limits
-from constrain.states import Sparse, Words
+from constrain.states import Sparse, Words, pack
 from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class TokenForest:
     """Some tokens, or ends of tokens, and what they do to every lexer state that has met them."""
 
     trees: Forest
+    number: int
     first: int = 0
     """The bytes that its tokens begin with, one bit for each."""
     sets: dict[tuple[int, int], TokenSet] = field(default_factory=dict)
@@ -78,41 +80,44 @@ class TokenSets:
 
     def __init__(self, vocabulary: Vocabulary, lexer: Lexer, limits: Limits) -> None:
         self._lexer, self._limits = lexer, limits
-        self._width = (vocabulary.size + 31) // 32
-        self._near, self._far = TokenForest(_whole(vocabulary.near_trie)), TokenForest(_whole(vocabulary.far_trie))
+        self.width = (vocabulary.size + 31) // 32
+        self._near, self._far = (
+            TokenForest(_whole(vocabulary.near_trie), 0),
+            TokenForest(_whole(vocabulary.far_trie), 1),
+        )
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
-        self._keys: dict[int, tuple[int, int]] = {}
+        self._keys: dict[int, tuple[tuple[int, TokenForest], tuple[int, TokenForest]]] = {}
         self._flags: dict[int, tuple[np.ndarray, int]] = {}
         self._forests: dict[tuple[bool, bytes], TokenForest] = {}
+        self._numbers = count(2)
         self._nbytes = 0
 
-    def of_vocabulary(self, node: int, shun: int, follows: Follows) -> tuple[TokenSet, TokenSet]:
-        """What all tokens do to a lexer in a state: the short ones, and the long ones."""
+    def of_vocabulary(self, node: int) -> tuple[tuple[int, TokenForest], tuple[int, TokenForest]]:
+        """All tokens, short and long ones, each with a lexer state that does the same to them and that others share."""
         keys = self._keys.get(node)
         if keys is None:
             reached = self._lexer.store.advance(node, b"", self._limits, *self._reaches)
-            keys = self._keys[node] = (reached.near_key, reached.key)
-        return self.of(keys[0], shun, self._near, follows), self.of(keys[1], shun, self._far, follows)
+            keys = self._keys[node] = ((reached.near_key, self._near), (reached.key, self._far))
+        return keys
 
-    def of(self, node: int, shun: int, forest: TokenForest, follows: Follows) -> TokenSet:
-        """What the tokens of a forest do to a lexer in a state."""
+    def of(self, node: int, shun: int, forest: TokenForest) -> TokenSet | None:
+        """What the tokens of a forest do to a lexer in a state; None if so many cross that `narrow` must be asked."""
         known = forest.sets.get((node, shun))
-        if known is not None:
+        if known is not None or (node, shun) in forest.broad:
             return known
         if self._nbytes > self._limits.mask_cache_bytes:
             self._forget()
-        ending = forest.broad.get((node, shun))
-        if ending is None:
-            words, found = self._split(node, shun, forest.trees, _ANY, _MANY)
-            if found.complete:
-                made = forest.sets[node, shun] = self._made(words, found.crossings, forest.trees)
-                return made
-            ending = forest.broad[node, shun] = found.unlisted
-        return self._narrow(node, shun, forest, ending, follows)
+        words, found = self._split(node, shun, forest.trees, _ANY, _MANY)
+        if not found.complete:
+            forest.broad[node, shun] = found.unlisted
+            return None
+        made = forest.sets[node, shun] = self._made(words, found.crossings, forest.trees)
+        return made
 
-    def _narrow(self, node: int, shun: int, forest: TokenForest, ending: tuple[int, ...], follows: Follows) -> TokenSet:
-        """The token set where only the bytes that may follow a terminal make a token cross."""
+    def narrow(self, node: int, shun: int, forest: TokenForest, follows: Follows) -> TokenSet:
+        """The same where only the bytes that may follow a terminal make a token cross."""
         while True:
+            ending = forest.broad.get((node, shun), ())
             after = tuple([follows(marks) for marks in ending])
             known = forest.narrowed.get((node, shun, after))
             if known is not None:
@@ -124,7 +129,7 @@ class TokenSets:
             if not found.unlisted:
                 made = forest.narrowed[node, shun, after] = self._made(words, found.crossings, forest.trees)
                 return made
-            ending = forest.broad[node, shun] = ending + found.unlisted
+            forest.broad[node, shun] = ending + found.unlisted
 
     def _forget(self) -> None:
         self._nbytes = 0
@@ -133,12 +138,12 @@ class TokenSets:
             forest.sets, forest.broad, forest.narrowed = {}, {}, {}
 
     def _split(self, node: int, shun: int, trees: Forest, follow: Follow, most: int) -> tuple[Words, Parted]:
-        words = np.zeros(self._width, np.uint32)
+        words = np.zeros(self.width, np.uint32)
         lexer = self._lexer
         return words, lexer.store.split(node, shun, trees, follow, lexer.longest, most, words, self._limits)
 
     def _made(self, words: Words, found: np.ndarray, trees: Forest) -> TokenSet:
-        inside, crossings, undecided = self._pack(words), (), ()
+        inside, crossings, undecided = pack(words), (), ()
         if len(found):
             waits = found[:, 1] < 0
             undecided = tuple(found[waits, 0].tolist())
@@ -156,12 +161,6 @@ class TokenSets:
                 groups |= WHOLE | BROKEN | INSIDE
             known = self._flags[bits] = flags, groups
         return known
-
-    def _pack(self, words: Words) -> Sparse | Words | None:
-        used = words.nonzero()[0]
-        if not len(used):
-            return None
-        return Sparse(words, used) if len(used) < self._width // 8 else words
 
     def _group(self, found: np.ndarray, trees: Forest) -> tuple[Crossing, ...]:
         """Crossings by what ends and what is shunned: one forest for each."""
@@ -181,9 +180,9 @@ class TokenSets:
         key = (trees.trie is self._near.trees.trie, roots.tobytes())
         known = self._forests.get(key)
         if known is None:
-            known = self._forests[key] = TokenForest(
-                Forest(trees.trie, roots, trees.depth), _bits(trees.trie.byte[roots])
-            )
+            first = _bits(trees.trie.byte[roots])
+            known = TokenForest(Forest(trees.trie, roots, trees.depth), next(self._numbers), first)
+            self._forests[key] = known
         return known
 
 

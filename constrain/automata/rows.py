@@ -11,7 +11,7 @@ per terminal (it does what Leo 1991 and Aycock and Horspool 2002 do), and rows t
 they were reached: a list comes back to the same row after every element.
 
 What a row predicts depends on the states of its items alone, not on their continuations. It is worked out once, as a
-`_Template`; a row is a template with continuations filled in.
+`Template`; a row is a template with continuations filled in.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _Shape = tuple[_Place, ...]
 class _Predicted(NamedTuple):
     """What follows a rule that is begun in a row."""
 
-    template: _Template
+    template: Template
     rule: int
     items: _Shape
     through: frozenset[int]
@@ -102,10 +102,10 @@ class _Plan(NamedTuple):
     """References to what follows those that can end their rule."""
 
 
-class _Template:
+class Template:
     """What a row with items of a certain shape predicts."""
 
-    __slots__ = ("completes", "expects", "kernel", "lexers", "plans", "predicted", "straight")
+    __slots__ = ("_leading", "alias", "completes", "expects", "kernel", "lexers", "plans", "predicted", "straight")
 
     def __init__(self, network: Network, kernel: _Shape) -> None:
         self.kernel = kernel
@@ -122,8 +122,11 @@ class _Template:
         ]
         """What follows each rule that is begun in the row."""
         self.plans: dict[tuple[int, ...], _Plan] = {}
-        self.straight: dict[tuple[int, ...], tuple[_Template, tuple[int, ...]]] = {}
-        """The templates after terminals that end no rule, with references to what they bind."""
+        self.alias: dict[tuple[int, ...], tuple[int, ...]] = {}
+        """For terminals the first ones with the same plan: they lead to the same row."""
+        self._leading: dict[_Plan, tuple[int, ...]] = {}
+        self.straight: dict[tuple[int, ...], tuple[Template, tuple[int, ...]] | None] = {}
+        """The templates after terminals that end no rule, with references to what they bind; None after others."""
         self.lexers: dict[bool, int] = {}
         """The lexer of the terminals expected, without and with ignored text. Filled in by its user."""
 
@@ -134,7 +137,8 @@ class _Template:
             places = dict.fromkeys(place for symbol in symbols for place in self.expects.get(symbol, ()))
             on = tuple(sorted(place for place in places if network.goes_on(place[0])))
             ending = dict.fromkeys(ref for state, register, ref in places if network.may_end(state, register))
-            plan = self.plans[symbols] = _Plan(on, tuple(ending))
+            plan = self.plans[symbols] = _Plan(on, tuple(sorted(ending)))
+            self.alias[symbols] = self._leading.setdefault(plan, symbols)
         return plan
 
     def _close(self, network: Network) -> tuple[list[int], list[dict[_Place, None]]]:
@@ -223,7 +227,7 @@ class Row:
     def __init__(
         self,
         recogniser: Recogniser,
-        template: _Template,
+        template: Template,
         bound: tuple[Continuation, ...],
         accepting: bool,
         ignores: bool,
@@ -267,7 +271,7 @@ class Recogniser:
     def __init__(self, network: Network, ignore: int, limits: Limits) -> None:
         """`ignore` is the number of ignored text, 0 if there is none."""
         self.network, self._ignore, self._limits = network, ignore, limits
-        self._templates: dict[_Shape, _Template] = {}
+        self._templates: dict[_Shape, Template] = {}
         self._rows: WeakValueDictionary[tuple[Any, ...], Row] = WeakValueDictionary()
         self._continuations: dict[Hashable, Continuation] = {}
         self._numbers = count()
@@ -292,15 +296,28 @@ class Recogniser:
         ignored = row.ignores and self._ignore in symbols
         if ignored and not any(symbol in template.expects for symbol in symbols):
             return self.without_ignored(row)
-        straight = template.straight.get(symbols)
-        if straight is not None and not ignored:
-            after, references = straight
-            bound = tuple([self.bind(template, reference, row.bound) for reference in references])
-            return self._row(after, bound, accepting=False, ignores=self._ignore != 0)
-        plan = template.plan(self.network, symbols)
-        if plan.ending or ignored:
+        alias = symbols if ignored else self.alias(template, symbols)
+        if alias != symbols:
+            return row.after(alias)
+        straight = None if ignored else self._straight(template, symbols)
+        if straight is None:
             return self._join([(row, symbols)])
-        return self._go_straight(row, symbols, plan)
+        after, references = straight
+        bound = tuple([self.bind(template, reference, row.bound) for reference in references])
+        return self._row(after, bound, accepting=False, ignores=self._ignore != 0)
+
+    def alias(self, template: Template, symbols: tuple[int, ...]) -> tuple[int, ...]:
+        """Terminals that lead to the same row from every row of a template, ignored text left out of account."""
+        if symbols not in template.alias:
+            template.plan(self.network, symbols)
+        return template.alias[symbols]
+
+    def shape_after(self, template: Template, ignores: bool, symbols: tuple[int, ...]) -> tuple[Template, bool] | None:
+        """The template of `follow`, and whether ignored text may come next; None if that depends on continuations."""
+        if ignores and self._ignore in symbols:
+            return None if any(symbol in template.expects for symbol in symbols) else (template, False)
+        straight = self._straight(template, symbols)
+        return None if straight is None else (straight[0], self._ignore != 0)
 
     def join(self, ended: Iterable[tuple[Row, int]]) -> Row:
         """The row at a place where terminals that were begun in several rows end together."""
@@ -310,7 +327,7 @@ class Recogniser:
         """The row after ignored text: the same, but for more of it."""
         return self._row(row.template, row.bound, row.accepting, ignores=False)
 
-    def bind(self, template: _Template, reference: int, bound: tuple[Continuation, ...]) -> Continuation:
+    def bind(self, template: Template, reference: int, bound: tuple[Continuation, ...]) -> Continuation:
         """The continuation that a template refers to, in a row that binds some."""
         if reference >= 0:
             return bound[reference]
@@ -351,7 +368,7 @@ class Recogniser:
             found.update([(state, register, then.number) for state, register, then in bound[k].items])
         return any(bound[k].accepts for k in predicted.through), frozenset(found)
 
-    def bind_all(self, template: _Template, shape: Iterable[_Place], bound: tuple[Continuation, ...]) -> list[Item]:
+    def bind_all(self, template: Template, shape: Iterable[_Place], bound: tuple[Continuation, ...]) -> list[Item]:
         """The items of a shape, in a row that binds some continuations."""
         return [(state, register, self.bind(template, reference, bound)) for state, register, reference in shape]
 
@@ -391,15 +408,16 @@ class Recogniser:
                 accepting = accepting or row.accepting
         return self._intern(items, accepting)
 
-    def _go_straight(self, row: Row, symbols: tuple[int, ...], plan: _Plan) -> Row:
-        """Follow terminals that end no rule: the template after them does not depend on continuations."""
-        references: dict[int, int] = {}
-        shape = tuple((state, reg, references.setdefault(ref, len(references))) for state, reg, ref in plan.on)
-        after = self._template(shape)
-        if after.completes:  # over rules that may be empty
-            return self._join([(row, symbols)])
-        row.template.straight[symbols] = after, tuple(references)
-        return self.follow(row, symbols)
+    def _straight(self, template: Template, symbols: tuple[int, ...]) -> tuple[Template, tuple[int, ...]] | None:
+        """The template after terminals that end no rule, and references to what it binds."""
+        if symbols not in template.straight:
+            plan = template.plan(self.network, symbols)
+            references: dict[int, int] = {}
+            shape = tuple((state, reg, references.setdefault(ref, len(references))) for state, reg, ref in plan.on)
+            after = None if plan.ending else self._template(shape)
+            ends = after is None or after.completes  # it may also end over rules that may be empty
+            template.straight[symbols] = None if after is None or ends else (after, tuple(references))
+        return template.straight[symbols]
 
     def _intern(self, items: set[Item], accepting: bool) -> Row:
         """The row of some items, each of which can read something."""
@@ -415,13 +433,13 @@ class Recogniser:
                 return self._row(template, bound, accepting, ignores=self._ignore != 0)
             items = items.union(*[then.items for then in missing])
 
-    def _template(self, shape: _Shape) -> _Template:
+    def _template(self, shape: _Shape) -> Template:
         template = self._templates.get(shape)
         if template is None:
-            template = self._templates[shape] = _Template(self.network, shape)
+            template = self._templates[shape] = Template(self.network, shape)
         return template
 
-    def _row(self, template: _Template, bound: tuple[Continuation, ...], accepting: bool, ignores: bool) -> Row:
+    def _row(self, template: Template, bound: tuple[Continuation, ...], accepting: bool, ignores: bool) -> Row:
         """The one row that has these parts."""
         key = (id(template), accepting, ignores, *[then.number for then in bound])
         row = self._rows.get(key)

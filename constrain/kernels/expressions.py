@@ -1603,8 +1603,9 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
     Tokens after which the terminal goes on or just ends are added to `allowed` (uint32 words). Others are written to
     `crossing` (int64[size, 3]) by subtree, read from the edge into it: (root, marks of the terminals that end before
     it, what to shun from there), or (token, -1, 0) for a token after which it depends on what follows whether it is too
-    short a match. Both numbers count what does not fit, too, up to `most` crossings. `path` is scratch, int64[4, depth + 1]: the rows of the
-    node and of what is shunned at each depth, what the path is made of, 1 + the place in `marks` of what ends there.
+    short a match. Both numbers count what does not fit, too, up to `most` crossings. `path` is scratch, int64[4, depth
+    + 1]: the rows of the node and of what is shunned at each depth, what the path is made of, and 1 + the place in
+    `marks` of what ends there.
     """
     st.counts[NEED] = ROOM
     trie, roots = forest
