@@ -232,8 +232,11 @@ def take_turn(bench: Bench, engine: GrammarEngine, grammar: LibraryGrammar) -> l
         for record in records:
             record.outcome, record.message = outcome, str(error)
     else:
-        for run in PASSES:
-            read_pass(bench, engine, compiled, [record for record in records if record.run == run])
+        cold, warm = ([record for record in records if record.run == run] for run in PASSES)
+        read_pass(bench, engine, compiled, cold)
+        for before, after in zip(cold, warm):
+            after.outcome, after.message = before.outcome, before.message
+        read_pass(bench, engine, compiled, [record for record in warm if record.outcome == "handled"])
     finally:
         gc.enable()
     return records
@@ -243,21 +246,22 @@ def read_pass(bench: Bench, engine: GrammarEngine, compiled: Any, records: Seque
     """All texts of a grammar, until time is up."""
     end = perf_counter() + bench.seconds
     for record in records:
-        if perf_counter() > end:
-            record.outcome, record.message = "timeout", f"not begun after {bench.seconds:g} s"
-            continue
         try:
             tokens = bench.tokens[record.grammar][record.text]
-            read_text(engine, engine.begin(compiled), tokens, bench.tokenizer.eos_token_id, record)
+            read_text(engine, engine.begin(compiled), tokens, bench.tokenizer.eos_token_id, record, end)
+        except TimeoutError:
+            record.outcome, record.message = "timeout", f"not done after {bench.seconds:g} s"
         except Fault as error:
             record.outcome, record.message = "rejected", str(error)
         except Exception as error:  # an engine's crash is a result of the benchmark
             record.outcome, record.message = "failed", f"{type(error).__name__}: {error}"
 
 
-def read_text(engine: GrammarEngine, matcher: Any, tokens: Sequence[int], eos: int, record: Record) -> None:
-    """One text, timed. Raises Fault if the engine does not accept it."""
+def read_text(engine: GrammarEngine, matcher: Any, tokens: Sequence[int], eos: int, record: Record, end: float) -> None:
+    """One text, timed. Raises Fault if the engine does not accept it, TimeoutError if it is too late."""
     for number, token in enumerate([*tokens, eos]):
+        if perf_counter() > end:
+            raise TimeoutError
         start = perf_counter_ns()
         engine.fill(matcher)
         record.fill_ns.append(perf_counter_ns() - start)
@@ -375,9 +379,22 @@ def by_grammar(
 def ratios(records: Sequence[Record], left: str, right: str, texts: set[tuple[str, int]]) -> dict[str, Any]:
     """Times of one engine divided by another's on some texts: below 1, the left one is faster."""
     ours, theirs = times(records, left, texts), times(records, right, texts)
-    return {"texts": len(texts)} | {
+    return {"texts": len(texts), "by_grammar": ratios_by_grammar(records, left, right, texts)} | {
         run: {key: round(ours[run][key] / theirs[run][key], 4) for key in FIGURES} for run in ours
     }
+
+
+def ratios_by_grammar(
+    records: Sequence[Record], left: str, right: str, texts: set[tuple[str, int]]
+) -> dict[str, dict[str, float]]:
+    """Ratios of the averages of each grammar, by pass."""
+    found: dict[str, dict[str, float]] = {run: {} for run in PASSES}
+    for grammar in sorted({grammar for grammar, _ in texts}):
+        mine = {text for text in texts if text[0] == grammar}
+        ours, theirs = times(records, left, mine), times(records, right, mine)
+        for run in PASSES:
+            found[run][grammar] = round(ours[run]["avg"] / theirs[run]["avg"], 4)
+    return found
 
 
 def slowest(bench: Bench, records: Iterable[Record], engine: str) -> list[dict[str, Any]]:
@@ -406,15 +423,16 @@ def described(bench: Bench, fill: int, commit: int, record: Record, number: int)
 
 def complaints(bench: Bench, records: Iterable[Record], engine: str) -> dict[str, list[str]]:
     """Texts that were not handled, by grammar, in the engine's words; of a grammar that was refused, the first."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[int, str]] = {}
     for r in records:
         if r.engine == engine and r.outcome != "handled":
+            known = found.setdefault(r.grammar, {})
             said = f"{r.outcome}: {' '.join(r.message.split())[:300]}"
-            if r.outcome in ("rejected", "failed", "timeout"):
-                said += f" in {bench.texts[r.grammar][r.text][:200]!r}"
-            if said not in found.setdefault(r.grammar, []):
-                found[r.grammar].append(said)
-    return found
+            if r.outcome in ("refused", "not rendered"):
+                known[0] = said
+            else:
+                known.setdefault(r.text, f"{said} in {bench.texts[r.grammar][r.text][:200]!r}")
+    return {grammar: list(known.values()) for grammar, known in found.items()}
 
 
 def environment(given: argparse.Namespace) -> dict[str, Any]:
@@ -434,7 +452,9 @@ def command(given: argparse.Namespace) -> str:
     parts += ["--engines", ",".join(given.engines)]
     parts += ["--grammars", given.grammars] if given.grammars else []
     parts += ["--limit", str(given.limit)] if given.limit is not None else []
+    parts += ["--parts", ",".join(given.parts)] if len(given.parts) < 3 else []
     parts += ["--seconds", f"{given.seconds:g}"] if given.seconds != 30 else []
+    parts += ["--long-seconds", f"{given.long_seconds:g}"] if given.long_seconds != 60 else []
     return shlex.join(parts)
 
 
@@ -483,6 +503,13 @@ def ratio_notes(summary: dict[str, Any]) -> Iterator[str]:
         for run in (run for run in PASSES if run in found):
             shown = ", ".join(f"{key} x{found[run][key]:.3g}" for key in FIGURES)
             yield f"{pair}, {run}, on the {found['texts']} texts that both accept: {shown}"
+            averages = found["by_grammar"][run]
+            worst = max(averages, key=lambda grammar: averages[grammar])
+            yield (
+                f"{pair}, {run}, averages of grammars: median x{median(averages.values()):.3g}, "
+                f"{sum(ratio <= 1 for ratio in averages.values())} of {len(averages)} at most x1, "
+                f"{worst} x{averages[worst]:.3g}"
+            )
     for name, found in summary["not_handled"].items():
         if found:
             counts = ", ".join(f"{grammar} {len(said)}" for grammar, said in found.items())

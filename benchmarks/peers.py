@@ -177,8 +177,8 @@ class Llguidance(Masked):
         return matcher
 
     def source(self, path: Path) -> str:
-        """Its own dialect of Lark."""
-        return render.lark(parsed(path))
+        """Its own dialect of Lark; without the option, ignored text may not come first."""
+        return '%llguidance {"allow_initial_skip": true}\n' + render.lark(parsed(path))
 
     def compile_grammar(self, source: str) -> list[Any]:
         """A matcher, in a cell in which `begin` can put another, and what it was made from."""

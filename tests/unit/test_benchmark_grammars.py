@@ -154,7 +154,8 @@ def test_ratios_are_over_what_both_accept() -> None:
         for run in ("cold", "warm")
     ]
     both = handled_by(records, "x") & handled_by(records, "y")
-    assert ratios(records, "x", "y", both)["cold"]["avg"] == 2.0
+    found = ratios(records, "x", "y", both)
+    assert found["cold"]["avg"] == found["by_grammar"]["warm"]["g"] == 2.0
     assert coverage(records, "y") == {"grammars": 1, "compiled": 1, "texts": 2, "handled": 1, "rejected": 1}
 
 
