@@ -32,6 +32,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -195,7 +196,8 @@ def prepare(folder: Path, given: argparse.Namespace, patterns: Sequence[Pattern]
     for engine in engines:
         engine.load(folder)
         for pattern, text in WARM_UP:
-            run_text(engine, pattern, encode(tokenizer, text), tokenizer.eos_token_id)
+            with suppress(Refused, Fault):
+                run_text(engine, pattern, encode(tokenizer, text), tokenizer.eos_token_id)
         engine.clear()
     gc.collect()
     gc.freeze()
