@@ -512,13 +512,23 @@ def ratio_notes(summary: dict[str, Any]) -> Iterator[str]:
             )
     for name, found in summary["not_handled"].items():
         if found:
-            counts = ", ".join(f"{grammar} {len(said)}" for grammar, said in found.items())
-            yield f"{name} does not accept texts of: {counts}"
+            listed = ", ".join(reason for grammar, said in found.items() for reason in reasons(grammar, said))
+            yield f"{name}, texts that it does not handle: {listed}"
     scannerless = [name for name, found in summary["by_grammar"].items() if not found["longest"]]
     if "llguidance" in summary["times"] and scannerless:
         yield f"read without longest match, which llguidance always uses: {', '.join(scannerless)}"
     if "xgrammar" in summary["times"]:
         yield "xgrammar has no longest match: of the other grammars it allows more texts"
+
+
+def reasons(grammar: str, complaints: Sequence[str]) -> Iterator[str]:
+    """How many texts of a grammar ended how.
+
+    >>> list(reasons("sql", ["timeout: not done", "rejected: no", "timeout: not done"]))
+    ['sql 2 timeout', 'sql 1 rejected']
+    """
+    for outcome, count in Counter(said.partition(":")[0] for said in complaints).items():
+        yield f"{grammar} {count} {outcome}"
 
 
 def grammar_table(summary: dict[str, Any]) -> Table:
