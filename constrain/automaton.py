@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +75,11 @@ def _compile(compiler: Any, vocabulary: Any, limits: Any, spec: Spec) -> TokenAu
     return automaton
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1), thread_name_prefix="constrain")
+
+
 def allocate_bitmask(batch: int, vocab_size: int) -> Bitmask:
     """Room for the masks of `batch` sequences: int32[batch, ceil(vocab_size / 32)], all tokens forbidden.
 
@@ -84,9 +92,15 @@ def allocate_bitmask(batch: int, vocab_size: int) -> Bitmask:
 
 
 def fill_bitmasks(matchers: Sequence[Matcher | None], mask: Bitmask) -> None:
-    """Write the mask of matcher i into row i of `mask`; a row whose matcher is None allows everything."""
+    """Write the mask of matcher i into row i of `mask`; a row whose matcher is None allows everything.
+
+    Masks that are not at hand are worked out in threads, with the GIL released for most of the work.
+    """
     if len(matchers) > len(mask):
         raise SpecTypeError(f"fill_bitmasks: {len(matchers)} matchers, but the mask has {len(mask)} rows")
+    missing = {matcher.mask_key: matcher for matcher in matchers if matcher is not None and not matcher.is_ready()}
+    if len(missing) > 1:
+        list(_threads().map(Matcher.prepare, missing.values()))
     for row, matcher in enumerate(matchers):
         if matcher is None:
             mask[row] = -1

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from constrain import spec as spec_module
 from constrain.automata.store import ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
@@ -107,6 +108,7 @@ class Compiler:
 def clear_caches() -> None:
     """Forget every automaton, state and mask of the process. Automata in use keep working."""
     with _lock:
+        spec_module.forget()
         _shared.clear()
         for compiler in _compilers:
             compiler._compiled.clear()

@@ -11,16 +11,18 @@ accepted if it ends at a row that accepts.
 from __future__ import annotations
 
 from collections import ChainMap, deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from constrain.automata.lexer import Lexer
 from constrain.automata.network import NEVER, Network
+from constrain.automata.program import Built
 from constrain.automata.rows import Recogniser, Template
 from constrain.automata.rows import Row as GrammarRow
 from constrain.automata.store import EMPTY, ExpressionStore
+from constrain.closing import Piece, joined, shortest
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import And, Closed, Expr, Literal, Repeat
 from constrain.ir.expr import Words as Listed
@@ -53,7 +55,8 @@ class Symbols:
 
     def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
         self._vocabulary, self._store, self._limits = vocabulary, store, limits
-        self._numbers: dict[Terminal | Special, int] = {}
+        self._numbers: dict[int, tuple[int, Terminal | Special]] = {}  # by identity: to hash an expression takes long
+        self._built: Built = {}
         self.names: dict[int, str] = {}
         self.priorities: dict[int, int] = {}
         self.special: list[frozenset[int]] = []
@@ -64,11 +67,12 @@ class Symbols:
 
     def number(self, terminal: Terminal | Special) -> int:
         """The number of a terminal. Raises GrammarSyntaxError if it matches the empty text, or nothing."""
-        number = self._numbers.get(terminal)
-        if number is None:
-            number = self._text(terminal) if isinstance(terminal, Terminal) else self._special_token(terminal)
-            self._numbers[terminal] = number
-            self.names.setdefault(number, terminal.name)
+        known = self._numbers.get(id(terminal))
+        if known is not None:
+            return known[0]
+        number = self._text(terminal) if isinstance(terminal, Terminal) else self._special_token(terminal)
+        self._numbers[id(terminal)] = number, terminal
+        self.names.setdefault(number, terminal.name)
         return number
 
     def length(self, number: int) -> float:
@@ -100,7 +104,7 @@ class Symbols:
         return spelled or node
 
     def _alive(self, expr: Expr) -> int:
-        return self._store.advance(self._store.build(expr, self._limits), b"", self._limits).node
+        return self._store.advance(self._store.build(expr, self._limits, self._built), b"", self._limits).node
 
     def _special_token(self, special: Special) -> int:
         vocabulary = self._vocabulary
@@ -141,7 +145,8 @@ class GrammarSpace(StateSpace):
         super().__init__(vocabulary, store, limits)
         symbols = self.symbols = Symbols(grammar, vocabulary, store, limits)
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
-        rules = ChainMap({_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}, grammar.rules)
+        spaced: dict[Hashable, Rule] = {_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}
+        rules: Mapping[Hashable, Rule] = ChainMap(spaced, cast("MutableMapping[Hashable, Rule]", grammar.rules))
         network = self.network = Network(rules, roots, symbols.number, symbols.length, limits)
         self._grammar = grammar
         self.lexer = Lexer(store, grammar.longest, symbols.priorities, limits)
@@ -152,6 +157,7 @@ class GrammarSpace(StateSpace):
         token_sets = TokenSets(vocabulary, self.lexer, limits)
         self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self._make_lexer, limits)
         self._alive: dict[Element, bool] = {}
+        self._shortest_strings: dict[int, bytes | None] = {}
 
     def start(self) -> State:
         """The state of the empty text."""
@@ -198,6 +204,14 @@ class GrammarSpace(StateSpace):
     def symbol_name(self, symbol: int) -> str:
         """The name of a terminal."""
         return self.symbols.names[symbol]
+
+    def expected_names(self, state: State) -> tuple[str, ...]:
+        """See `StateSpace.expected_names`."""
+        found: set[int] = set()
+        for row, node, _ in () if state.terminated else state.place:
+            found |= self.store.terminals(node or self._lexer_of(row))
+            found.update(symbol for symbol in row.expected if symbol >= _SPECIAL and not node)
+        return tuple(sorted({self.symbol_name(symbol) for symbol in found}))
 
     # ----------------------------------------------------------------------------------------------------- steps
 
@@ -288,6 +302,54 @@ class GrammarSpace(StateSpace):
         if node or row.accepting or self._lexer_of(row) or row.expected:
             if not shun or self._is_alive(element):
                 reached.add(element)
+
+    # ------------------------------------------------------------------------------------------------ completion
+
+    def _completion(self, state: State) -> tuple[Piece, ...] | None:
+        gap = (self._shortest(self.symbols.ignore) or b"") if self.symbols.ignore else b""
+        for row, node, _ in sorted(state.place, key=self._distance):
+            for between in dict.fromkeys((b"", gap)):
+                pieces = self._complete(row, node, between)
+                if pieces is not None and self._is_complete(state, pieces):
+                    return pieces
+        return None
+
+    def _distance(self, element: Element) -> float:
+        row, node, _ = element
+        return row.cost() if not node else self.store.shortest(node) + max(0.0, row.cost() - 1)
+
+    def _complete(self, row: GrammarRow, node: int, between: bytes) -> tuple[Piece, ...] | None:
+        """Follow the cheapest terminals to the end, with ignored text between them."""
+        pieces: list[Piece] = []
+        if node:
+            rest = shortest(self.store, node, lambda n: self.store.marks(n, self.limits) != EMPTY, self.limits)
+            if rest is None:
+                return None
+            ended = self.store.advance(node, rest, self.limits).node
+            row = row.after(self.lexer.winners(self.store.marks(ended, self.limits)))
+            pieces.append(rest)
+        while not row.accepting:
+            symbol = min(row.expected, key=row.cost_over)
+            text = self._shortest(symbol) if symbol < _SPECIAL else min(self._ids(symbol))
+            if text is None or len(pieces) > self.limits.search:
+                return None
+            pieces += [between, text] if pieces and isinstance(text, bytes) else [text]
+            row = row.after((symbol,))
+        return joined(pieces)
+
+    def _is_complete(self, state: State, pieces: tuple[Piece, ...]) -> bool:
+        """Whether some pieces, read from a state, end where the text may end."""
+        here: State | None = state
+        for piece in pieces:
+            if here is not None and piece != b"":
+                here = self._read(here, piece) if isinstance(piece, bytes) else self._read_special(here, piece)
+        return here is not None and here.accepting
+
+    def _shortest(self, symbol: int) -> bytes | None:
+        """The shortest string of a terminal."""
+        if symbol not in self._shortest_strings:
+            self._shortest_strings[symbol] = shortest(self.store, symbol, self.store.is_nullable, self.limits)
+        return self._shortest_strings[symbol]
 
     # -------------------------------------------------------------------------------------------------- liveness
 

@@ -5,7 +5,7 @@ In:  token ids. Out: bitmask rows, answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class Explanation:
     """The constraint that decides."""
     reason: str
     """The same for people."""
+    terminals: tuple[str, ...] = ()
+    """The terminals that could stand there, or go on there, by their names in the grammar; () for other constraints."""
 
     def __str__(self) -> str:
         return self.reason
@@ -135,6 +137,9 @@ class Matcher:
 
         EOS ids are set exactly when the output may end here; after the end they alone are.
         """
+        self._fill(self._state, mask, row)
+
+    def _fill(self, state: State, mask: Bitmask, row: int) -> None:
         try:
             target = mask[row]
             fits = target.dtype == np.int32 and target.shape == (self._space.width,)
@@ -142,7 +147,21 @@ class Matcher:
             fits = False
         if not fits:
             raise _mask_error(mask, row, self._space.width)
-        self._space.fill(self._state, target)
+        self._space.fill(state, target)
+
+    @property
+    def mask_key(self) -> Hashable:
+        """Matchers with equal keys have equal masks."""
+        return id(self._space), self._state.mask_key
+
+    def is_ready(self) -> bool:
+        """Whether the mask is at hand, so that `fill_bitmask` will only copy it."""
+        return self._space.is_ready(self._state)
+
+    def prepare(self) -> None:
+        """Work out the mask that `fill_bitmask` will copy. Releases the GIL for most of it."""
+        if not self.is_ready():
+            self._space.fill(self._state, np.zeros(self._space.width, np.int32))
 
     def allowed_token_ids(self) -> npt.NDArray[np.intp]:
         """The allowed token ids, ascending."""
@@ -162,10 +181,66 @@ class Matcher:
         return bytes(forced)
 
     def forced_tokens(self) -> list[int]:
-        """The tokens that every continuation begins with: as long as exactly one is allowed, EOS left out.
+        """The tokens that every continuation begins with, EOS left out, as the tokenizer itself would cut them.
 
-        Forced bytes that can be cut into tokens in several ways force no token: the model chooses.
+        Forced bytes can be cut into tokens in several ways, and a model knows one of them best: what the vocabulary's
+        `encode` makes of the text. The last tokens are left out as long as a longer one could take their place, given
+        what may follow. Where there is no `encode`, tokens are forced as long as exactly one is allowed.
         """
+        encode = self._space.vocabulary.encode
+        forced = self.forced_bytes() if encode is not None else b""
+        if encode is not None and forced:
+            return self._healed(forced, encode)
+        return self._only_tokens()
+
+    def _healed(self, forced: bytes, encode: Callable[[str], Sequence[int]]) -> list[int]:
+        """The tokens of forced bytes, but for those that could be cut otherwise together with what follows."""
+        space = self._space
+        text = forced.decode(errors="ignore")
+        tokens, state = [int(token) for token in encode(text)], self._state
+        if b"".join(map(space.vocabulary.token_bytes, tokens)) != text.encode():
+            return []  # the tokenizer adds or changes something at the start of a text
+        rest = forced
+        for n, token in enumerate(tokens):
+            longer = space.vocabulary.longer_tokens(rest)
+            if len(longer) and self._allows_any(state, longer):
+                return tokens[:n]
+            following = space.step(state, token)
+            if following is None:
+                return tokens[:n]
+            state, rest = following, rest[len(space.vocabulary.token_bytes(token)) :]
+        return tokens
+
+    def _allows_any(self, state: State, tokens: npt.NDArray[np.int32]) -> bool:
+        row = np.zeros(self._space.width, np.int32)
+        self._space.fill(state, row)
+        return bool((row[tokens >> 5] >> (tokens & 31) & 1).any())
+
+    def completion(self) -> list[int] | None:
+        """Few tokens that complete the output from here, EOS left out; None if none were found.
+
+        Their number bounds from above how many tokens are needed at least.
+        """
+        tokens = self._space.completion(self._state)
+        return None if tokens is None else list(tokens)
+
+    def fill_draft_bitmasks(self, draft: Sequence[int], mask: Bitmask) -> int:
+        """Write the masks along speculative tokens: row 0 for here, row i for after the first i of `draft`.
+
+        Stops at the first token that is not allowed, or that ends the output. Returns the number of tokens that are
+        allowed, n; rows 0 .. n are filled in. Does not move.
+        """
+        state = self._state
+        for n in range(len(draft) + 1):
+            self._fill(state, mask, n)
+            following = None if n == len(draft) or state.terminated else self._space.step(state, _index(draft[n]))
+            if following is None:
+                return n
+            state = following
+        return len(draft)
+
+    def _only_tokens(self) -> list[int]:
+        """The tokens from here on, as long as exactly one is allowed."""
         probe = self.copy()
         tokens: list[int] = []
         while not probe._state.terminated and not probe.is_accepting():
@@ -186,8 +261,9 @@ class Matcher:
         expected = b"" if state.terminated else space.viable_bytes(reached)
         dies_at = read if read < len(data) and not state.terminated else None
         is_eos = token in space.vocabulary.eos_ids
-        reason = _reason(state, token, data, allowed, dies_at, expected, is_eos)
-        return Explanation(token, data, allowed, dies_at, expected, self._automaton.describe(), reason)
+        names = () if state.terminated else space.expected_names(reached)
+        reason = _reason(state, token, data, allowed, dies_at, expected, is_eos, names)
+        return Explanation(token, data, allowed, dies_at, expected, self._automaton.describe(), reason, names)
 
     def _row(self) -> Bitmask:
         row = np.zeros(self._space.width, np.int32)
@@ -219,25 +295,44 @@ def _show(b: int) -> str:
     return repr(chr(b)) if 0x20 <= b < 0x7F else f"0x{b:02X}"
 
 
+def show_names(names: Sequence[str], limit: int = 8) -> str:
+    """Names of terminals for people.
+
+    >>> show_names(["NAME", "NUMBER", '"("'], 2)
+    'NAME, NUMBER, …'
+    """
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
+
+
 def _reason(
-    state: State, token: int, data: bytes, allowed: bool, dies_at: int | None, expected: bytes, is_eos: bool
+    state: State,
+    token: int,
+    data: bytes,
+    allowed: bool,
+    dies_at: int | None,
+    expected: bytes,
+    is_eos: bool,
+    names: tuple[str, ...],
 ) -> str:
     name = f"token {token}"
+    wanted = f"; expected: {show_names(names)}" if names else ""
     if state.terminated:
         return f"{name} is not allowed: the output has ended"
     if is_eos:
         return f"{name} ends the output, which {'may' if state.accepting else 'must not'} end here" + (
-            "" if state.accepting else f"; next could be {show_bytes(expected)}"
+            "" if state.accepting else f"; next could be {show_bytes(expected)}{wanted}"
         )
     if not data:
-        return f"{name} is not allowed: it spells no text (a special token, or an id without a token)"
+        return f"{name} is not allowed: it spells no text (a special token, or an id without a token){wanted}"
     name += f" {data!r}"
     if allowed:
         return f"{name} is allowed"
     if dies_at is None:
         return f"{name} is not allowed: no tokens of the vocabulary spell what would have to follow"
     where = f"{name} is not allowed: byte {dies_at} ({_show(data[dies_at])}) cannot stand there"
-    return where + (f"; it could be {show_bytes(expected)}" if expected else "; the text is complete")
+    if expected:
+        return f"{where}; it could be {show_bytes(expected)}{wanted}"
+    return where + (wanted or "; the text is complete")
 
 
 def _index(token: Any) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from constrain.automata.store import ANYTHING, EMPTY, ExpressionStore, Reached
+from constrain.closing import Piece, shortest
 from constrain.ir.expr import Repeat
 from constrain.ir.expr import Words as Listed
 from constrain.limits import Limits
@@ -55,6 +56,10 @@ class RegularSpace(StateSpace):
         if reached.read < len(data) or not self._is_spellable(reached.node):
             return None
         return self._intern(reached)
+
+    def _completion(self, state: State) -> tuple[Piece, ...] | None:
+        text = shortest(self.store, state.place.node, self.store.is_nullable, self.limits)
+        return None if text is None else (text,)
 
     def _is_spellable(self, node: int) -> bool:
         """Whether tokens can spell something of what is left."""

@@ -7,8 +7,9 @@ Or(parts=(And(parts=(Regex(pattern='[a-z]+', flags=0), Regex(pattern='.{3}', fla
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class LarkGrammar(Spec):
 
         _check("pattern_chars", len(self.text), limits.pattern_chars, "the grammar")
         folder = None if self.folder is None else Path(self.folder)
-        return parse_lark(self.text, self.start, longest=self.longest, folder=folder)
+        return _parsed(parse_lark, self.text, self.start, self.longest, folder, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,19 @@ class Concat(Spec):
         lowered = [part.lower(limits) for part in self.parts]
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         return ir.Concat(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Seq)
+
+
+@lru_cache(maxsize=32)
+def _parsed(
+    parse: Callable[..., Grammar], text: str, start: str, longest: bool | None, folder: Path | None, limits: Limits
+) -> Grammar:
+    """Remembered, since a grammar is read when it is written down, and again when it is compiled."""
+    return parse(text, start, longest=longest, folder=folder, limits=limits)
+
+
+def forget() -> None:
+    """Forget the grammars read so far."""
+    _parsed.cache_clear()
 
 
 def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:

@@ -21,11 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from constrain.automata.store import ExpressionStore
+from constrain.closing import Piece, tokens_of
 from constrain.errors import TerminatedError, TokenError
 from constrain.limits import Limits
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
+
+_COMPLETIONS = 100_000
+"""Completions remembered by one space."""
 
 Row = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint32]
@@ -94,6 +98,7 @@ class StateSpace(ABC):
         self._masks: OrderedDict[Hashable, Row | Sparse] = OrderedDict()
         self._mask_bytes = 0
         self._eos = frozenset(vocabulary.eos_ids)
+        self._completions: dict[State, tuple[int, ...] | None] = {}
 
     def step(self, state: State, token: int) -> State | None:
         """The state after `token`, or None if it is not allowed. Raises TokenError and TerminatedError."""
@@ -126,6 +131,19 @@ class StateSpace(ABC):
         """Whether the mask of `state` is at hand."""
         return state.mask_key in self._masks
 
+    def completion(self, state: State) -> tuple[int, ...] | None:
+        """Few tokens that complete the text from `state`, EOS left out; None if they were not found."""
+        if state not in self._completions:
+            if len(self._completions) >= _COMPLETIONS:
+                self._completions.clear()
+            pieces = () if state.accepting else self._completion(state)
+            self._completions[state] = tokens_of(pieces, self.vocabulary)
+        return self._completions[state]
+
+    @abstractmethod
+    def _completion(self, state: State) -> tuple[Piece, ...] | None:
+        """A short text that completes what has been read so far; None if none was found."""
+
     @abstractmethod
     def viable_bytes(self, state: State) -> bytes:
         """The bytes that may come next, whatever tokens there are; ascending."""
@@ -133,6 +151,10 @@ class StateSpace(ABC):
     @abstractmethod
     def read(self, state: State, data: bytes) -> tuple[State, int]:
         """Read bytes as far as they may follow, whatever tokens there are: the state reached, and how many."""
+
+    def expected_names(self, state: State) -> tuple[str, ...]:
+        """The terminals that may come next, or go on, by name, sorted; () where there are none (regular constraints)."""
+        return ()
 
     @abstractmethod
     def _read(self, state: State, data: bytes) -> State | None:

@@ -143,7 +143,9 @@ class TokenSets:
         return words, lexer.store.split(node, shun, trees, follow, lexer.longest, most, words, self._limits)
 
     def _made(self, words: Words, found: np.ndarray, trees: Forest) -> TokenSet:
-        inside, crossings, undecided = pack(words), (), ()
+        inside = pack(words)
+        crossings: tuple[Crossing, ...] = ()
+        undecided: tuple[int, ...] = ()
         if len(found):
             waits = found[:, 1] < 0
             undecided = tuple(found[waits, 0].tolist())

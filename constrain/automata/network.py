@@ -86,7 +86,7 @@ class Network:
             ends, edges = self._linear(state)
             joined: dict[tuple[Actions, int], list[int]] = {}
             for actions, symbol, target in edges:
-                if self._symbol_cost(symbol) + self.cost(target) < NEVER:
+                if self.symbol_cost(symbol) + self.cost(target) < NEVER:
                     joined.setdefault((actions, symbol), []).append(target)
             ways = [Edge(actions, symbol, self._either(targets)) for (actions, symbol), targets in joined.items()]
             line = self._lines[state] = Line(
@@ -234,7 +234,8 @@ class Network:
 
     # ------------------------------------------------------------------------------------ what can be completed
 
-    def _symbol_cost(self, symbol: int) -> float:
+    def symbol_cost(self, symbol: int) -> float:
+        """Bytes of the shortest text of a terminal or a rule."""
         return self._length(symbol) if symbol >= 0 else self._rule_costs[-1 - symbol]
 
     def _cost(self, state: int) -> float:
@@ -245,7 +246,7 @@ class Network:
             cost += self._cost(first)
         kind, *args = self._nodes[state]
         if kind == _SYMBOL:
-            return cost + self._symbol_cost(args[0])
+            return cost + self.symbol_cost(args[0])
         if kind == _EITHER:
             return cost + min((self._cost(part) for part in args), default=NEVER)
         if kind == _MANY:

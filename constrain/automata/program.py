@@ -1,7 +1,7 @@
 """Expression values to a flat program for `kernels.expressions.build`: the one packer between the two.
 
 A program is a list of steps (opcode, number of arguments, arguments); arguments of inner steps are step numbers.
-Equal subexpressions become one step.
+A subexpression that is used several times becomes one step.
 """
 
 from __future__ import annotations
@@ -14,23 +14,31 @@ from constrain.ir.expr import Alt, And, Anything, Chars, Closed, Concat, Expr, L
 from constrain.ir.utf8 import ByteTree, byte_tree
 from constrain.kernels import expressions as k
 
+Built = dict[int, tuple[int, Expr]]
+"""The node of an expression by its identity; the expression is kept so that the identity stays its own."""
+
 
 class Program:
     """Steps written so far. `add` returns the number of the step that makes an expression.
 
     `chars` holds the nodes of character classes that are known already: they are large, and the same ones recur.
+    `built` holds the nodes of expressions built before, by identity.
     """
 
-    def __init__(self, chars: Mapping[Ranges, int]) -> None:
-        self._chars = chars
+    def __init__(self, chars: Mapping[Ranges, int], built: Built | None = None) -> None:
+        self._chars, self._built = chars, built or {}
         self._new_chars: dict[Ranges, int] = {}
         self._code: list[int] = []
         self._count = 0
-        self._steps: dict[Expr, int] = {}
+        self._steps: dict[int, tuple[int, Expr]] = {}  # by identity: to hash an expression takes long
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """The program and room for the value of each step."""
         return np.array(self._code, np.int64), np.zeros(max(1, self._count), np.int64)
+
+    def nodes(self, values: np.ndarray) -> Built:
+        """The nodes of all expressions added, from the values of the steps."""
+        return {key: (int(values[step]), expr) for key, (step, expr) in self._steps.items()}
 
     def characters(self, values: np.ndarray) -> dict[Ranges, int]:
         """The nodes of the character classes that were new, from the values of the steps."""
@@ -51,9 +59,12 @@ class Program:
 
     def add(self, expr: Expr) -> int:
         """Append the steps that make `expr`."""
-        step = self._steps.get(expr)
-        if step is None:
-            step = self._steps[expr] = self._write(expr)
+        known = self._steps.get(id(expr))
+        if known is not None:
+            return known[0]
+        node = self._built.get(id(expr))
+        step = self._write(expr) if node is None else self._step(k.OP_NODE, [node[0]])
+        self._steps[id(expr)] = step, expr
         return step
 
     def _write(self, expr: Expr) -> int:
@@ -101,8 +112,12 @@ class Program:
         return self._step(k.OP_WORDS, [len(ordered), *ends, *b"".join(ordered)])
 
     def _characters(self, ranges: Ranges) -> int:
+        if ranges[-1:] and ranges[-1][1] < 0x80:
+            return self._step(k.OP_BYTES, [bound for pair in ranges for bound in pair])
         if ranges in self._chars:
             return self._step(k.OP_NODE, [self._chars[ranges]])
+        if ranges in self._new_chars:
+            return self._new_chars[ranges]
         step = self._new_chars[ranges] = self._tree(byte_tree(ranges))
         return step
 

@@ -38,7 +38,7 @@ class Continuation:
     ) -> None:
         """Without `predicted`, the end of the text."""
         self._recogniser, self.number, self._predicted, self._bound = recogniser, number, predicted, bound
-        self.accepts = predicted is None or any(bound[k].accepts for k in predicted.through)
+        self.accepts: bool = predicted is None or any(bound[k].accepts for k in predicted.through)
         """Whether the text may end there."""
         self._items: frozenset[Item] | None = frozenset() if predicted is None else None
         self._cost: float | None = None
@@ -261,8 +261,17 @@ class Row:
 
     def cost(self) -> float:
         """Bytes that are at least left to the end of the text, ignored text left out."""
+        return 0.0 if self.accepting else self._cost(self.template.kernel)
+
+    def cost_over(self, symbol: int) -> float:
+        """The same where one terminal comes next, that terminal included."""
         network = self._recogniser.network
-        return 0.0 if self.accepting else min(network.cost(state) + then.cost for state, _, then in self.items())
+        return network.symbol_cost(symbol) + self._cost(self.template.expects[symbol])
+
+    def _cost(self, places: Iterable[_Place]) -> float:
+        network = self._recogniser.network
+        items = self._recogniser.bind_all(self.template, places, self.bound)
+        return min(network.cost(state) + then.cost for state, _, then in items)
 
 
 class Recogniser:

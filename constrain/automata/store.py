@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from constrain.automata.program import Program
+from constrain.automata.program import Built, Program
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Expr, Ranges
 from constrain.kernels import expressions as k
@@ -108,11 +108,18 @@ class ExpressionStore:
         """Bytes held by the tables."""
         return sum(table.nbytes for table in self._tables)
 
-    def build(self, expr: Expr, limits: Limits) -> int:
-        """The id of an expression; equal languages that are written alike get equal ids."""
-        program = Program(self._chars)
+    def build(self, expr: Expr, limits: Limits, built: Built | None = None) -> int:
+        """The id of an expression; equal languages that are written alike get equal ids.
+
+        `built` remembers the nodes of its parts, for expressions that share them.
+        """
+        program = Program(self._chars, built)
         program.add(expr)
-        return self._run(program, limits)
+        code, values = program.finish()
+        node = self._run(program, limits, code, values)
+        if built is not None:
+            built.update(program.nodes(values))
+        return node
 
     def intersect(self, a: int, b: int, limits: Limits) -> int:
         """The expression for what both denote."""
@@ -173,6 +180,20 @@ class ExpressionStore:
             marks = np.zeros(found, np.int64)
         return tuple(sorted(marks[:found].tolist()))
 
+    def terminals(self, node: int) -> set[int]:
+        """The terminals that a lexer at `node` may still come to the end of."""
+        tables, found = self._tables, set()
+        seen, todo = {node}, [node]
+        while todo:
+            kind, left, right = tables.node[todo.pop(), [k.KIND, k.LEFT, k.RIGHT]].tolist()
+            if kind == k.MARK:
+                found.add(left)
+            inner = tables.pool[left : left + right].tolist() if kind in (k.ALT, k.AND) else []
+            inner += [right] if kind == k.CONCAT else []  # a mark is the last part
+            todo += [part for part in inner if part not in seen]
+            seen.update(inner)
+        return found
+
     def marks(self, node: int, limits: Limits) -> int:
         """The node of the marks of the terminals that may end at `node`; 0 if there are none."""
         return int(self._call(limits, k.marks, node))
@@ -218,8 +239,11 @@ class ExpressionStore:
             marks = np.concatenate([marks, np.zeros(met, np.int64)])
             crossing = np.empty((max(found, len(crossing)), 3), np.int64)
 
-    def _run(self, program: Program, limits: Limits) -> int:
-        code, values = program.finish()
+    def _run(
+        self, program: Program, limits: Limits, code: np.ndarray | None = None, values: np.ndarray | None = None
+    ) -> int:
+        if code is None or values is None:
+            code, values = program.finish()
         with self._lock:
             while len(self._tables.node) < self.size + len(code):  # spares a long list of words many starts
                 self._grow(int(k.NEED_NODES), limits)

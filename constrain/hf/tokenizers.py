@@ -22,6 +22,7 @@ import json
 import logging
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -82,6 +83,27 @@ class _Source:
     folder: str = ""
     silent: frozenset[str] = frozenset()
     shared: frozenset[int] = frozenset()
+
+
+def encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    """The tokenizer's own way to cut a text into tokens. Keeps the tokenizer alive only where it must."""
+    try:
+        reference: Callable[[], Any] = weakref.ref(tokenizer)
+    except TypeError:
+
+        def reference() -> Any:
+            return tokenizer
+
+    def encode(text: str) -> list[int]:
+        alive = reference()
+        if alive is None:
+            return []
+        encoded = (
+            alive(text, add_special_tokens=False)["input_ids"] if callable(alive) else alive.encode(text, False).ids
+        )
+        return list(encoded)
+
+    return encode
 
 
 def read(tokenizer: Any, wordpiece: str = "error", settings: Settings | None = None) -> Reading:

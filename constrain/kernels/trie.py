@@ -97,6 +97,34 @@ def tokens_at(trie: TrieTables, node: int) -> tuple[int, ...]:
     return tuple(trie.order[trie.first[node] : trie.first[node + 1]].tolist())
 
 
+@kernel
+def spell(trie, data, tokens):
+    """Write the fewest tokens that spell `data` to `tokens` (int64[len(data)]); their number, -1 if none do."""
+    n = data.size
+    fewest = np.full(n + 1, n + 1, np.int64)
+    choice = np.zeros(n + 1, np.int64)
+    fewest[n] = 0
+    for at in range(n - 1, -1, -1):
+        node, read = 0, at
+        while read < n:
+            child, stop = node + 1, trie.skip[node]
+            while child < stop and trie.byte[child] != data[read]:
+                child = trie.skip[child]
+            if child >= stop:
+                break
+            node = child
+            read += 1
+            if trie.first[node + 1] > trie.first[node] and fewest[read] + 1 < fewest[at]:
+                fewest[at], choice[at] = fewest[read] + 1, node
+    if fewest[0] > n:
+        return -1
+    at = 0
+    for k in range(fewest[0]):
+        tokens[k] = trie.order[trie.first[choice[at]]]
+        at += trie.depth[choice[at]]
+    return fewest[0]
+
+
 @helper
 def _key(data, offsets, token, depth):
     """0 where the token ends, else 1 + its byte at `depth`."""

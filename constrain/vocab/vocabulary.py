@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import operator
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,9 @@ class Vocabulary:
 
     name: str = "tokens"
     """The class of the tokenizer, for messages."""
+
+    encode: Callable[[str], Sequence[int]] | None = None
+    """The tokenizer's own way to cut a text into tokens, if it is at hand. No part of the content."""
 
     _trie_arrays: Mapping[str, npt.NDArray[Any]] | None = None  # from the disk cache: saves building the trie
 
@@ -170,15 +173,34 @@ class Vocabulary:
         """
         from constrain.kernels.trie import tokens_at
 
-        trie, node = self.near_trie if len(spelled) <= NEAR else self.far_trie, 0
-        for byte in spelled:
-            end, child = int(trie.skip[node]), node + 1
-            while child < end and trie.byte[child] < byte:
-                child = int(trie.skip[child])
-            if child >= end or trie.byte[child] != byte:
-                return ()
-            node = child
-        return tokens_at(trie, node)
+        trie = self.near_trie if len(spelled) <= NEAR else self.far_trie
+        node = _descend(trie, spelled)
+        return () if node < 0 else tokens_at(trie, node)
+
+    def longer_tokens(self, prefix: bytes) -> npt.NDArray[np.int32]:
+        """The ids of the tokens that begin with `prefix` and go on.
+
+        >>> Vocabulary.from_tokens([b"a", b"ab", b"b"]).longer_tokens(b"a").tolist()
+        [1]
+        """
+        found = []
+        for trie in (self.near_trie, self.far_trie):
+            node = _descend(trie, prefix)
+            if node >= 0:
+                found.append(trie.order[trie.first[node + 1] : trie.first[trie.skip[node]]])
+        return np.concatenate(found) if found else np.zeros(0, np.int32)
+
+    def spell(self, data: bytes) -> list[int] | None:
+        """The fewest tokens (of at most NEAR bytes each) that spell `data`; None if none do.
+
+        >>> Vocabulary.from_tokens([b"a", b"ab", b"b", b"ba"]).spell(b"aba")
+        [0, 3]
+        """
+        from constrain.kernels.trie import spell
+
+        tokens = np.zeros(len(data) + 1, np.int64)
+        count = int(spell(self.near_trie, np.frombuffer(data, np.uint8), tokens))
+        return None if count < 0 else tokens[:count].tolist()
 
     def __len__(self) -> int:
         return self.size
@@ -237,7 +259,8 @@ class Vocabulary:
         if eos_ids is None:
             eos_ids = [special["<|endoftext|>"]] if "<|endoftext|>" in special else []
         tokens = [_tiktoken_bytes(encoding, i) for i in range(encoding.n_vocab)]
-        return _assemble(tokens, eos_ids, special, vocab_size, False, "tiktoken", str(encoding.name))
+        vocabulary = _assemble(tokens, eos_ids, special, vocab_size, False, "tiktoken", str(encoding.name))
+        return replace(vocabulary, encode=encoding.encode_ordinary)
 
     @classmethod
     def from_transformers(
@@ -258,7 +281,8 @@ class Vocabulary:
         """
         from constrain.hf import tokenizers
 
-        return _from_reading(tokenizers.read(tokenizer, wordpiece), vocab_size, eos_ids)
+        vocabulary = _from_reading(tokenizers.read(tokenizer, wordpiece), vocab_size, eos_ids)
+        return replace(vocabulary, encode=tokenizers.encoder(tokenizer))
 
     @classmethod
     def from_pretrained(
@@ -290,6 +314,19 @@ class Vocabulary:
         if key:
             _store(key, vocabulary)
         return vocabulary
+
+
+def _descend(trie: TrieTables, spelled: bytes) -> int:
+    """The node of a trie that is reached by some bytes; -1 if there is none."""
+    node = 0
+    for byte in spelled:
+        end, child = int(trie.skip[node]), node + 1
+        while child < end and trie.byte[child] < byte:
+            child = int(trie.skip[child])
+        if child >= end or trie.byte[child] != byte:
+            return -1
+        node = child
+    return node
 
 
 def _assemble(
