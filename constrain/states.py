@@ -153,7 +153,7 @@ class StateSpace(ABC):
         """Read bytes as far as they may follow, whatever tokens there are: the state reached, and how many."""
 
     def expected_names(self, state: State) -> tuple[str, ...]:
-        """The terminals that may come next, or go on, by name, sorted; () where there are none (regular constraints)."""
+        """The terminals that may come next, or go on, by name, sorted; () for regular constraints."""
         return ()
 
     @abstractmethod
