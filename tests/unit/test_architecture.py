@@ -32,6 +32,8 @@ RANKS = {
     "automaton": 5,
     "contextfree": 6,
     "compiler": 7,
+    "trace": 7,
+    "picture": 7,
     "warmup": 8,
     "hf": 8,
     "cli": 8,
