@@ -52,10 +52,11 @@ class Matcher:
 
     __slots__ = ("_automaton", "_path", "_space", "_state")
 
-    def __init__(self, automaton: TokenAutomaton) -> None:
+    def __init__(self, automaton: TokenAutomaton, state: State | None = None) -> None:
+        """At the start, or in another state of the automaton."""
         self._automaton = automaton
         self._space: StateSpace = automaton.space
-        self._state: State = automaton.start
+        self._state: State = state or automaton.start
         self._path: list[State] = []  # states before each token accepted so far
 
     @property

@@ -13,6 +13,7 @@ import torch
 from constrain.automaton import TokenAutomaton
 from constrain.compiler import Compiler
 from constrain.errors import SpecTypeError, UnsupportedError
+from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
 from constrain.spec import Spec
 from constrain.states import State
@@ -28,13 +29,15 @@ class Generation:
     text: str
     """What was generated, without the prompt and without special tokens."""
     finish_reason: str
-    """"complete": the text meets the constraint; "length": `max_new_tokens` cut it short."""
+    """"complete": the text meets the constraint; "closed": it does, and had to be steered to its end because
+    `max_new_tokens` was near; "length": `max_new_tokens` cut it short."""
     token_ids: tuple[int, ...]
     """The tokens of the text."""
     parsed: Any = None
     """The value that the text stands for, for constraints that say (JSON); else None."""
     stats: dict[str, float] = field(default_factory=dict)
-    """`seconds` of the call, `steps` of the model, `mask_seconds` in all and `mask_seconds_max` of one step."""
+    """`seconds` of the call, `steps` of the model, `mask_seconds` in all and `mask_seconds_max` of one step;
+    `forced_tokens`: tokens for which the model was not asked."""
 
 
 def generate(
@@ -52,6 +55,9 @@ def generate(
     `spec` is one constraint for all prompts, or one for each. `options` go to `model.generate` (do_sample,
     temperature, num_beams ...). Texts are decoded without clean-up, so that what was enforced is what you get.
 
+    When few of the `max_new_tokens` are left, outputs are steered to their end. For one sequence of a decoder-only
+    model, tokens that the constraint forces are not asked of the model.
+
         generate(model, tokenizer, "The date is ", constrain.regex(r"\\d{4}-\\d{2}-\\d{2}"))[0].text
     """
     if sampler != "mask":
@@ -61,20 +67,23 @@ def generate(
     automata = _automata(vocabulary, spec, len(texts))
     if not texts:
         return []
-    processor = LogitsProcessor(automata)
+    processor = LogitsProcessor(automata, max_new_tokens)
     options["logits_processor"] = [*(options.get("logits_processor") or ()), processor]
     options["stopping_criteria"] = [*(options.get("stopping_criteria") or ()), StoppingCriteria(processor)]
     pad = options.setdefault("pad_token_id", _pad_id(model, tokenizer))
     inputs = _encode(model, tokenizer, texts, pad or 0)
+    forced = ForcedDecoding(processor, max_new_tokens)
+    if forced.fits(model, len(texts), options):
+        options["custom_generate"] = forced
     begin = time.perf_counter()
     output = model.generate(**inputs, max_new_tokens=max_new_tokens, **options)
     seconds = time.perf_counter() - begin
     sequences = getattr(output, "sequences", output)
     start = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
-    stats = _stats(seconds, processor)
+    stats = _stats(seconds, processor) | {"forced_tokens": forced.saved}
     share = len(sequences) // len(automata)
     return [
-        _generation(automata[row // share], tokenizer, ids, stats)
+        _generation(automata[row // share], tokenizer, ids, stats, row in processor.steered)
         for row, ids in enumerate(sequences[:, start:].tolist())
     ]
 
@@ -122,7 +131,9 @@ def _pad_id(model: Any, tokenizer: Any) -> int | None:
     return None
 
 
-def _generation(automaton: TokenAutomaton, tokenizer: Any, ids: list[int], stats: dict[str, float]) -> Generation:
+def _generation(
+    automaton: TokenAutomaton, tokenizer: Any, ids: list[int], stats: dict[str, float], steered: bool
+) -> Generation:
     """Read the generated ids once more: what comes after the end is padding."""
     state: State = automaton.start
     tokens: list[int] = []
@@ -135,7 +146,9 @@ def _generation(automaton: TokenAutomaton, tokenizer: Any, ids: list[int], stats
             break
         tokens.append(token)
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Generation(text, "complete" if is_complete(automaton, state) else "length", tuple(tokens), stats=stats)
+    ended = state.accepting if steered else is_complete(automaton, state)
+    reason = "closed" if steered and ended else "complete" if ended else "length"
+    return Generation(text, reason, tuple(tokens), stats=stats)
 
 
 def _stats(seconds: float, processor: LogitsProcessor) -> dict[str, float]:

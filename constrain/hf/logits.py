@@ -46,7 +46,8 @@ class _Call:
     def __init__(self, automata: list[TokenAutomaton], prompts: _Ids) -> None:
         self._automata, self._prompts = automata, prompts.tobytes()
         self._count, self.start = prompts.shape
-        self._length = 0
+        self.length = 0
+        """Tokens generated up to the latest step."""
         self._paths: dict[_Row, _Path] = {(which, b""): [one.start] for which, one in enumerate(automata)}
 
     def enter(self, ids: _Ids) -> list[State | None] | None:
@@ -56,7 +57,7 @@ class _Call:
         that is not allowed can be a draft that follows what was seen last; after a step back it is another prompt.
         """
         length = ids.shape[1] - self.start
-        if len(ids) != self._count or not 0 <= length <= self._length + 1:
+        if len(ids) != self._count or not 0 <= length <= self.length + 1:
             return None
         if ids[:, : self.start].tobytes() != self._prompts:
             return None
@@ -64,10 +65,10 @@ class _Call:
         paths, strangers = self._read(rows)
         states = [path[-1] for path in paths]
         ended = all(state is not None and state.terminated for state in states)
-        astray = length <= self._length and all(state is None for state in states)
+        astray = length <= self.length and all(state is None for state in states)
         if strangers == len(rows) or ended or astray:
             return None
-        self._length, self._paths = length, dict(zip(rows, paths))
+        self.length, self._paths = length, dict(zip(rows, paths))
         return states
 
     def states(self, ids: _Ids) -> list[State | None]:
@@ -83,7 +84,7 @@ class _Call:
 
     def _read(self, rows: list[_Row]) -> tuple[list[_Path], int]:
         """The states along each row, and the number of rows that do not begin like one of the latest."""
-        length = max(0, min(self._length, len(rows[0][1]) // 8 - 1))
+        length = max(0, min(self.length, len(rows[0][1]) // 8 - 1))
         latest = {_cut(row, length): path for row, path in self._paths.items()}
         begun = [latest.get(_cut(row, length)) for row in rows]
         paths = [self._walk(row, path[: length + 1] if path else []) for row, path in zip(rows, begun)]
@@ -109,6 +110,13 @@ def _step(space: StateSpace, state: State | None, token: int) -> State | None:
     return space.step(state, token) if 0 <= token < space.vocabulary.size else None
 
 
+_AHEAD = 48
+"""Tokens left beyond the shortest completion from which on an output is steered. A token that makes more than that
+necessary at once can still leave it incomplete."""
+_LIKELY = 32
+"""Tokens that are considered then."""
+
+
 class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
     """Forbids what an automaton forbids. Pass it as `logits_processor=[processor]`; it can be used again, see `reset`.
 
@@ -124,8 +132,12 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
 
     supports_continuous_batching = False
 
-    def __init__(self, automata: TokenAutomaton | Sequence[TokenAutomaton]) -> None:
+    def __init__(self, automata: TokenAutomaton | Sequence[TokenAutomaton], max_new_tokens: int | None = None) -> None:
+        """With `max_new_tokens`, outputs are steered so that they are complete when that many tokens are written."""
         self.automata = _as_automata(automata)
+        self._budget = max_new_tokens
+        self.steered: set[int] = set()
+        """The rows that had to be steered in the latest call of `generate`."""
         vocabularies = {automaton.vocabulary for automaton in self.automata}
         if len(vocabularies) > 1:
             raise VocabularyError("the automata of one batch are bound to different vocabularies; compile them for one")
@@ -140,7 +152,10 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         self._check_width(width)
         ids = _array(input_ids)
         begin = time.perf_counter()
-        mask = self._masks(self._enter(ids), width)
+        states = self._enter(ids)
+        mask = self._masks(states, width)
+        if self._budget is not None:
+            self._steer(states, self._budget - (ids.shape[1] - self._calls[-1].start), scores, mask)
         self.mask_seconds.append(time.perf_counter() - begin)
         forbid = _forbid_in_memory if scores.device.type == "cpu" else _forbid_on_device
         result, wiped = forbid(scores, mask)
@@ -158,6 +173,12 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         ids = _array(input_ids)
         calls = [call for call in self._calls if call.start < ids.shape[1]]
         return (calls or self._calls)[-1].states(ids)
+
+    def follow(self, input_ids: torch.LongTensor) -> None:
+        """Take note of tokens that were appended to the rows of the present call without a step of their own."""
+        ids, call = _array(input_ids), self._calls[-1]
+        for length in range(call.start + call.length + 1, ids.shape[1] + 1):
+            call.enter(ids[:, :length])
 
     def automata_of(self, count: int) -> list[TokenAutomaton]:
         """The automaton of each of `count` rows: those of one prompt stand together."""
@@ -188,6 +209,7 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
             states = call.states(ids)
         if ids.shape[1] == call.start:
             self.mask_seconds.clear()
+            self.steered.clear()
         self._calls = [*self._calls[1 - _CALLS :], call]
         return states
 
@@ -204,6 +226,27 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         mask = mask[:, : (width + 31) // 32]
         mask[~mask.any(1)] = -1
         return mask
+
+    def _steer(self, states: list[State | None], left: int, scores: torch.FloatTensor, mask: Bitmask) -> None:
+        """Where few tokens are left, keep those of the likeliest after which the output can still be completed."""
+        for row, automaton, state in zip(range(len(mask)), self.automata_of(len(states)), states):
+            if state is None or state.terminated:
+                continue
+            shortest = automaton.space.completion(state)
+            if shortest is None or len(shortest) > left or len(shortest) + _AHEAD < left:
+                continue
+            width = scores.shape[-1]
+            allowed = torch.from_numpy(_unpack(mask[row : row + 1], width)[0]).to(scores.device)
+            likely = scores[row].masked_fill(~allowed, -torch.inf).topk(min(_LIKELY, width)).indices.tolist()
+            likely = [token for token in likely if mask[row, token >> 5] >> (token & 31) & 1]
+            tried = dict.fromkeys([*likely, *shortest[:1]])
+            kept = [token for token in tried if _ends_in(automaton, state, token, left - 1)]
+            if len(kept) < len(likely):
+                self.steered.add(row)
+            if kept:
+                mask[row] = 0
+                for token in kept:
+                    mask.view(np.uint32)[row, token >> 5] |= np.uint32(1 << (token & 31))
 
     def _check_width(self, width: int) -> None:
         vocabulary = self._vocabulary
@@ -254,6 +297,15 @@ class StoppingCriteria(transformers.StoppingCriteria):  # type: ignore[misc]
         rows = zip(self._processor.automata_of(len(states)), states)
         done = [state is None or is_complete(automaton, state) for automaton, state in rows]
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)  # type: ignore[return-value]
+
+
+def _ends_in(automaton: TokenAutomaton, state: State, token: int, left: int) -> bool:
+    """Whether the output can be completed within `left` tokens after `token`."""
+    after = automaton.space.step(state, token)
+    if after is None:
+        return False
+    rest = () if after.terminated else automaton.space.completion(after)
+    return rest is not None and len(rest) <= left
 
 
 def is_complete(automaton: TokenAutomaton, state: State) -> bool:
