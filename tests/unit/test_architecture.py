@@ -33,11 +33,11 @@ RANKS = {
     "contextfree": 6,
     "compiler": 7,
     "trace": 7,
-    "picture": 7,
-    "warmup": 8,
-    "hf": 8,
-    "cli": 8,
-    "demo": 8,
+    "picture": 8,
+    "warmup": 9,
+    "hf": 9,
+    "cli": 9,
+    "demo": 9,
 }
 OUTERMOST = max(RANKS.values())
 HEAVY = {"torch", "transformers", "tokenizers", "tiktoken", "sentencepiece", "safetensors"}
