@@ -29,7 +29,7 @@ from constrain.ir.expr import Words as Listed
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
 from constrain.pieces import Pieces
-from constrain.states import State, StateSpace, Words
+from constrain.states import Row, Sparse, State, StateSpace, Words
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
@@ -46,8 +46,15 @@ _SPACE = Terminal("space", Literal(b" "))
 _SPACED = ("", "space before the text")
 """The rule of texts before which decoding drops a space."""
 
-_SPECIAL = 1 << 40
-"""Numbers of special tokens begin here; below are nodes of the store."""
+_TWIN = 1 << 32
+"""Terminals of one language that differ in priority: the node of the store, and so much more for each."""
+_SPECIAL = 1 << 48
+"""Numbers of special tokens begin here."""
+
+
+def node_of(number: int) -> int:
+    """The node of the store for a terminal."""
+    return number % _TWIN
 
 
 class Symbols:
@@ -59,6 +66,8 @@ class Symbols:
         self._built: Built = {}
         self.names: dict[int, str] = {}
         self.priorities: dict[int, int] = {}
+        self._longest = grammar.longest
+        self._twins: dict[int, dict[int, int]] = {}
         self.special: list[frozenset[int]] = []
         """The token ids of each special token."""
         self._units = _characters(vocabulary)
@@ -77,9 +86,10 @@ class Symbols:
 
     def length(self, number: int) -> float:
         """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""
-        if number in self.unspellable:
-            return NEVER
-        return max(1, self._store.shortest(number)) if number < _SPECIAL else 1
+        if number >= _SPECIAL:
+            return 1
+        node = node_of(number)
+        return NEVER if node in self.unspellable else max(1, self._store.shortest(node))
 
     def _text(self, terminal: Terminal) -> int:
         node = self._build(terminal.expr)
@@ -90,8 +100,10 @@ class Symbols:
                 f"terminal {terminal.name} matches the empty text, so that it could be repeated for ever; "
                 "let it match one character or more, and make it optional where it is used"
             )
-        self.priorities[node] = max(terminal.priority, self.priorities.get(node, terminal.priority))
-        return node
+        twins = self._twins.setdefault(node, {})
+        number = twins.setdefault(terminal.priority if self._longest else 0, node + len(twins) * _TWIN)
+        self.priorities[number] = terminal.priority
+        return number
 
     def _build(self, expr: Expr) -> int:
         """The node of what tokens can spell of an expression."""
@@ -156,6 +168,8 @@ class GrammarSpace(StateSpace):
         self.recogniser.forget = self.forget_states
         token_sets = TokenSets(vocabulary, self.lexer, limits)
         self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self._make_lexer, limits)
+        self._depths: dict[Hashable, tuple[int, ...]] = {}
+        """How many continuations, one behind the other, masks of states of a shape depend on."""
         self._alive: dict[Element, bool] = {}
         self._shortest_strings: dict[int, bytes | None] = {}
 
@@ -348,7 +362,7 @@ class GrammarSpace(StateSpace):
     def _shortest(self, symbol: int) -> bytes | None:
         """The shortest string of a terminal."""
         if symbol not in self._shortest_strings:
-            self._shortest_strings[symbol] = shortest(self.store, symbol, self.store.is_nullable, self.limits)
+            self._shortest_strings[symbol] = shortest(self.store, node_of(symbol), self.store.is_nullable, self.limits)
         return self._shortest_strings[symbol]
 
     # -------------------------------------------------------------------------------------------------- liveness
@@ -402,12 +416,44 @@ class GrammarSpace(StateSpace):
 
     # ----------------------------------------------------------------------------------------------------- masks
 
-    def _allow(self, state: State, words: Words) -> None:
+    def _make_mask(self, state: State) -> Row | Sparse:
+        """The mask of another state, if it looks like this one as far as any token can see."""
+        shape = self._shape(state)
+        for depth in self._depths.get(shape, ()):
+            key = self._seen(state, shape, depth)
+            mask = self._masks.get(key)
+            if mask is not None:
+                state.mask_key = key
+                return mask
+        mask, reach = self._fresh_mask(state)
+        if reach is not None:
+            state.mask_key = self._seen(state, shape, reach)
+            with self._lock:
+                self._depths[shape] = tuple({*self._depths.get(shape, ()), reach})
+        self._keep(state.mask_key, mask)
+        return mask
+
+    def _shape(self, state: State) -> Hashable:
+        elements = [(id(row.template), row.ignores, node, shun) for row, node, shun in self._elements(state)]
+        return (state.accepting, state.terminated, *elements)
+
+    def _seen(self, state: State, shape: Hashable, depth: int) -> Hashable:
+        """What a state shares with others that look like it, as deep as `depth` continuations."""
+        return (shape, depth, *[then.view(depth) for row, _, _ in self._elements(state) for then in row.bound])
+
+    @staticmethod
+    def _elements(state: State) -> list[Element]:
+        return sorted(state.place or (), key=lambda e: (id(e[0].template), e[0].ignores, e[1], e[2]))
+
+    def _allow(self, state: State, words: Words) -> int | None:
+        """Returns how many continuations, one behind the other, the mask depends on; None if nobody knows."""
         undecided: set[int] = set()
+        depth = 0
         for row, node, shun in state.place:
             lexing = node or self._lexer_of(row)
             if lexing:
-                self._pieces.allow(row, lexing, shun, words, undecided)
+                depth = max(depth, self._pieces.allow(row, lexing, shun, words, undecided))
         allowed = {token for token in undecided if self._advance(state.place, self.vocabulary.token_bytes(token))}
         for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
             words[token >> 5] |= np.uint32(1 << (token & 31))
+        return None if undecided else depth

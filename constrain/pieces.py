@@ -63,38 +63,46 @@ class Pieces:
         self._firsts: dict[int, int] = {}
         self._nbytes = 0
 
-    def allow(self, row: Row, node: int, shun: int, words: Words, undecided: set[int]) -> None:
-        """Add the tokens that may come next where `row` was reached and its lexer is at `node`."""
-        for key, forest in self._sets.of_vocabulary(node):
-            self._allow(row, key, shun, forest, words, undecided)
+    def allow(self, row: Row, node: int, shun: int, words: Words, undecided: set[int]) -> int:
+        """Add the tokens that may come next where `row` was reached and its lexer is at `node`.
 
-    def _allow(self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, undecided: set[int]) -> None:
+        Returns how many continuations, one behind the other, have been looked at.
+        """
+        forests = self._sets.of_vocabulary(node)
+        return max([self._allow(row, key, shun, forest, words, undecided) for key, forest in forests])
+
+    def _allow(self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, undecided: set[int]) -> int:
         piece = self._piece(row.template, row.ignores, node, shun, forest)
         add(words, piece.allowed)
         undecided |= piece.undecided
+        depth = 0
         for path, opens in piece.opens:
             if not path:
-                self._allow_narrow(row, node, shun, forest, words, undecided)
-                continue
+                return self._allow_narrow(row, node, shun, forest, words, undecided)
             after = row
             for symbols in path:
                 after = after.after(symbols)
+            depth = max(depth, 1)
             lexing = self._lexer_of(after.template, after.ignores)
             first = self._first(lexing)
             for shunned, trees in opens:
                 if trees.first & first:
-                    self._allow(after, lexing, shunned, trees, words, undecided)
+                    depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, undecided))
+        return depth
 
     def _allow_narrow(
         self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, undecided: set[int]
-    ) -> None:
+    ) -> int:
         """The same where so many tokens cross that only those are looked at that what follows in `row` can read."""
         found = self._sets.narrow(node, shun, forest, partial(self._follows, row))
         add(words, found.inside)
         undecided.update(found.undecided)
+        depth = 1
         for marks, shunned, trees in found.crossings:
             after = row.after(self._lexer.winners(marks))
-            self._allow(after, self._lexer_of(after.template, after.ignores), shunned, trees, words, undecided)
+            lexing = self._lexer_of(after.template, after.ignores)
+            depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, undecided))
+        return depth
 
     def _piece(self, template: Template, ignores: bool, node: int, shun: int, forest: TokenForest) -> Piece:
         key = (template, ignores, node, shun, forest.number)
@@ -124,8 +132,7 @@ class Pieces:
             symbols = self._lexer.winners(marks)
             after = self._recogniser.shape_after(template, ignores, symbols)
             if after is None:
-                if len(symbols) > 1 or not ignores or symbols[0] in template.expects:
-                    symbols = self._recogniser.alias(template, symbols)
+                symbols = self._recogniser.alias(template, symbols)
                 opens.setdefault((symbols,), {})[shun, forest.number] = shun, forest
                 continue
             lexing = self._lexer_of(*after)

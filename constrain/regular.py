@@ -76,9 +76,10 @@ class RegularSpace(StateSpace):
                 state = self._states[reached.node] = State(reached, 2 * reached.key + accepting, accepting)
             return state
 
-    def _allow(self, state: State, words: Words) -> None:
+    def _allow(self, state: State, words: Words) -> int | None:
         words[:] = self._near_mask(state.place.near_key)
         self.store.walk(state.place.key, self._units, self.vocabulary.far_trie, words, self.limits)
+        return None
 
     def _near_mask(self, key: int) -> Words:
         """The tokens of at most NEAR bytes: nearly all, and the same ones for nearly all counts of a repetition."""

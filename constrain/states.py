@@ -165,8 +165,11 @@ class StateSpace(ABC):
         return None
 
     @abstractmethod
-    def _allow(self, state: State, words: Words) -> None:
-        """Set the bits of the tokens allowed in a state, in an empty mask. Those of EOS ids do not count."""
+    def _allow(self, state: State, words: Words) -> int | None:
+        """Set the bits of the tokens allowed in a state, in an empty mask. Those of EOS ids do not count.
+
+        What it returns tells subclasses which other states have the same mask.
+        """
 
     def _check(self, state: State, token: int) -> None:
         if not 0 <= token < self.vocabulary.size:
@@ -192,17 +195,20 @@ class StateSpace(ABC):
             self._steps = 0
 
     def _make_mask(self, state: State) -> Row | Sparse:
+        mask, _ = self._fresh_mask(state)
+        self._keep(state.mask_key, mask)
+        return mask
+
+    def _fresh_mask(self, state: State) -> tuple[Row | Sparse, int | None]:
+        """The mask of a state, and what `_allow` returned."""
         words = np.zeros(self.width, np.uint32)
-        if not state.terminated:
-            self._allow(state, words)
+        found = None if state.terminated else self._allow(state, words)
         for token in self._eos:
             bit = np.uint32(1 << (token & 31))
             words[token >> 5] = words[token >> 5] | bit if state.accepting else words[token >> 5] & ~bit
         row = words.view(np.int32)
         used = row.nonzero()[0]
-        mask = Sparse(row, used) if len(used) < self.width // 8 else row
-        self._keep(state.mask_key, mask)
-        return mask
+        return Sparse(row, used) if len(used) < self.width // 8 else row, found
 
     def _touch(self, key: Hashable) -> None:
         with suppress(KeyError):  # another thread may have dropped it since

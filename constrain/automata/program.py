@@ -53,8 +53,8 @@ class Program:
         return self._step(k.OP_ALT, [self._step(k.OP_NODE, [a]), self._step(k.OP_NODE, [b])])
 
     def lexer(self, terminals: list[int]) -> int:
-        """Append the union of known nodes, each before a mark that names it."""
-        ended = [(self._step(k.OP_NODE, [node]), self._step(k.OP_MARK, [node])) for node in terminals]
+        """Append the union of known nodes (the low 32 bits of the terminals), each before a mark of its terminal."""
+        ended = [(self._step(k.OP_NODE, [n & 0xFFFFFFFF]), self._step(k.OP_MARK, [n])) for n in terminals]
         return self._step(k.OP_ALT, [self._step(k.OP_CONCAT, list(pair)) for pair in ended])
 
     def add(self, expr: Expr) -> int:

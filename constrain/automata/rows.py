@@ -31,7 +31,7 @@ from constrain.limits import Limits
 class Continuation:
     """What may follow a completed rule: what waited for it in the row where it was begun. Worked out when asked for."""
 
-    __slots__ = ("__weakref__", "_bound", "_cost", "_items", "_predicted", "_recogniser", "accepts", "number")
+    __slots__ = ("__weakref__", "_bound", "_cost", "_items", "_predicted", "_recogniser", "_views", "accepts", "number")
 
     def __init__(
         self, recogniser: Recogniser, number: int, predicted: _Predicted | None, bound: tuple[Continuation, ...]
@@ -42,6 +42,20 @@ class Continuation:
         """Whether the text may end there."""
         self._items: frozenset[Item] | None = frozenset() if predicted is None else None
         self._cost: float | None = None
+        self._views: dict[int, int] = {}
+
+    def view(self, depth: int) -> int:
+        """A number that continuations share that are alike over `depth` continuations, one behind the other."""
+        if depth == 0:
+            return 0
+        known = self._views.get(depth)
+        if known is None:
+            bound = (
+                () if self._predicted is None else [self._bound[k].view(depth - 1) for k in self._predicted.concerns]
+            )
+            key = (self.accepts, id(self._predicted), *bound)
+            known = self._views[depth] = self._recogniser.views.setdefault(key, len(self._recogniser.views) + 1)
+        return known
 
     @property
     def items(self) -> frozenset[Item]:
@@ -105,7 +119,7 @@ class _Plan(NamedTuple):
 class Template:
     """What a row with items of a certain shape predicts."""
 
-    __slots__ = ("_leading", "alias", "completes", "expects", "kernel", "lexers", "plans", "predicted", "straight")
+    __slots__ = ("alias", "completes", "expects", "kernel", "leading", "lexers", "plans", "predicted", "straight")
 
     def __init__(self, network: Network, kernel: _Shape) -> None:
         self.kernel = kernel
@@ -123,8 +137,9 @@ class Template:
         """What follows each rule that is begun in the row."""
         self.plans: dict[tuple[int, ...], _Plan] = {}
         self.alias: dict[tuple[int, ...], tuple[int, ...]] = {}
-        """For terminals the first ones with the same plan: they lead to the same row."""
-        self._leading: dict[_Plan, tuple[int, ...]] = {}
+        """For terminals the first ones with the same plan: they lead to the same row. None of them is ignored text."""
+        self.leading: dict[_Plan, tuple[int, ...]] = {}
+        """These, by plan."""
         self.straight: dict[tuple[int, ...], tuple[Template, tuple[int, ...]] | None] = {}
         """The templates after terminals that end no rule, with references to what they bind; None after others."""
         self.lexers: dict[bool, int] = {}
@@ -138,7 +153,6 @@ class Template:
             on = tuple(sorted(place for place in places if network.goes_on(place[0])))
             ending = dict.fromkeys(ref for state, register, ref in places if network.may_end(state, register))
             plan = self.plans[symbols] = _Plan(on, tuple(sorted(ending)))
-            self.alias[symbols] = self._leading.setdefault(plan, symbols)
         return plan
 
     def _close(self, network: Network) -> tuple[list[int], list[dict[_Place, None]]]:
@@ -284,6 +298,8 @@ class Recogniser:
         self._rows: WeakValueDictionary[tuple[Any, ...], Row] = WeakValueDictionary()
         self._continuations: dict[Hashable, Continuation] = {}
         self._numbers = count()
+        self.views: dict[tuple[int, ...], int] = {}
+        """The numbers of views of continuations."""
         self.forget: Callable[[], None] = lambda: None
         """Called when rows must be let go."""
         self._end = Continuation(self, next(self._numbers), None, ())
@@ -305,7 +321,7 @@ class Recogniser:
         ignored = row.ignores and self._ignore in symbols
         if ignored and not any(symbol in template.expects for symbol in symbols):
             return self.without_ignored(row)
-        alias = symbols if ignored else self.alias(template, symbols)
+        alias = self.alias(template, symbols)
         if alias != symbols:
             return row.after(alias)
         straight = None if ignored else self._straight(template, symbols)
@@ -316,10 +332,13 @@ class Recogniser:
         return self._row(after, bound, accepting=False, ignores=self._ignore != 0)
 
     def alias(self, template: Template, symbols: tuple[int, ...]) -> tuple[int, ...]:
-        """Terminals that lead to the same row from every row of a template, ignored text left out of account."""
-        if symbols not in template.alias:
-            template.plan(self.network, symbols)
-        return template.alias[symbols]
+        """Terminals that lead to the same row from every row of a template; themselves where ignored text is one."""
+        known = template.alias.get(symbols)
+        if known is None:
+            plan = template.plan(self.network, symbols)
+            known = symbols if self._ignore in symbols else template.leading.setdefault(plan, symbols)
+            template.alias[symbols] = known
+        return known
 
     def shape_after(self, template: Template, ignores: bool, symbols: tuple[int, ...]) -> tuple[Template, bool] | None:
         """The template of `follow`, and whether ignored text may come next; None if that depends on continuations."""

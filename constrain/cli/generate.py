@@ -30,6 +30,9 @@ def generate(
     regex: options.Regex = None,
     choice: options.Choice = None,
     choices_file: options.ChoicesFile = None,
+    grammar: options.Grammar = None,
+    start: options.Start = None,
+    longest: options.Longest = None,
     max_new_tokens: options.MaxNewTokens = 256,
     sample: Annotated[
         bool | None,
@@ -52,9 +55,11 @@ def generate(
     With any Hugging Face model. The exit status is 1 if a text was cut short.
 
     constrain generate --prompt "The meeting is on " --regex '[0-9]{4}-[0-9]{2}'
+
+    constrain generate --prompt "An order as JSON: " --grammar json
     """
     sources.check_stdin(**{"--prompt": prompt, "--choices-file": choices_file})
-    spec = sources.constraint_or_none(regex, choice, choices_file)
+    spec = sources.constraint_or_none(regex, choice, choices_file, sources.grammar(grammar, start, longest))
     drawing = _drawing(sample, temperature, num)
     text = sources.text(prompt).decode("utf-8", "replace")
     results = _generate(model, text, spec, seed, max_new_tokens=max_new_tokens, **drawing)

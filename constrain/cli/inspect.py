@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constrain.cli import options, output, sources
+from constrain.cli import options, output, sources, tracing
 from constrain.errors import ConstrainError, VocabularyError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from constrain.automaton import TokenAutomaton
     from constrain.matcher import Explanation, Matcher
     from constrain.spec import Spec
     from constrain.vocab.vocabulary import Vocabulary
@@ -29,6 +31,9 @@ def check(
     regex: options.Regex = None,
     choice: options.Choice = None,
     choices_file: options.ChoicesFile = None,
+    grammar: options.Grammar = None,
+    start: options.Start = None,
+    longest: options.Longest = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -39,21 +44,30 @@ def check(
 ) -> None:
     """Say whether a constraint is well formed, and met by some text.
 
+    Of a grammar it also says what is not used. The exit status is 1 for a grammar with a mistake.
+
     constrain check --regex '[0-9]{4}-[0-9]{2}'
+
+    constrain check --grammar json
     """
+    file = sources.grammar(grammar, start, longest)
     try:
-        spec = sources.constraint(regex, choice, choices_file)
+        spec = sources.constraint(regex, choice, choices_file, file)
         place = None if tokenizer is None else sources.model_path(tokenizer, "--tokenizer")
         facts = _checked(spec, place)
+        facts |= {} if file is None else {"notes": [asdict(note) for note in file.notes()]}
     except ConstrainError as error:
-        if not as_json:
-            raise
-        output.emit({"ok": False, "error": output.error_fields(error)})
-        raise typer.Exit(output.INVALID) from error
+        if as_json:
+            output.emit({"ok": False, "error": output.error_fields(error)})
+        else:
+            output.fail(str(error))
+        raise typer.Exit(output.INVALID if file is None else output.REJECTED) from error
     if as_json:
         output.emit({"ok": True, **facts})
-    else:
-        typer.echo(f"ok: {'; '.join(_described(facts))}")
+        return
+    typer.echo(f"ok: {'; '.join(_described(facts))}")
+    for note in facts.get("notes", ()):
+        typer.echo(f"{file and file.path.name}:{note['line']}:{note['column']}: {note['message']}")
 
 
 def _checked(spec: Spec, place: str | None) -> dict[str, Any]:
@@ -62,12 +76,14 @@ def _checked(spec: Spec, place: str | None) -> dict[str, Any]:
     from constrain.compiler import Compiler
 
     sources.ready_kernels()
-    matcher = byte_automaton(spec).matcher()
-    facts = {
+    automaton = byte_automaton(spec)
+    matcher = automaton.matcher()
+    facts: dict[str, Any] = {
         "constraint": output.constraint(spec),
         "may_be_empty": matcher.is_accepting(),
-        "starts_with": expected_characters(matcher),
+        "starts_with": expected_characters(matcher) or "a special token",
     }
+    facts |= _counted(automaton)
     if place is not None:
         vocabulary = sources.vocabulary(place)
         Compiler(vocabulary).compile(spec)
@@ -75,11 +91,28 @@ def _checked(spec: Spec, place: str | None) -> dict[str, Any]:
     return facts
 
 
+def _counted(automaton: TokenAutomaton) -> dict[str, Any]:
+    """The size of a grammar, and how it is read."""
+    from constrain.contextfree import GrammarSpace
+
+    space = automaton.space
+    if not isinstance(space, GrammarSpace):
+        return {}
+    reading = "longest" if space.lexer.longest else "scannerless"
+    return {"rules": len(space.network.names), "terminals": len(space.symbols.names), "reading": reading}
+
+
 def _described(facts: dict[str, Any]) -> Iterator[str]:
     yield facts["constraint"]
+    if "rules" in facts:
+        yield f"{_counts(facts['rules'], 'rule')}, {_counts(facts['terminals'], 'terminal')}, {facts['reading']}"
     yield f"starts with {facts['starts_with']}"
     if "vocabulary" in facts:
         yield f"can be spelled by {facts['vocabulary']}"
+
+
+def _counts(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 # ---- match
@@ -92,22 +125,32 @@ def match(
     regex: options.Regex = None,
     choice: options.Choice = None,
     choices_file: options.ChoicesFile = None,
+    grammar: options.Grammar = None,
+    start: options.Start = None,
+    longest: options.Longest = None,
+    with_trace: Annotated[
+        bool, typer.Option("--trace", help="Also say for each byte what may follow, or which rules are open.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Say whether a text meets a constraint, or where it goes wrong.
 
     constrain match --regex '[0-9]{4}-[0-9]{2}' 2024-1x
+
+    constrain match --grammar json '[1, true' --trace
     """
-    from constrain.cli.verdict import judge
+    from constrain.cli.verdict import byte_automaton, judge
 
     sources.check_stdin(**{"TEXT": text, "--choices-file": choices_file})
-    spec = sources.constraint(regex, choice, choices_file)
+    spec = sources.constraint(regex, choice, choices_file, sources.grammar(grammar, start, longest))
     data = sources.text(text)
     sources.ready_kernels()
     verdict = judge(spec, data)
+    trace = tracing.steps(byte_automaton(spec), data) if with_trace else None
     if as_json:
-        output.emit(verdict.fields())
+        output.emit(verdict.fields() | ({} if trace is None else {"trace": tracing.fields(trace)}))
     else:
+        typer.echo("".join(f"{line}\n" for line in tracing.lines(trace)) if trace else "", nl=False)
         typer.echo(str(verdict))
     if verdict.result != "match":
         raise typer.Exit(output.REJECTED)
@@ -120,6 +163,9 @@ def mask(
     regex: options.Regex = None,
     choice: options.Choice = None,
     choices_file: options.ChoicesFile = None,
+    grammar: options.Grammar = None,
+    start: options.Start = None,
+    longest: options.Longest = None,
     prefix: Annotated[str, typer.Option("--prefix", "-p", metavar="TEXT", help="What was generated; - is stdin.")] = "",
     tokenizer: options.Tokenizer = None,
     limit: Annotated[
@@ -144,7 +190,7 @@ def mask(
     constrain mask --regex '[0-9]{4}-[0-9]{2}' --prefix 2024
     """
     sources.check_stdin(**{"--prefix": prefix, "--choices-file": choices_file})
-    spec = sources.constraint(regex, choice, choices_file)
+    spec = sources.constraint(regex, choice, choices_file, sources.grammar(grammar, start, longest))
     place = sources.model_path(tokenizer, "--tokenizer")
     data = sources.text(prefix)
     sources.ready_kernels()
@@ -308,6 +354,7 @@ def _explanation_fields(explanation: Explanation) -> dict[str, Any]:
         "dies_at": explanation.dies_at,
         "expected_hex": explanation.expected.hex(),
         "reason": explanation.reason,
+        **({"terminals": list(explanation.terminals)} if explanation.terminals else {}),
     }
 
 
@@ -318,6 +365,9 @@ def compile_constraint(
     regex: options.Regex = None,
     choice: options.Choice = None,
     choices_file: options.ChoicesFile = None,
+    grammar: options.Grammar = None,
+    start: options.Start = None,
+    longest: options.Longest = None,
     tokenizer: options.Tokenizer = None,
     as_json: options.Json = False,
 ) -> None:
@@ -326,7 +376,7 @@ def compile_constraint(
     constrain compile --regex '[0-9]{4}-[0-9]{2}'
     """
     begin = time.perf_counter()
-    spec = sources.constraint(regex, choice, choices_file)
+    spec = sources.constraint(regex, choice, choices_file, sources.grammar(grammar, start, longest))
     read_seconds = time.perf_counter() - begin
     place = sources.model_path(tokenizer, "--tokenizer")
     sources.ready_kernels()

@@ -22,6 +22,28 @@ ChoicesFile = Annotated[
         "--choices-file", metavar="FILE", help="Allowed outputs, one a line; - is standard input.", show_default=False
     ),
 ]
+Grammar = Annotated[
+    str | None,
+    typer.Option(
+        "--grammar",
+        "-g",
+        metavar="FILE_OR_NAME",
+        help="A .lark or .gbnf file, or a grammar of the library (constrain grammars lists them).",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="RULE", help="The rule to begin with.", show_default="start; root in GBNF"),
+]
+Longest = Annotated[
+    bool | None,
+    typer.Option(
+        "--longest/--scannerless",
+        help="Cut text into terminals by longest match, or in every possible way.",
+        show_default="what the grammar says",
+    ),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option(

@@ -136,13 +136,16 @@ def constraint(spec: Spec, width: int = 72) -> str:
     >>> constraint(regex("[a-z]+")), constraint(choice(["yes", "no"]))
     ('regex [a-z]+', "choice of 2: 'yes', 'no'")
     """
-    from constrain.spec import Choice, Regex
+    from constrain.spec import GBNF, Choice, LarkGrammar, Regex
 
     match spec:
         case Regex(pattern):
             line = f"regex {visible(pattern)}"
         case Choice(options):
             line = f"choice of {len(options):,}: {', '.join(map(repr, options[:width]))}"
+        case LarkGrammar(text) | GBNF(text):
+            first = next((line for line in text.splitlines() if line.strip()), "")
+            line = f"grammar {visible(first.lstrip('/# '))}"
         case _:
             line = repr(spec)
     return line if len(line) <= width else f"{line[: width - 1]}…"

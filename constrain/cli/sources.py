@@ -6,7 +6,8 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,12 +16,17 @@ from urllib.request import getproxies
 import typer
 
 from constrain.cli.output import notice, spinner
+from constrain.errors import ConstrainError
+from constrain.limits import Limits
 
 if TYPE_CHECKING:
+    from constrain.frontends.lark import Note
+    from constrain.ir.grammar import Body, Grammar, Special
     from constrain.spec import Spec
     from constrain.vocab.vocabulary import Vocabulary
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+_MOST_IDS = 1 << 20
 _MAKE_LOCAL = (
     "a model gets into a folder by model.save_pretrained(DIR) and tokenizer.save_pretrained(DIR), "
     "or by: hf download NAME --local-dir DIR"
@@ -30,21 +36,97 @@ _MAKE_LOCAL = (
 # ---- constraints
 
 
-def constraint(regex: str | None, choices: Sequence[str] | None, file: str | None) -> Spec:
+@dataclass(frozen=True, slots=True)
+class GrammarFile:
+    """A grammar on the command line: a file, and how to read it."""
+
+    path: Path
+    text: str
+    start: str
+    longest: bool | None
+
+    @property
+    def is_gbnf(self) -> bool:
+        """Whether it is in the syntax of llama.cpp."""
+        return self.path.suffix == ".gbnf"
+
+    def spec(self) -> Spec:
+        """The constraint. Raises what is wrong with the grammar, under the name of the file."""
+        from constrain.spec import GBNF, LarkGrammar
+
+        made: Spec = LarkGrammar(self.text, self.start, self.longest, str(self.path.parent))
+        if self.is_gbnf:
+            made = GBNF(self.text, self.start)
+        try:
+            made.lower(Limits())
+        except ConstrainError:
+            self._parse()
+            raise
+        return made
+
+    def notes(self) -> list[Note]:
+        """Remarks on what works; see `check_lark`."""
+        from constrain.frontends.lark import check_lark
+
+        if self.is_gbnf:
+            return []
+        return check_lark(self.text, self.start, folder=self.path.parent, source=self.path.name)
+
+    def _parse(self) -> None:
+        if self.is_gbnf:
+            from constrain.frontends.gbnf import parse_gbnf
+
+            parse_gbnf(self.text, self.start, source=self.path.name)
+        else:
+            from constrain.frontends.lark import parse_lark
+
+            parse_lark(self.text, self.start, folder=self.path.parent, source=self.path.name)
+
+
+def grammar(name: str | None, start: str | None, longest: bool | None) -> GrammarFile | None:
+    """The grammar that was named, if any: a file, or one of the library."""
+    if name is None:
+        if start is not None or longest is not None:
+            option = "--start" if start is not None else "--longest" if longest else "--scannerless"
+            raise typer.BadParameter(f"{option} is for --grammar")
+        return None
+    from constrain.frontends.library import library_file
+
+    hint = "--grammar"
+    try:
+        path = library_file(name)
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{name} is not UTF-8 at byte {error.start}", param_hint=hint) from error
+    except (ConstrainError, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint=hint) from error
+    is_gbnf = path.suffix == ".gbnf"
+    if is_gbnf and longest:
+        raise typer.BadParameter("GBNF has no terminals, it is read in every way", param_hint="--longest")
+    return GrammarFile(path, text, start or ("root" if is_gbnf else "start"), longest)
+
+
+def constraint(
+    regex: str | None, choices: Sequence[str] | None, file: str | None, grammar: GrammarFile | None = None
+) -> Spec:
     """The one constraint that was given."""
-    spec = constraint_or_none(regex, choices, file)
+    spec = constraint_or_none(regex, choices, file, grammar)
     if spec is None:
         raise typer.BadParameter(
-            "no constraint; give --regex PATTERN, --choice TEXT (repeated), or --choices-file FILE"
+            "no constraint; give --regex PATTERN, --choice TEXT (repeated), --choices-file FILE, "
+            "or --grammar FILE_OR_NAME"
         )
     return spec
 
 
-def constraint_or_none(regex: str | None, choices: Sequence[str] | None, file: str | None) -> Spec | None:
+def constraint_or_none(
+    regex: str | None, choices: Sequence[str] | None, file: str | None, grammar: GrammarFile | None = None
+) -> Spec | None:
     """The constraint that was given, if any. Several are a mistake."""
     from constrain import spec
 
     given = [name for name, value in _named(regex, choices, file) if value]
+    given += ["--grammar"] if grammar is not None else []
     if len(given) > 1:
         raise typer.BadParameter(f"give one constraint, not {' and '.join(given)}")
     for value in (regex or "", *(choices or ())):
@@ -54,6 +136,8 @@ def constraint_or_none(regex: str | None, choices: Sequence[str] | None, file: s
         return spec.regex(regex)
     if file is not None:
         return spec.choice(lines(file))
+    if grammar is not None:
+        return grammar.spec()
     return spec.choice(choices) if choices else None
 
 
@@ -119,11 +203,42 @@ def ready_kernels() -> float:
         return warm_up()
 
 
-def byte_vocabulary() -> Vocabulary:
-    """The vocabulary in which the token ids are the bytes: for texts without a tokenizer."""
+def byte_vocabulary(spec: Spec | None = None) -> Vocabulary:
+    """The vocabulary in which the token ids are the bytes, for texts without a tokenizer.
+
+    After the bytes come the special tokens that a grammar needs.
+    """
+    from constrain.ir.grammar import Grammar
     from constrain.vocab.vocabulary import Vocabulary
 
-    return Vocabulary.from_tokens([bytes([b]) for b in range(256)])
+    lowered = None if spec is None else spec.lower(Limits())
+    special = list(specials(lowered)) if isinstance(lowered, Grammar) else []
+    names = {one.name: 256 + n for n, one in enumerate(special)}
+    size = max([256 + len(names), *(min(low, _MOST_IDS) + 1 for one in special for low, _ in one.ids)])
+    return Vocabulary.from_tokens([bytes([b]) for b in range(256)], special_tokens=names, vocab_size=size)
+
+
+def specials(grammar: Grammar) -> Iterable[Special]:
+    """The special tokens that a grammar's rules name."""
+    from constrain.ir.grammar import Call, Either, Many, Seq, Special
+
+    found: dict[Special, None] = {}
+    seen: set[Hashable] = {grammar.start}
+    todo: list[Body] = [grammar.rules[grammar.start].body]
+    while todo:
+        match todo.pop():
+            case Special() as one:
+                found[one] = None
+            case Seq(parts) | Either(parts):
+                todo += parts
+            case Many(body):
+                todo.append(body)
+            case Call(rule) if rule not in seen:
+                seen.add(rule)
+                todo.append(grammar.rules[rule].body)
+            case _:
+                pass
+    return found
 
 
 def vocabulary(place: str) -> Vocabulary:

@@ -40,6 +40,8 @@ class Verdict:
     """The bytes that could stand at `byte`."""
     expected: str
     """The characters that could stand at `character`, for people."""
+    terminals: tuple[str, ...] = ()
+    """The terminals of a grammar that could stand or go on at `byte`."""
 
     @property
     def line(self) -> int:
@@ -59,14 +61,18 @@ class Verdict:
     def fields(self) -> dict[str, Any]:
         """The verdict for machines."""
         place = {"byte": self.byte, "character": self.character, "line": self.line, "column": self.column}
-        expected = {"expected_hex": self.expected_bytes.hex(), "expected": self.expected}
+        expected: dict[str, Any] = {"expected_hex": self.expected_bytes.hex(), "expected": self.expected}
+        expected |= {"terminals": list(self.terminals)} if self.terminals else {}
         return {"result": self.result, **({} if self.result == "match" else place | expected)}
 
     def __str__(self) -> str:
         if self.result == "match":
             return "match"
         headline = "incomplete: the text must go on" if self.result == "incomplete" else f"rejected at {self._place()}"
-        return f"{headline}\n{_pointer(self.text, self.character)}\nexpected {self.expected}"
+        from constrain.matcher import show_names
+
+        message = f"{headline}\n{_pointer(self.text, self.character)}\nexpected {self.expected or 'a special token'}"
+        return f"{message}\nterminals: {show_names(self.terminals)}" if self.terminals else message
 
     def _place(self) -> str:
         what = _named(self.found)
@@ -84,12 +90,13 @@ def byte_automaton(spec: Spec) -> TokenAutomaton:
     """The automaton whose tokens are the bytes."""
     from constrain.compiler import Compiler
 
-    return Compiler(byte_vocabulary()).compile(spec)
+    return Compiler(byte_vocabulary(spec)).compile(spec)
 
 
 def judge(spec: Spec, data: bytes) -> Verdict:
     """Read `data` as far as the constraint allows."""
-    matcher = byte_automaton(spec).matcher()
+    automaton = byte_automaton(spec)
+    matcher = automaton.matcher()
     read = matcher.accept_tokens(data)
     complete = "match" if matcher.is_accepting() else "incomplete"
     expected = _viable(matcher) if read == len(data) else matcher.explain(data[read]).expected
@@ -97,11 +104,12 @@ def judge(spec: Spec, data: bytes) -> Verdict:
     character, start = _character_at(text, read)
     matcher.rollback(read - start)
     result = complete if read == len(data) else "rejected"
-    return Verdict(result, text, character, read, expected, expected_characters(matcher))
+    names = automaton.space.expected_names(automaton.space.read(automaton.start, data)[0])
+    return Verdict(result, text, character, read, expected, expected_characters(matcher), names)
 
 
 def _viable(matcher: Matcher) -> bytes:
-    return bytes(matcher.allowed_token_ids().tolist())
+    return bytes(token for token in matcher.allowed_token_ids().tolist() if token < 256)
 
 
 def expected_characters(matcher: Matcher) -> str:

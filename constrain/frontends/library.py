@@ -6,9 +6,12 @@ Out: the path of the file; what its header says.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from itertools import takewhile
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from constrain.errors import SpecTypeError
 
@@ -28,6 +31,18 @@ class LibraryGrammar:
     """Whether text is cut into terminals by longest match."""
     path: Path
 
+    @property
+    def header(self) -> str:
+        """The comment at the head of the file, without its first two lines: what is covered and what is left out."""
+        lines = takewhile(lambda line: line.startswith("//"), self.path.read_text("utf-8").splitlines())
+        said = [line[2:].removeprefix(" ") for line in lines][1:]
+        return "\n".join(line for line in said if not line.startswith("Reading:")).strip()
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Texts, each with whether the grammar accepts it: `{"text": .., "accepted": .., "note": ..}`."""
+        file = self.path.with_suffix(".examples.jsonl")
+        return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.is_file() else []
+
 
 def library() -> list[LibraryGrammar]:
     """All grammars of the library, by name.
@@ -36,6 +51,15 @@ def library() -> list[LibraryGrammar]:
     True
     """
     return [_describe(path) for path in sorted(_folder().glob("*.lark"))]
+
+
+def library_grammar(name: str) -> LibraryGrammar:
+    """A grammar of the library, or what the head of a `.lark` file says of it. Raises SpecTypeError if there is none.
+
+    >>> library_grammar("json").title
+    'JSON: a text of RFC 8259'
+    """
+    return _describe(library_file(name))
 
 
 def library_file(name: str | PathLike[str]) -> Path:
