@@ -24,7 +24,7 @@ from constrain.warmup import kernels, kernels_are_cached, warm_up
 
 ROOT = Path(constrain.__file__).parents[1]
 YEAR_MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
-COMMANDS = {"demo", "generate", "check", "match", "mask", "compile", "warmup", "info"}
+COMMANDS = {"demo", "generate", "check", "match", "mask", "compile", "grammars", "picture", "warmup", "info"}
 MERGES = ["12", "20", "01", "-0", "yes", " yes", "é"]
 
 needs_embedded_model = pytest.mark.skipif(not MODEL_PATH.is_dir(), reason="there is no embedded model yet")
@@ -194,7 +194,7 @@ def test_interrupt_is_not_taken_for_a_rejection(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "no constraint; give --regex PATTERN, --choice TEXT (repeated), or --choices-file FILE"),
+        ([], "no constraint; give --regex PATTERN, --choice TEXT (repeated), --choices-file FILE, or --grammar"),
         (["-r", "a", "-c", "b"], "give one constraint, not --regex and --choice"),
         (["-c", "b", "--choices-file", "x"], "give one constraint, not --choice and --choices-file"),
         (["--choices-file", "no-such-file"], "cannot read no-such-file: No such file or directory"),
