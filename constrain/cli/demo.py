@@ -28,6 +28,7 @@ class Outcome:
     title: str
     prompt: str
     pattern: str
+    grammar: str
     free: str
     free_matches: bool
     constrained: str
@@ -70,12 +71,11 @@ def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> list[Outcome]:
 
 
 def _outcome(case: Case, model: Any, tokenizer: Any, compiler: Compiler, max_new_tokens: int) -> Outcome:
-    """Greedy text without and with the pattern."""
+    """Greedy text without and with the constraint."""
     from constrain.cli.models import continuations
-    from constrain.spec import regex
 
     settings = {"max_new_tokens": max_new_tokens, "do_sample": False}
-    processor = compiler.compile(regex(case.pattern)).logits_processor()
+    processor = compiler.compile(case.spec()).logits_processor()
     free = continuations(model, tokenizer, case.prompt, **settings)[0]
     constrained = continuations(model, tokenizer, case.prompt, logits_processor=[processor], **settings)[0]
     return _compared(case, free, constrained, [1e6 * seconds for seconds in processor.mask_seconds])
@@ -86,6 +86,7 @@ def _compared(case: Case, free: Generation, constrained: Generation, times: Sequ
         title=case.title,
         prompt=case.prompt,
         pattern=case.pattern,
+        grammar=f"{case.grammar}, rule {case.start}" if case.grammar else "",
         free=free.text,
         free_matches=_matches(case, free.text),
         constrained=constrained.text,
@@ -99,9 +100,8 @@ def _compared(case: Case, free: Generation, constrained: Generation, times: Sequ
 
 def _matches(case: Case, text: str) -> bool:
     from constrain.cli.verdict import judge
-    from constrain.spec import regex
 
-    return judge(regex(case.pattern), text.encode()).result == "match"
+    return judge(case.spec(), text.encode()).result == "match"
 
 
 def _draw(outcomes: Sequence[Outcome], path: Path) -> None:
@@ -122,7 +122,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("prompt and pattern", "free", "constrained"):
+    for title in ("prompt and constraint", "free", "constrained"):
         table.add_column(title, overflow="fold")
     table.add_column("mask", no_wrap=True)
     for one in outcomes:
@@ -135,7 +135,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
 def _asked(one: Outcome) -> Text:
     from rich.text import Text
 
-    return Text.assemble(output.visible(one.prompt), "\n", (output.visible(one.pattern), "cyan"))
+    constraint = f"grammar {one.grammar}" if one.grammar else output.visible(one.pattern)
+    return Text.assemble(output.visible(one.prompt), "\n", (constraint, "cyan"))
 
 
 def _judged(text: str, matches: bool, note: str = "") -> Text:
