@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import ChainMap, deque
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -26,6 +28,7 @@ from constrain.closing import Piece, joined, shortest
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import And, Closed, Expr, Literal, Repeat
 from constrain.ir.expr import Words as Listed
+from constrain.ir.fuse import fuse
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
 from constrain.pieces import Pieces
@@ -147,6 +150,13 @@ def _characters(vocabulary: Vocabulary) -> Expr | None:
             f"{vocabulary!r} spells {joined[0]!r} only as a whole: a grammar needs a vocabulary in which every "
             "character that it can spell is a token, or a sequence of byte tokens"
         )
+    ordered = sorted(units)
+    for part, whole in pairwise(ordered):  # what begins with a unit stands right after it
+        if whole.startswith(part):
+            raise VocabularyError(
+                f"{vocabulary!r} spells {whole!r} as a whole, and has a token for its beginning {part!r} without tokens "
+                "for the rest: a grammar needs a vocabulary in which every character that can be begun can be ended"
+            )
     return Repeat(Listed(units), 0, None)
 
 
@@ -155,6 +165,7 @@ class GrammarSpace(StateSpace):
 
     def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
         super().__init__(vocabulary, store, limits)
+        grammar = fuse(grammar)
         symbols = self.symbols = Symbols(grammar, vocabulary, store, limits)
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
         spaced: dict[Hashable, Rule] = {_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}
@@ -232,6 +243,10 @@ class GrammarSpace(StateSpace):
     def _read(self, state: State, data: bytes) -> State | None:
         front = self._advance(state.place, data)
         return self._intern(front) if front else None
+
+    def expects_special(self, state: State) -> bool:
+        """See `StateSpace.expects_special`."""
+        return not state.terminated and next(self._specials(state), None) is not None
 
     def _read_special(self, state: State, token: int) -> State | None:
         ended = [(row, symbol) for row, symbol in self._specials(state) if token in self._ids(symbol)]
@@ -320,13 +335,23 @@ class GrammarSpace(StateSpace):
     # ------------------------------------------------------------------------------------------------ completion
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        gap = (self._shortest(self.symbols.ignore) or b"") if self.symbols.ignore else b""
         for row, node, _ in sorted(state.place, key=self._distance):
-            for between in dict.fromkeys((b"", gap)):
+            for between in self._gaps:
                 pieces = self._complete(row, node, between)
                 if pieces is not None and self._is_complete(state, pieces):
                     return pieces
         return None
+
+    @cached_property
+    def _gaps(self) -> tuple[bytes, ...]:
+        """What to put between terminals: nothing, or ignored text. (A comment may end with the line only.)"""
+        ignore = self.symbols.ignore
+        if not ignore:
+            return (b"",)
+        node = node_of(ignore)
+        single = [bytes([b]) for b in self.store.viable_bytes(node, self.limits)]
+        whole = [b for b in single if self.store.is_nullable(self.store.advance(node, b, self.limits).node)]
+        return tuple(dict.fromkeys((b"", self._shortest(ignore) or b"", *whole)))
 
     def _distance(self, element: Element) -> float:
         row, node, _ = element
