@@ -28,6 +28,7 @@ from constrain.closing import Piece, joined, shortest
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import And, Closed, Expr, Literal, Repeat
 from constrain.ir.expr import Words as Listed
+from constrain.ir.fuse import fuse
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
 from constrain.pieces import Pieces
@@ -164,6 +165,7 @@ class GrammarSpace(StateSpace):
 
     def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
         super().__init__(vocabulary, store, limits)
+        grammar = fuse(grammar)
         symbols = self.symbols = Symbols(grammar, vocabulary, store, limits)
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
         spaced: dict[Hashable, Rule] = {_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}

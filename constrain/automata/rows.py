@@ -45,16 +45,20 @@ class Continuation:
         self._views: dict[int, int] = {}
 
     def view(self, depth: int) -> int:
-        """A number that continuations share that are alike over `depth` continuations, one behind the other."""
+        """A number that continuations share that are alike over `depth` continuations, one behind the other.
+
+        Those that follow as well where a rule may end count as one: `items` shows what they hold.
+        """
         if depth == 0:
             return 0
         known = self._views.get(depth)
         if known is None:
-            bound = (
-                () if self._predicted is None else [self._bound[k].view(depth - 1) for k in self._predicted.concerns]
-            )
-            key = (self.accepts, id(self._predicted), *bound)
-            known = self._views[depth] = self._recogniser.views.setdefault(key, len(self._recogniser.views) + 1)
+            key = [self.accepts, id(self._predicted)]
+            if self._predicted is not None:
+                through = self._predicted.through
+                key += [self._bound[k].view(depth if k in through else depth - 1) for k in self._predicted.concerns]
+            views = self._recogniser.views
+            known = self._views[depth] = views.setdefault(tuple(key), len(views) + 1)
         return known
 
     @property
