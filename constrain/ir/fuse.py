@@ -11,9 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-from constrain.ir.expr import EPSILON, Alt, And, Chars, Closed, Concat, Expr, Literal, Not, Repeat
+from constrain.ir.expr import (
+    EPSILON,
+    Alt,
+    And,
+    Anything,
+    Chars,
+    Closed,
+    Concat,
+    Expr,
+    Literal,
+    Look,
+    Not,
+    Repeat,
+    Words,
+)
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq, Special, Terminal
-from constrain.ir.semantics import accepts
 
 _CHARACTERS = 8
 """Strings of one character that a loop must be able to read in one round to be worth it."""
@@ -66,7 +79,7 @@ class _Fused(Mapping[Hashable, Rule]):
         regular, rest = self._split(inner)
         if regular is None or _single(regular) < _CHARACTERS:
             return Many(self._rewrite(inner, name), low, None)
-        low = 0 if accepts(regular, b"") else low
+        low = 0 if _skips(regular) else low
         run = Terminal(f"run of {name}", Repeat(_filled(regular), 1, None))
         if not rest:
             return Many(run, low, 1)
@@ -126,14 +139,37 @@ def _union(found: list[Parts], body: Body) -> Parts:
 
 def _body(expr: Expr) -> Body:
     """A regular language as a body: a terminal must not be empty."""
-    if not accepts(expr, b""):
+    if not _skips(expr):
         return Terminal("text", expr)
     return Many(Terminal("text", _filled(expr)), 0, 1)
 
 
 def _filled(expr: Expr) -> Expr:
     """The strings of an expression that are not empty."""
-    return And((expr, Not(EPSILON))) if accepts(expr, b"") else expr
+    return And((expr, Not(EPSILON))) if _skips(expr) else expr
+
+
+def _skips(expr: Expr) -> bool:
+    """Whether an expression denotes the empty string, which has nothing before and nothing behind it."""
+    match expr:
+        case Literal(data):
+            return not data
+        case Words(words):
+            return b"" in words
+        case Concat(parts) | And(parts):
+            return all(map(_skips, parts))
+        case Alt(parts):
+            return any(map(_skips, parts))
+        case Repeat(body, low, _):
+            return low == 0 or _skips(body)
+        case Not(body):
+            return not _skips(body)
+        case Closed(body):
+            return _skips(body)
+        case Look(body, _, negated):
+            return _skips(body) != negated
+        case _:
+            return isinstance(expr, Anything)
 
 
 def _has_actions(body: Body) -> bool:
@@ -158,7 +194,7 @@ def _single(expr: Expr) -> int:
         case Alt(parts):
             return sum(map(_single, parts))
         case Concat(parts):
-            filled = [part for part in parts if not accepts(part, b"")]
+            filled = [part for part in parts if not _skips(part)]
             return _single(filled[0]) if len(filled) == 1 else 0
         case Repeat(body, low, _):
             return _single(body) if low <= 1 else 0
