@@ -102,6 +102,8 @@ class _Fused(Mapping[Hashable, Rule]):
                 return _union([self._split(part) for part in parts], body)
             case Many(inner, low, high):
                 regular, rest = self._split(inner)
+                if (low, high) == (0, 1):
+                    return (EPSILON if regular is None else Alt((EPSILON, regular))), rest
                 return (None, (body,)) if rest or regular is None else (Repeat(regular, low, high), ())
             case _:
                 return None, (body,)
@@ -111,7 +113,7 @@ class _Fused(Mapping[Hashable, Rule]):
         if name not in self._parts:
             self._parts[name] = None
             regular, rest = self._split(self._rules[name].body)
-            if len(rest) <= _ALTERNATIVES and not any(map(_has_actions, rest)):
+            if len(rest) <= _ALTERNATIVES and all(map(_is_plain, rest)):
                 self._parts[name] = regular, rest
         return self._parts[name]
 
@@ -172,16 +174,17 @@ def _skips(expr: Expr) -> bool:
             return isinstance(expr, Anything)
 
 
-def _has_actions(body: Body) -> bool:
+def _is_plain(body: Body) -> bool:
+    """Whether a body holds no loop, which would be fused again, no register and no special token."""
     match body:
         case Bits() | Count() | Special():
-            return True
-        case Seq(parts) | Either(parts):
-            return any(map(_has_actions, parts))
-        case Many(inner):
-            return _has_actions(inner)
-        case _:
             return False
+        case Seq(parts) | Either(parts):
+            return all(map(_is_plain, parts))
+        case Many(inner, _, high):
+            return high is not None and _is_plain(inner)
+        case _:
+            return True
 
 
 def _single(expr: Expr) -> int:
