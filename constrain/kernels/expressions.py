@@ -265,18 +265,23 @@ def _new_set(st):
 
 @helper
 def _intern_set(st):
-    """The SET node of the byte set composed in the row of `_new_set`. LOW holds a hash of its members."""
-    n, size, mixed = st.counts[SETS], 0, np.uint64(0)
+    """The SET node of the byte set composed in the row of `_new_set`.
+
+    LOW holds a hash of its members, HIGH their number, RIGHT the member if it is the only one.
+    """
+    n, size, last, mixed = st.counts[SETS], 0, 0, np.uint64(0)
     for b in range(256):
         if st.sets[n, b]:
             size += 1
+            last = b
             mixed = _mix(mixed, np.int64(b))
     if size == 0:
         return EMPTY
     if n + 2 > st.sets.shape[0]:
         st.counts[NEED] = NEED_SETS
         return EMPTY
-    node = _intern(st, SET, n, ZERO, np.int64(mixed >> np.uint64(1)), ZERO)
+    only = np.int64(last) if size == 1 else ZERO
+    node = _intern(st, SET, n, only, np.int64(mixed >> np.uint64(1)), np.int64(size))
     if st.node[node, LEFT] == n and not st.counts[NEED]:
         st.counts[SETS] = n + 1
     return node
@@ -985,7 +990,10 @@ def _classes(st, node):
         st.node[x, SEEN] = st.counts[VISIT]
         kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
         if kind == SET:
-            classes = _refine(part, st.sets[left]) if classes < 256 else classes
+            if st.node[x, HIGH] == 1:
+                classes = _single_out(part, right, classes)
+            elif classes < 256:
+                classes = _refine(part, st.sets[left])
             continue
         many = kind == ALT or kind == AND
         if top + (right if many else 2) > st.scratch.shape[1]:
@@ -1005,6 +1013,16 @@ def _classes(st, node):
         part[256 + part[b]] = b
     for b in range(256):
         part[b] = part[256 + part[b]]
+
+
+@helper
+def _single_out(part, b, classes):
+    """Split the classes part[:256] by membership in a set of one byte; the number of classes."""
+    for other in range(256):
+        if part[other] == part[b] and other != b:
+            part[b] = classes
+            return classes + 1
+    return classes
 
 
 @helper
@@ -1667,8 +1685,8 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
             begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
             if after - i > BULK and away == 0 and trie.makeup.size > 0:
                 steady = node[target, STEADY]
-                if steady < 0:
-                    steady = _steady(st, to, limit)
+                if steady < 0:  # as in `_holds_free`
+                    steady = _steady(st, to, limit) if after - i >= WORTH else ZERO
                 if may_end:
                     steady &= ~_breaks(groups, here, longest)
                 if trie.below[i] & ~steady == 0:
