@@ -12,7 +12,11 @@ Words that mean one thing everywhere in the package:
     expression   a regular language over bytes (`constrain.ir.expr`); interned in the store, it has an id, its *node*
     byte         what text is made of, UTF-8; a *character* is a Unicode code point
     token        what a model emits: an id of the vocabulary, which spells bytes
-    state        what may follow a prefix: an expression, seen by one vocabulary (`constrain.states`)
+    state        what may follow a prefix, seen by one vocabulary (`constrain.states`): an expression for a regular
+                 constraint, rows of the recogniser for a grammar
+    terminal     a regular language, the unit that the rules of a grammar are made of (`constrain.ir.grammar`)
+    lexer        reads all terminals that may come next; its state is a node, too (`constrain.automata.lexer`)
+    row          a place in a text as far as its grammar cares (`constrain.automata.rows`)
     mask         the set of tokens allowed in a state: one bit a token, 1 = allowed
     automaton    a spec bound to a vocabulary; a *matcher* walks it, one for each sequence
 

@@ -154,8 +154,8 @@ def _characters(vocabulary: Vocabulary) -> Expr | None:
     for part, whole in pairwise(ordered):  # what begins with a unit stands right after it
         if whole.startswith(part):
             raise VocabularyError(
-                f"{vocabulary!r} spells {whole!r} as a whole, and has a token for its beginning {part!r} without tokens "
-                "for the rest: a grammar needs a vocabulary in which every character that can be begun can be ended"
+                f"{vocabulary!r} spells {whole!r} as a whole, and has a token for its beginning {part!r} without "
+                "tokens for the rest: a grammar needs a vocabulary in which every character begun can be ended"
             )
     return Repeat(Listed(units), 0, None)
 
