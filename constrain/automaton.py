@@ -30,15 +30,12 @@ class TokenAutomaton:
     [0, 2]
     """
 
-    def __init__(self, spec: Spec, space: StateSpace, start: State) -> None:
+    def __init__(self, spec: Spec, space: StateSpace, start: State, vocabulary: Vocabulary) -> None:
         self.spec = spec
+        self.vocabulary = vocabulary
+        """What the constraint was bound to. (Equal ones share a space, and may differ in `encode`.)"""
         self.space = space
         self.start = start
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The vocabulary that the constraint was bound to."""
-        return self.space.vocabulary
 
     def matcher(self) -> Matcher:
         """A matcher at the start."""

@@ -30,20 +30,31 @@ _EXPLORED = 20_000
 def shortest(store: ExpressionStore, node: int, is_end: Callable[[int], bool], limits: Limits) -> bytes | None:
     """The shortest bytes from a node of the store to one that `is_end`; None if none were found among 20,000 nodes.
 
-    A* search: the length of the shortest string that a node denotes never says too much.
+    A* search: the length of the shortest string that a node denotes never says too much. Of texts that promise the
+    same, the longest goes first, and a node is left for a while as soon as one of its bytes promises no more than it.
     """
     order = count()
-    todo = [(store.shortest(node), next(order), node, b"")]
-    seen = {node}
-    while todo and len(seen) < _EXPLORED:
-        _, _, here, text = heapq.heappop(todo)
-        if is_end(here):
-            return text
-        for b in store.viable_bytes(here, limits):
+    todo: list[tuple[int, int, int, int, bytes, bytes | None]] = [
+        (store.shortest(node), 0, next(order), node, b"", None)
+    ]
+    reached = {node: 0}
+    while todo and len(reached) < _EXPLORED:
+        total, _, _, here, text, rest = heapq.heappop(todo)
+        if rest is None:
+            if is_end(here):
+                return text
+            rest = store.viable_bytes(here, limits)
+        length = len(text) + 1
+        for n, b in enumerate(rest, 1):
             after = store.advance(here, bytes([b]), limits).node
-            if after not in seen:
-                seen.add(after)
-                heapq.heappush(todo, (len(text) + 1 + store.shortest(after), next(order), after, text + bytes([b])))
+            if reached.get(after, length + 1) <= length:
+                continue
+            reached[after] = length
+            promised = length + store.shortest(after)
+            heapq.heappush(todo, (promised, -length, next(order), after, text + bytes([b]), None))
+            if promised <= total:
+                heapq.heappush(todo, (total, 1 - length, next(order), here, text, rest[n:]))
+                break
     return None
 
 

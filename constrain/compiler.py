@@ -86,7 +86,7 @@ class Compiler:
         lowered = spec.lower(self.limits)
         if isinstance(lowered, Grammar):
             space = GrammarSpace(lowered, self.vocabulary, _store(self.limits), self.limits)
-            return TokenAutomaton(spec, space, space.start())
+            return TokenAutomaton(spec, space, space.start(), self.vocabulary)
         return self._compile_regular(spec, lowered)
 
     def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
@@ -102,7 +102,7 @@ class Compiler:
         start = space.start(node)
         if start is None:
             raise _unspellable(spec, self.vocabulary)
-        return TokenAutomaton(spec, space, start)
+        return TokenAutomaton(spec, space, start, self.vocabulary)
 
 
 def clear_caches() -> None:

@@ -175,7 +175,7 @@ class Matcher:
         forced = bytearray()
         while not state.accepting and len(forced) < _FORCED:
             viable = space.viable_bytes(state)
-            if len(viable) != 1:
+            if len(viable) != 1 or space.expects_special(state):
                 break
             forced += viable
             state = space.read(state, viable)[0]
@@ -185,10 +185,11 @@ class Matcher:
         """The tokens that every continuation begins with, EOS left out, as the tokenizer itself would cut them.
 
         Forced bytes can be cut into tokens in several ways, and a model knows one of them best: what the vocabulary's
-        `encode` makes of the text. The last tokens are left out as long as a longer one could take their place, given
-        what may follow. Where there is no `encode`, tokens are forced as long as exactly one is allowed.
+        `encode` makes of the text. The last tokens are left out as long as one that goes beyond the forced text could
+        take the place of some of their bytes, and so is white space before what is not known. Where there is no
+        `encode`, tokens are forced as long as exactly one is allowed.
         """
-        encode = self._space.vocabulary.encode
+        encode = self._automaton.vocabulary.encode
         forced = self.forced_bytes() if encode is not None else b""
         if encode is not None and forced:
             return self._healed(forced, encode)
@@ -196,21 +197,39 @@ class Matcher:
 
     def _healed(self, forced: bytes, encode: Callable[[str], Sequence[int]]) -> list[int]:
         """The tokens of forced bytes, but for those that could be cut otherwise together with what follows."""
-        space = self._space
+        space, state = self._space, self._state
         text = forced.decode(errors="ignore")
-        tokens, state = [int(token) for token in encode(text)], self._state
-        if b"".join(map(space.vocabulary.token_bytes, tokens)) != text.encode():
-            return []  # the tokenizer adds or changes something at the start of a text
-        rest = forced
+        if space.viable_bytes(space.read(state, forced)[0]):
+            text = text.rstrip()  # how tokenizers cut white space depends on what follows it
+        tokens, rest = self._cut(text, encode), text.encode()
         for n, token in enumerate(tokens):
-            longer = space.vocabulary.longer_tokens(rest)
-            if len(longer) and self._allows_any(state, longer):
-                return tokens[:n]
+            data = space.vocabulary.token_bytes(token)
             following = space.step(state, token)
-            if following is None:
+            if following is None or any(self._goes_beyond(state, data[:k], rest[k:]) for k in range(len(data))):
                 return tokens[:n]
-            state, rest = following, rest[len(space.vocabulary.token_bytes(token)) :]
+            state, rest = following, rest[len(data) :]
         return tokens
+
+    def _goes_beyond(self, state: State, read: bytes, rest: bytes) -> bool:
+        """Whether a token that begins with `rest` and goes on is allowed after `read`."""
+        longer = self._space.vocabulary.longer_tokens(rest)
+        return len(longer) > 0 and self._allows_any(self._space.read(state, read)[0], longer)
+
+    def _cut(self, text: str, encode: Callable[[str], Sequence[int]]) -> list[int]:
+        """The tokens of a text that stands behind others; none if the tokenizer changes it.
+
+        Some tokenizers put a space before every text: what they make of a line break comes before it.
+        """
+        data, token_bytes = text.encode(), self._space.vocabulary.token_bytes
+        for before in ("", "\n"):
+            tokens = [int(token) for token in encode(before + text)]
+            spelled = [token_bytes(token) for token in tokens]
+            for n in range(len(tokens)):
+                if sum(map(len, spelled[n:])) == len(data):
+                    if b"".join(spelled[n:]) == data:
+                        return tokens[n:]
+                    break
+        return []
 
     def _allows_any(self, state: State, tokens: npt.NDArray[np.int32]) -> bool:
         row = np.zeros(self._space.width, np.int32)

@@ -58,7 +58,10 @@ class RegularSpace(StateSpace):
         return self._intern(reached)
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        text = shortest(self.store, state.place.node, self.store.is_nullable, self.limits)
+        node = state.place.node
+        if self._units != ANYTHING:
+            node = self.store.intersect(node, self._units, self.limits)
+        text = shortest(self.store, node, self.store.is_nullable, self.limits)
         return None if text is None else (text,)
 
     def _is_spellable(self, node: int) -> bool:

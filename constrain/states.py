@@ -140,6 +140,12 @@ class StateSpace(ABC):
             self._completions[state] = tokens_of(pieces, self.vocabulary)
         return self._completions[state]
 
+    def note_completion(self, state: State, tokens: tuple[int, ...]) -> None:
+        """Remember tokens that are known to complete the text from `state`, if they are fewer than those found."""
+        found = self.completion(state)
+        if found is None or len(found) > len(tokens):
+            self._completions[state] = tokens
+
     @abstractmethod
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
         """A short text that completes what has been read so far; None if none was found."""
@@ -147,6 +153,10 @@ class StateSpace(ABC):
     @abstractmethod
     def viable_bytes(self, state: State) -> bytes:
         """The bytes that may come next, whatever tokens there are; ascending."""
+
+    def expects_special(self, state: State) -> bool:
+        """Whether a special token may come next."""
+        return False
 
     @abstractmethod
     def read(self, state: State, data: bytes) -> tuple[State, int]:

@@ -14,7 +14,19 @@ import torch
 from constrain.hf.logits import LogitsProcessor
 from constrain.matcher import Matcher
 
-_ELSEWHERE = ("streamer", "assistant_model", "return_dict_in_generate", "custom_generate", "prompt_lookup_num_tokens")
+_ELSEWHERE = (
+    "assistant_early_exit",
+    "assistant_model",
+    "custom_generate",
+    "dola_layers",
+    "force_words_ids",
+    "penalty_alpha",
+    "prompt_lookup_num_tokens",
+    "return_dict_in_generate",
+    "stop_strings",
+    "streamer",
+    "use_mtp",
+)
 """Options of `generate` that need the loops of transformers."""
 
 
@@ -34,10 +46,21 @@ class ForcedDecoding:
 
     @staticmethod
     def fits(model: Any, rows: int, options: dict[str, Any]) -> bool:
-        """Whether this loop can stand in for the one of transformers."""
-        several = rows != 1 or options.get("num_beams", 1) != 1 or options.get("num_return_sequences", 1) != 1
-        plain = hasattr(model, "_prefill") and not model.config.is_encoder_decoder
-        return plain and not several and not any(options.get(name) for name in _ELSEWHERE)
+        """Whether this loop can stand in for the one of transformers.
+
+        Models with a state that is no cache of keys and values read one token at a time; criteria of the caller may
+        want to see each token.
+        """
+        config = options.get("generation_config") or model.generation_config
+
+        def option(name: str) -> Any:
+            given = options.get(name)
+            return getattr(config, name, None) if given is None else given
+
+        several = rows != 1 or (option("num_beams") or 1) != 1 or (option("num_return_sequences") or 1) != 1
+        stateless = not model.config.is_encoder_decoder and not getattr(model, "_is_stateful", True)
+        plain = hasattr(model, "_prefill") and stateless and len(options.get("stopping_criteria") or ()) <= 1
+        return plain and not several and not any(option(name) for name in _ELSEWHERE)
 
     def __call__(
         self,
@@ -55,7 +78,7 @@ class ForcedDecoding:
         while True:
             scores = logits_processor(ids, outputs.logits[:, -1].to(torch.float32))
             ids = torch.cat([ids, _choose(scores, generation_config.do_sample)], dim=-1)
-            forced = self._forced(ids, self._budget - (ids.shape[1] - start), generation_config)
+            forced = self._forced(ids, self._budget - (ids.shape[1] - start))
             ids = torch.cat([ids, torch.tensor([forced], dtype=ids.dtype, device=ids.device)], dim=-1)
             self.saved += len(forced)
             self._processor.follow(ids)
@@ -69,12 +92,16 @@ class ForcedDecoding:
             outputs = model(**inputs, return_dict=True)
             self.calls += 1
 
-    def _forced(self, ids: torch.Tensor, room: int, generation_config: Any) -> list[int]:
-        """The tokens that must follow, as far as the budget goes."""
+    def _forced(self, ids: torch.Tensor, room: int) -> list[int]:
+        """The tokens that must follow; none if the output could not be completed within the budget after them."""
         (state,) = self._processor.states(ids)  # type: ignore[arg-type]
         if state is None or state.terminated:
             return []
-        return Matcher(self._processor.automata[0], state).forced_tokens()[: max(0, room)]
+        matcher = Matcher(self._processor.automata[0], state)
+        forced = matcher.forced_tokens()
+        matcher.accept_tokens(forced)
+        rest = matcher.completion()
+        return forced if len(forced) + len(rest or ()) <= room else []
 
 
 def _choose(scores: torch.Tensor, do_sample: bool) -> torch.Tensor:

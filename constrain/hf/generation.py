@@ -29,8 +29,8 @@ class Generation:
     text: str
     """What was generated, without the prompt and without special tokens."""
     finish_reason: str
-    """"complete": the text meets the constraint; "closed": it does, and had to be steered to its end because
-    `max_new_tokens` was near; "length": `max_new_tokens` cut it short."""
+    """"complete": the text meets the constraint; "closed": it does, and ended, or had to be steered to its end,
+    because of `max_new_tokens`; "length": `max_new_tokens` cut it short, and it does not."""
     token_ids: tuple[int, ...]
     """The tokens of the text."""
     parsed: Any = None
@@ -71,6 +71,8 @@ def generate(
     options["logits_processor"] = [*(options.get("logits_processor") or ()), processor]
     options["stopping_criteria"] = [*(options.get("stopping_criteria") or ()), StoppingCriteria(processor)]
     pad = options.setdefault("pad_token_id", _pad_id(model, tokenizer))
+    if options.get("stop_strings"):
+        options["tokenizer"] = tokenizer
     inputs = _encode(model, tokenizer, texts, pad or 0)
     forced = ForcedDecoding(processor, max_new_tokens)
     if forced.fits(model, len(texts), options):
@@ -83,7 +85,7 @@ def generate(
     stats = _stats(seconds, processor) | {"forced_tokens": forced.saved}
     share = len(sequences) // len(automata)
     return [
-        _generation(automata[row // share], tokenizer, ids, stats, row in processor.steered)
+        _generation(automata[row // share], tokenizer, ids, stats, processor.has_steered(row // share, ids))
         for row, ids in enumerate(sequences[:, start:].tolist())
     ]
 
@@ -146,8 +148,8 @@ def _generation(
             break
         tokens.append(token)
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    ended = state.accepting if steered else is_complete(automaton, state)
-    reason = "closed" if steered and ended else "complete" if ended else "length"
+    closed = state.accepting and (steered or not is_complete(automaton, state))
+    reason = "closed" if closed else "complete" if state.accepting else "length"
     return Generation(text, reason, tuple(tokens), stats=stats)
 
 

@@ -136,8 +136,7 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         """With `max_new_tokens`, outputs are steered so that they are complete when that many tokens are written."""
         self.automata = _as_automata(automata)
         self._budget = max_new_tokens
-        self.steered: set[int] = set()
-        """The rows that had to be steered in the latest call of `generate`."""
+        self._steered: set[_Row] = set()  # in the latest call of `generate`
         vocabularies = {automaton.vocabulary for automaton in self.automata}
         if len(vocabularies) > 1:
             raise VocabularyError("the automata of one batch are bound to different vocabularies; compile them for one")
@@ -155,7 +154,7 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         states = self._enter(ids)
         mask = self._masks(states, width)
         if self._budget is not None:
-            self._steer(states, self._budget - (ids.shape[1] - self._calls[-1].start), scores, mask)
+            self._steer(states, ids, scores, mask)
         self.mask_seconds.append(time.perf_counter() - begin)
         forbid = _forbid_in_memory if scores.device.type == "cpu" else _forbid_on_device
         result, wiped = forbid(scores, mask)
@@ -185,6 +184,11 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         share = count // len(self.automata)
         return [automaton for automaton in self.automata for _ in range(share)]
 
+    def has_steered(self, which: int, tokens: Sequence[int]) -> bool:
+        """Whether some output for the automaton `which` was steered on the way, in the latest call of `generate`."""
+        written = np.asarray(tokens, np.int64).tobytes()
+        return any((which, written[:end]) in self._steered for end in range(0, len(written) + 1, 8))
+
     def reset(self) -> None:
         """Forget earlier calls of `generate`.
 
@@ -209,7 +213,7 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
             states = call.states(ids)
         if ids.shape[1] == call.start:
             self.mask_seconds.clear()
-            self.steered.clear()
+            self._steered.clear()
         self._calls = [*self._calls[1 - _CALLS :], call]
         return states
 
@@ -227,22 +231,27 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         mask[~mask.any(1)] = -1
         return mask
 
-    def _steer(self, states: list[State | None], left: int, scores: torch.FloatTensor, mask: Bitmask) -> None:
+    def _steer(self, states: list[State | None], ids: _Ids, scores: torch.FloatTensor, mask: Bitmask) -> None:
         """Where few tokens are left, keep those of the likeliest after which the output can still be completed."""
+        assert self._budget is not None
+        start, share = self._calls[-1].start, len(states) // len(self.automata)
+        left = self._budget - (ids.shape[1] - start)
         for row, automaton, state in zip(range(len(mask)), self.automata_of(len(states)), states):
             if state is None or state.terminated:
                 continue
             shortest = automaton.space.completion(state)
             if shortest is None or len(shortest) > left or len(shortest) + _AHEAD < left:
                 continue
+            if shortest and (after := automaton.space.step(state, shortest[0])) is not None:
+                automaton.space.note_completion(after, shortest[1:])  # else a longer one could be found from there
             width = scores.shape[-1]
             allowed = torch.from_numpy(_unpack(mask[row : row + 1], width)[0]).to(scores.device)
             likely = scores[row].masked_fill(~allowed, -torch.inf).topk(min(_LIKELY, width)).indices.tolist()
             likely = [token for token in likely if mask[row, token >> 5] >> (token & 31) & 1]
             tried = dict.fromkeys([*likely, *shortest[:1]])
             kept = [token for token in tried if _ends_in(automaton, state, token, left - 1)]
-            if len(kept) < len(likely):
-                self.steered.add(row)
+            if not set(kept).issuperset(likely):
+                self._steered.add((row // share, ids[row, start:].tobytes()))
             if kept:
                 mask[row] = 0
                 for token in kept:

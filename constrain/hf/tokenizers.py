@@ -98,10 +98,9 @@ def encoder(tokenizer: Any) -> Callable[[str], list[int]]:
         alive = reference()
         if alive is None:
             return []
-        encoded = (
-            alive(text, add_special_tokens=False)["input_ids"] if callable(alive) else alive.encode(text, False).ids
-        )
-        return list(encoded)
+        if callable(alive):
+            return list(alive(text, add_special_tokens=False)["input_ids"])
+        return list(alive.encode(text, add_special_tokens=False).ids)
 
     return encode
 

@@ -31,6 +31,21 @@ def build_ref(tokens: Sequence[bytes]) -> list[Node]:
     return [_node(i, paths, tokens) for i in range(len(paths))]
 
 
+def spell_ref(tokens: Sequence[bytes], data: bytes) -> int:
+    """The number of tokens that `trie.spell` must need for `data`: the fewest there are; -1 if none spell it.
+
+    >>> spell_ref([b"a", b"ab", b"b"], b"aba"), spell_ref([b"ab"], b"aba")
+    (2, -1)
+    """
+    reached = {b""}
+    for count in range(len(data) + 1):
+        if data in reached:
+            return count
+        longer = {before + token for before in reached for token in tokens if token}
+        reached = {text for text in longer if data.startswith(text)}
+    return -1
+
+
 def _node(i: int, paths: Sequence[bytes], tokens: Sequence[bytes]) -> Node:
     path = paths[i]
     below = sum(other.startswith(path) for other in paths)

@@ -598,7 +598,7 @@ def test_generate(model: Any, tokenizer: Any) -> None:
     assert regex.fullmatch(DATE, found.text)
     assert found.finish_reason == "complete"
     assert tokenizer.decode(list(found.token_ids)) == found.text
-    assert found.stats["steps"] == len(found.token_ids)  # no step for EOS
+    assert found.stats["steps"] + found.stats["forced_tokens"] == len(found.token_ids)  # no step for EOS
     assert 0 < found.stats["mask_seconds_max"] <= found.stats["mask_seconds"] < found.stats["seconds"]
     (cut,) = generate(model, tokenizer, PROMPT, constrain.regex(DATE), max_new_tokens=2)
     assert cut.finish_reason == "length"
