@@ -165,13 +165,13 @@ class _Chart:
         found = _Found()
         self._elements = [(c, node, shun) for c, node, shun in elements if (c.row, node, shun) in reached.place]
         for column, node, _ in self._elements:
-            for symbol in sorted(self._space.store.terminals(node)):
+            for symbol in self._symbols(node):
                 self._note(found.reading, column, symbol)
         for shun, sources in ended.items():
             column = self._join(sources)
             if (column.row, 0, shun) in reached.place:
                 self._elements.append((column, 0, shun))
-                for source, symbol in sources:
+                for source, symbol in sorted(sources, key=lambda source: self._space.symbol_name(source[1])):
                     self._note(found.ended, source, symbol)
         return found.groups()
 
@@ -180,10 +180,14 @@ class _Chart:
         found: dict[Place, None] = {}
         for column, node, _ in self._elements:
             lexing = node or self._lexer_of(column.row)
-            for symbol in sorted(self._space.store.terminals(lexing)):
+            for symbol in self._symbols(lexing):
                 for (rule, state, _, _), _ in column.scans.get(symbol, ()):
                     found[Place(rule, state, self._space.symbol_name(symbol), bool(node))] = None
         return tuple(found)
+
+    def _symbols(self, node: int) -> list[int]:
+        """The terminals that a lexer may still come to the end of, by name."""
+        return sorted(self._space.store.terminals(node), key=self._space.symbol_name)
 
     def _lexer_of(self, row: Row) -> int:
         symbols = self._space.symbols

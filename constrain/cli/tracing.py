@@ -38,7 +38,7 @@ def _step_fields(step: Step) -> dict[str, Any]:
 def lines(trace: Trace) -> Iterator[str]:
     """A trace for people: a line for each byte, and for each further way to read it."""
     if not any(step.open for step in trace.steps):
-        yield from _regular(trace)
+        yield from _regular(trace) if trace.steps else ()
         return
     rows = [("byte", "ended", "reading", "rules open")]
     for step in trace.steps:
