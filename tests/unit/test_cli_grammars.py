@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,46 @@ def test_every_grammar_says_what_it_covers(name: str) -> None:
     assert lines[1] in ("// Reading: longest", "// Reading: scannerless")
     header = next(grammar.header for grammar in library() if grammar.name == name)
     assert header.startswith("Covers: ") and "Leaves out: " in header
+
+
+# ---- what is written about grammars
+
+ROOT = Path(constrain.__file__).parents[1]
+
+
+def documented() -> list[str]:
+    """The commands in the pages about grammars."""
+    texts = [ROOT.joinpath("README.md").read_text("utf-8").split("## Grammars")[1].split("\n## ")[0]]
+    texts.append(ROOT.joinpath("grammars", "README.md").read_text("utf-8"))
+    return [line for text in texts for line in re.findall(r"^(?:\$ )?constrain (.*)$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("command", documented())
+def test_documented_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers")
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, 'start: item+\nitem: NAME | "(" itm ")"\nNAME: /[a-z]+/\n')
+    assert run(*shlex.split(command)).exit_code in (0, 1)
+
+
+def test_documented_output_is_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, 'start: item+\nitem: NAME | "(" itm ")"\nNAME: /[a-z]+/\n')
+    shown = re.findall(
+        r"^\$ constrain (.*)\n((?:(?!\$ |```).*\n)+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(shown) == 2
+    for command, printed in shown:
+        assert run(*shlex.split(command)).output == printed
+
+
+def test_the_grammar_of_the_page_is_one(tmp_path: Path) -> None:
+    page = ROOT.joinpath("grammars", "README.md").read_text("utf-8")
+    path = written(tmp_path, re.findall(r"```\n(// .*?)```", page, re.DOTALL)[0])
+    assert run_json("check", "-g", path)["notes"] == []
+    for line in re.findall(r'^\{"text".*$', page, re.MULTILINE):
+        example = json.loads(line)
+        assert (run("match", "-g", path, example["text"]).exit_code == 0) == example["accepted"]
 
 
 # ---- picture
