@@ -248,14 +248,15 @@ class LogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
             allowed = torch.from_numpy(_unpack(mask[row : row + 1], width)[0]).to(scores.device)
             likely = scores[row].masked_fill(~allowed, -torch.inf).topk(min(_LIKELY, width)).indices.tolist()
             likely = [token for token in likely if mask[row, token >> 5] >> (token & 31) & 1]
-            tried = dict.fromkeys([*likely, *shortest[:1]])
+            tried = dict.fromkeys([*likely, *shortest[:1], *(automaton.vocabulary.eos_ids if state.accepting else ())])
             kept = [token for token in tried if _ends_in(automaton, state, token, left - 1)]
+            if bool(torch.isneginf(scores[row, kept]).all()):
+                continue  # no way to the end, or other processors close it
             if not set(kept).issuperset(likely):
                 self._steered.add((row // share, ids[row, start:].tobytes()))
-            if kept:
-                mask[row] = 0
-                for token in kept:
-                    mask.view(np.uint32)[row, token >> 5] |= np.uint32(1 << (token & 31))
+            mask[row] = 0
+            for token in kept:
+                mask.view(np.uint32)[row, token >> 5] |= np.uint32(1 << (token & 31))
 
     def _check_width(self, width: int) -> None:
         vocabulary = self._vocabulary

@@ -185,6 +185,7 @@ PROMPT = "The answer is "
 SPECS: dict[str, Any] = {
     "mail": lambda: regex(r"[a-z]+\.[a-z]+@example\.com"),
     "tail": lambda: regex(r"[a-z ]*( \(see the appendix of this document for more details\))?"),
+    "nothing": lambda: regex(r"([a-z ]+ and so on, as was said before)?"),
     "long ways": lambda: regex(r"(The quick brown fox jumps over|x{17}y|[0-9]{9}z)+!"),
     "json": lambda: constrain.grammar_file("json"),
     "sql": lambda: constrain.grammar_file("sql"),
@@ -248,6 +249,20 @@ def test_finish_reasons(demo: Any) -> None:
     (short,) = generate(*demo, PROMPT, words, max_new_tokens=3, do_sample=False)
     assert short.finish_reason == "closed"
     assert Compiler(vocabulary()).compile(words).accepts(short.token_ids)
+
+
+@pytest.mark.parametrize("budget", [1, 2, 5])
+def test_where_nothing_likely_ends_in_time(demo: Any, budget: int) -> None:
+    """The end of the output is tried, however unlikely."""
+    automaton = automaton_of("nothing")
+    (found,) = generate(*demo, PROMPT, automaton, max_new_tokens=budget, do_sample=False)
+    assert (found.text, found.finish_reason) == ("", "closed")
+
+
+def test_other_processors_may_close_the_way(demo: Any) -> None:
+    """Then the budget is missed, and nothing else happens."""
+    (found,) = generate(*demo, PROMPT, automaton_of("nothing"), max_new_tokens=2, min_new_tokens=2, do_sample=False)
+    assert found.finish_reason == "length" and len(found.token_ids) == 2
 
 
 def test_far_from_the_end_nothing_changes(demo: Any) -> None:
