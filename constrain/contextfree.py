@@ -13,26 +13,24 @@ from __future__ import annotations
 from collections import ChainMap, deque
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from constrain.automata.lexer import Lexer
 from constrain.automata.network import NEVER, Network
-from constrain.automata.program import Built
 from constrain.automata.rows import Recogniser, Template
 from constrain.automata.rows import Row as GrammarRow
 from constrain.automata.store import EMPTY, ExpressionStore
 from constrain.closing import Piece, joined, shortest
-from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
-from constrain.ir.expr import And, Closed, Expr, Literal, Repeat
-from constrain.ir.expr import Words as Listed
+from constrain.errors import LimitExceeded, UnsatisfiableError, VocabularyError
+from constrain.ir.expr import Literal
 from constrain.ir.fuse import fuse
-from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
+from constrain.ir.grammar import Call, Grammar, Rule, Seq, Terminal
 from constrain.limits import Limits
 from constrain.pieces import Pieces
 from constrain.states import Row, Sparse, State, StateSpace, Words
+from constrain.symbols import SPECIAL, Symbols, node_of
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
@@ -48,116 +46,6 @@ _Ended = dict[int, dict[int, set[tuple[GrammarRow, int]]]]
 _SPACE = Terminal("space", Literal(b" "))
 _SPACED = ("", "space before the text")
 """The rule of texts before which decoding drops a space."""
-
-_TWIN = 1 << 32
-"""Terminals of one language that differ in priority: the node of the store, and so much more for each."""
-_SPECIAL = 1 << 48
-"""Numbers of special tokens begin here."""
-
-
-def node_of(number: int) -> int:
-    """The node of the store for a terminal."""
-    return number % _TWIN
-
-
-class Symbols:
-    """The numbers of a grammar's terminals: nodes of the store for text, _SPECIAL + n for special tokens."""
-
-    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
-        self._vocabulary, self._store, self._limits = vocabulary, store, limits
-        self._numbers: dict[int, tuple[int, Terminal | Special]] = {}  # by identity: to hash an expression takes long
-        self._built: Built = {}
-        self.names: dict[int, str] = {}
-        self.priorities: dict[int, int] = {}
-        self._longest = grammar.longest
-        self._twins: dict[int, dict[int, int]] = {}
-        self.special: list[frozenset[int]] = []
-        """The token ids of each special token."""
-        self._units = _characters(vocabulary)
-        self.unspellable: set[int] = set()
-        self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
-
-    def number(self, terminal: Terminal | Special) -> int:
-        """The number of a terminal. Raises GrammarSyntaxError if it matches the empty text, or nothing."""
-        known = self._numbers.get(id(terminal))
-        if known is not None:
-            return known[0]
-        number = self._text(terminal) if isinstance(terminal, Terminal) else self._special_token(terminal)
-        self._numbers[id(terminal)] = number, terminal
-        self.names.setdefault(number, terminal.name)
-        return number
-
-    def length(self, number: int) -> float:
-        """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""
-        if number >= _SPECIAL:
-            return 1
-        node = node_of(number)
-        return NEVER if node in self.unspellable else max(1, self._store.shortest(node))
-
-    def _text(self, terminal: Terminal) -> int:
-        node = self._build(terminal.expr)
-        if node == EMPTY:
-            raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
-        if self._store.is_nullable(node):
-            raise GrammarSyntaxError(
-                f"terminal {terminal.name} matches the empty text, so that it could be repeated for ever; "
-                "let it match one character or more, and make it optional where it is used"
-            )
-        twins = self._twins.setdefault(node, {})
-        number = twins.setdefault(terminal.priority if self._longest else 0, node + len(twins) * _TWIN)
-        self.priorities[number] = terminal.priority
-        return number
-
-    def _build(self, expr: Expr) -> int:
-        """The node of what tokens can spell of an expression."""
-        node = self._alive(Closed(expr))
-        if self._units is None or node == EMPTY:
-            return node
-        spelled = self._alive(And((Closed(expr), self._units)))
-        if spelled == EMPTY:
-            self.unspellable.add(node)
-        return spelled or node
-
-    def _alive(self, expr: Expr) -> int:
-        return self._store.advance(self._store.build(expr, self._limits, self._built), b"", self._limits).node
-
-    def _special_token(self, special: Special) -> int:
-        vocabulary = self._vocabulary
-        if special.ids:
-            ids = {i for low, high in special.ids for i in range(low, min(high, vocabulary.size - 1) + 1)}
-        else:
-            ids = {vocabulary.special_tokens[special.name]} if special.name in vocabulary.special_tokens else set()
-        if not ids:
-            known = ", ".join(sorted(vocabulary.special_tokens)[:10])
-            raise VocabularyError(f"{vocabulary!r} has no special token {special.name}; it has {known or 'none'}")
-        ending = ids & set(vocabulary.eos_ids)
-        if ending and not special.ids:
-            raise GrammarSyntaxError(
-                f"special token {special.name} ends the output (EOS); the end is implied, leave the token out"
-            )
-        self.special.append(frozenset(ids - ending))
-        return _SPECIAL + len(self.special) - 1
-
-
-def _characters(vocabulary: Vocabulary) -> Expr | None:
-    """What tokens can spell, if not everything. Raises VocabularyError unless each character can be spelled alone."""
-    units = vocabulary.units
-    if units is None:
-        return None
-    joined = [unit for unit in units if len(unit) > 1 and len(unit.decode(errors="replace")) > 1]
-    if joined:
-        raise VocabularyError(
-            f"{vocabulary!r} spells {joined[0]!r} only as a whole: a grammar needs a vocabulary in which every "
-            "character that it can spell is a token, or a sequence of byte tokens"
-        )
-    ordered = sorted(units)
-    for part, whole in pairwise(ordered):  # what begins with a unit stands right after it
-        if whole.startswith(part):
-            raise VocabularyError(
-                f"{vocabulary!r} spells {whole!r} as a whole, and has a token for its beginning {part!r} without "
-                "tokens for the rest: a grammar needs a vocabulary in which every character begun can be ended"
-            )
-    return Repeat(Listed(units), 0, None)
 
 
 class GrammarSpace(StateSpace):
@@ -235,7 +123,7 @@ class GrammarSpace(StateSpace):
         found: set[int] = set()
         for row, node, _ in () if state.terminated else state.place:
             found |= self.store.terminals(node or self._lexer_of(row))
-            found.update(symbol for symbol in row.expected if symbol >= _SPECIAL and not node)
+            found.update(symbol for symbol in row.expected if symbol >= SPECIAL and not node)
         return tuple(sorted({self.symbol_name(symbol) for symbol in found}))
 
     # ----------------------------------------------------------------------------------------------------- steps
@@ -256,10 +144,10 @@ class GrammarSpace(StateSpace):
         """The special tokens expected in a state, and where."""
         if self.symbols.special:
             for row, node, _ in state.place:
-                yield from ((row, symbol) for symbol in row.expected if symbol >= _SPECIAL and not node)
+                yield from ((row, symbol) for symbol in row.expected if symbol >= SPECIAL and not node)
 
     def _ids(self, symbol: int) -> frozenset[int]:
-        return self.symbols.special[symbol - _SPECIAL]
+        return self.symbols.special[symbol - SPECIAL]
 
     def _intern(self, front: Front) -> State:
         state = self._states.get(front)
@@ -319,7 +207,7 @@ class GrammarSpace(StateSpace):
     def _make_lexer(self, template: Template, ignores: bool) -> int:
         known = template.lexers.get(ignores)
         if known is None:
-            text = {symbol for symbol in template.expects if symbol < _SPECIAL}
+            text = {symbol for symbol in template.expects if symbol < SPECIAL}
             if ignores and self.symbols.ignore:
                 text.add(self.symbols.ignore)
             known = template.lexers[ignores] = self.lexer.start(frozenset(text))
@@ -369,7 +257,7 @@ class GrammarSpace(StateSpace):
             pieces.append(rest)
         while not row.accepting:
             symbol = min(row.expected, key=row.cost_over)
-            text = self._shortest(symbol) if symbol < _SPECIAL else min(self._ids(symbol))
+            text = self._shortest(symbol) if symbol < SPECIAL else min(self._ids(symbol))
             if text is None or len(pieces) > self.limits.search:
                 return None
             pieces += [between, text] if pieces and isinstance(text, bytes) else [text]
@@ -398,7 +286,7 @@ class GrammarSpace(StateSpace):
         if row.accepting and not node:
             return True
         lexing = node or self._lexer_of(row)
-        if any(symbol >= _SPECIAL for symbol in row.expected) and not node:
+        if any(symbol >= SPECIAL for symbol in row.expected) and not node:
             return True
         if not lexing:
             return False

@@ -24,6 +24,7 @@ RANKS = {
     "frontends": 2,
     "automata": 2,
     "spec": 3,
+    "symbols": 3,
     "closing": 3,
     "states": 4,
     "terminals": 5,
