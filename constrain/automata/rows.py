@@ -373,7 +373,8 @@ class Recogniser:
             form = self._form(predicted, bound)
             known = self._continuations.get(form)
             if known is None:
-                known = self._continuations[form] = Continuation(self, next(self._numbers), predicted, bound)
+                known = self._absorbed(predicted, bound) or Continuation(self, next(self._numbers), predicted, bound)
+                self._continuations[form] = known
             self._continuations[key] = known
         return known
 
@@ -384,6 +385,22 @@ class Recogniser:
             return self._signature(predicted, (), bound)
         members = [predicted.template.predicted[-1 - reference] for reference in system]
         return predicted.rule, frozenset([(m.rule, *self._signature(m, system, bound)) for m in members])
+
+    def _absorbed(self, predicted: _Predicted, bound: tuple[Continuation, ...]) -> Continuation | None:
+        """One of those that it continues with, if that is all it comes to: so it is in `e: e "+" e` after a second `+`.
+
+        Where it refers to itself that one is put in its place. Every derivation through one is then one through the
+        other.
+        """
+        if len(predicted.system) > 1:
+            return None
+        accepts, items = self._signature(predicted, predicted.system, bound)
+        own = -1 - predicted.rule
+        for then in [bound[k] for k in predicted.through]:
+            inside = {(state, register, then.number if number == own else number) for state, register, number in items}
+            if then.accepts == accepts and inside == {(state, reg, after.number) for state, reg, after in then.items}:
+                return then
+        return None
 
     def _signature(
         self, predicted: _Predicted, system: tuple[int, ...], bound: tuple[Continuation, ...]
