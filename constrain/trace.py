@@ -161,7 +161,7 @@ class _Chart:
             lexed = self._space.lexer.read(node or self._lexer_of(column.row), shun, byte)
             for ending in lexed.endings:
                 ended.setdefault(ending.shun, {}).update(dict.fromkeys((column, one) for one in ending.terminals))
-            elements.append((column, lexed.node, lexed.shun))
+            elements += [(column, lexed.node, lexed.shun)] if lexed.node else []
         found = _Found()
         self._elements = [(c, node, shun) for c, node, shun in elements if (c.row, node, shun) in reached.place]
         for column, node, _ in self._elements:

@@ -124,6 +124,18 @@ def test_the_chart_agrees_with_the_automaton(name: str) -> None:
             state = reached
 
 
+def test_what_has_ended_is_let_go() -> None:
+    """The rows of a list are one row, its columns are not."""
+    automaton = compiled(constrain.grammar('start: "[" (item ",")* "]"\nitem: /[0-9]/'))
+    space, state = automaton.space, automaton.start
+    assert isinstance(space, GrammarSpace)
+    chart = _Chart(space, state)
+    for b in b"[" + b"1," * 20:
+        state, _ = space.read(state, bytes([b]))
+        chart.read(bytes([b]), state)
+        assert len(chart._elements) == len(state.place) == 1
+
+
 # ---- names in explanations
 
 
