@@ -88,6 +88,33 @@ def mask_ref(tokens: Sequence[bytes], viable: Callable[[bytes], bool]) -> set[in
     return {token for token, data in enumerate(tokens) if data and viable(data)}
 
 
+# -------------------------------------------------------------------------------------------------- terminals
+
+
+def lex_ref(
+    machines: dict[int, Formula], data: bytes, longest: bool, completes: Callable[[Formula], bool]
+) -> tuple[bool, set[tuple[int, frozenset[int]]]]:
+    """What bytes do to the machines of some terminals: (stays, crosses).
+
+    stays: whether one goes on or has just ended after all of `data`. crosses: the places before at which terminals have
+    ended, with these. By longest match a place counts only if the very next byte does not bring a longer match.
+
+    >>> machines = {1: start(("literal", b"a")), 2: start(("repeat", ("literal", b"a"), 2, None))}
+    >>> stays, crosses = lex_ref(machines, b"aa", False, lambda machine: machine != FALSE)
+    >>> stays, [(at, sorted(ending)) for at, ending in crosses]
+    (True, [(1, [1])])
+    >>> lex_ref(machines, b"aa", True, lambda machine: machine != FALSE)
+    (True, set())
+    """
+    ending: list[frozenset[int]] = []
+    for byte in data:
+        machines = {name: step(machine, byte) for name, machine in machines.items()}
+        ending.append(frozenset(name for name, machine in machines.items() if ends(machine)))
+    stays = any(completes(machine) for machine in machines.values())
+    crosses = {(n + 1, names) for n, names in enumerate(ending[:-1]) if names and not (longest and ending[n + 1])}
+    return stays, crosses
+
+
 # ------------------------------------------------------------------------------------------------- formulas
 
 
