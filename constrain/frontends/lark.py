@@ -10,6 +10,7 @@ nothing here: they do not touch which texts a grammar denotes. What differs from
 * `<|name|>`, `<[1-5,9]>`, `%json {..}` and `%regex {..}` mean what they mean in llguidance;
 * a regular expression is a group of its own: `/a|b/ "c"` is `(a|b)c`, where lark joins texts and reads `a|bc`;
 * escapes in regular expressions are read by the regular expression alone: `/\x2b/` is a plus sign, not a repetition;
+* `"select"i` ignores the case of ASCII letters only, if it holds no others: lark lets a long s stand for the s;
 * `*?` is `*`. The terminals of lark's library that rely on it are replaced (`lark_text.CLOSED_FORMS`);
 * assertions in a terminal see this terminal only.
 """

@@ -221,7 +221,8 @@ def _string(source: Source, token: Token) -> Expr:
         message = 'the empty string "" is not a terminal; leave it out, or write ? after what may be missing'
         raise source.error(message, start_of(token))
     if token.endswith("i"):
-        return _open(parse_regex(re.escape(spelled), re.IGNORECASE))
+        ascii_only = re.ASCII if spelled.isascii() else re.NOFLAG  # a keyword: "s" is no long s
+        return _open(parse_regex(re.escape(spelled), re.IGNORECASE | ascii_only))
     return Literal(spelled.encode())
 
 

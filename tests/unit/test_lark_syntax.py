@@ -469,3 +469,9 @@ def test_no_notes() -> None:
     assert check_lark(text) == []
     with pytest.raises(GrammarSyntaxError):
         check_lark("start: (")
+
+
+@pytest.mark.parametrize(("text", "accepted"), [("SELECT", True), ("Select", True), ("\u017felect", False)])
+def test_keywords_are_ascii(text: str, accepted: bool) -> None:
+    """Ignoring case, a letter of a keyword stands for itself in both cases, and for nothing else."""
+    assert recognises(parse_lark('start: "select"i'), text.encode()) == accepted
