@@ -21,8 +21,9 @@ def main() -> None:
     torch.manual_seed(0)
     for name, spec in [("sql", constrain.grammar_file("sql")), ("own", constrain.grammar(TRANSFER))]:
         result = generate(model, tokenizer, "As a statement: ", spec, max_new_tokens=40, do_sample=True)[0]
+        forced = int(result.stats["forced_tokens"])
         print(f"{name}: {result.text!r}")
-        print(f"  {result.finish_reason}; {int(result.stats['forced_tokens'])} of {len(result.token_ids)} tokens forced")
+        print(f"  {result.finish_reason}; {forced} of {len(result.token_ids)} tokens forced")
 
 
 if __name__ == "__main__":
