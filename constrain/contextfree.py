@@ -10,6 +10,7 @@ accepted if it ends at a row that accepts.
 
 from __future__ import annotations
 
+import math
 from collections import ChainMap, deque
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
 from functools import cached_property
@@ -66,7 +67,7 @@ class GrammarSpace(StateSpace):
         self.recogniser = Recogniser(network, symbols.ignore, limits)
         self.recogniser.forget = self.forget_states
         token_sets = TokenSets(vocabulary, self.lexer, limits)
-        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self._make_lexer, limits)
+        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self._make_lexer, self._may_follow, limits)
         self._depths: dict[Hashable, tuple[int, ...]] = {}
         """How many continuations, one behind the other, masks of states of a shape depend on."""
         self._alive: dict[Element, bool] = {}
@@ -280,8 +281,25 @@ class GrammarSpace(StateSpace):
 
     # -------------------------------------------------------------------------------------------------- liveness
 
+    def _may_follow(self, row: GrammarRow, node: int, shun: int) -> bool:
+        """Whether something may follow at a state of a row's lexer where a terminal may have just ended."""
+        marks = self.store.marks(node, self.limits)
+        if marks != EMPTY:
+            away = self.store.unite(shun, node, self.limits) if self.lexer.longest else shun
+            if self._is_alive((row.after(self.lexer.winners(marks)), 0, self.lexer.settled(away))):
+                return True
+        return marks != node and self._is_alive((row, node, shun))
+
     def _is_alive(self, element: Element) -> bool:
         """Whether a text that is not to be shunned can be completed from here."""
+        known = self._alive.get(element)
+        if known is None:
+            if len(self._alive) >= self.limits.transition_cache:
+                self._alive.clear()
+            known = self._alive[element] = self._find_alive(element)
+        return known
+
+    def _find_alive(self, element: Element) -> bool:
         row, node, shun = element
         if row.accepting and not node:
             return True
@@ -290,12 +308,7 @@ class GrammarSpace(StateSpace):
             return True
         if not lexing:
             return False
-        if self.store.escapes(lexing, shun, self.limits):
-            return True
-        known = self._alive.get(element)
-        if known is None:
-            known = self._alive[element] = self._search(element)
-        return known
+        return not shun or self.store.escapes(lexing, shun, self.limits) or self._search(element)
 
     def _search(self, element: Element) -> bool:
         """Look for a way out of what is shunned, breadth first."""
@@ -360,13 +373,12 @@ class GrammarSpace(StateSpace):
 
     def _allow(self, state: State, words: Words) -> int | None:
         """Returns how many continuations, one behind the other, the mask depends on; None if nobody knows."""
-        undecided: set[int] = set()
-        depth = 0
+        depth, tried = 0.0, list[int]()
         for row, node, shun in state.place:
             lexing = node or self._lexer_of(row)
             if lexing:
-                depth = max(depth, self._pieces.allow(row, lexing, shun, words, undecided))
-        allowed = {token for token in undecided if self._advance(state.place, self.vocabulary.token_bytes(token))}
+                depth = max(depth, self._pieces.allow(row, lexing, shun, words, tried))
+        allowed = {token for token in tried if self._advance(state.place, self.vocabulary.token_bytes(token))}
         for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
             words[token >> 5] |= np.uint32(1 << (token & 31))
-        return None if undecided else depth
+        return None if depth == math.inf else int(depth)

@@ -11,6 +11,7 @@ each row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from constrain.automata.rows import Recogniser, Row, Template
 from constrain.automata.store import ExpressionStore
 from constrain.limits import Limits
 from constrain.states import Sparse, Words, add, pack
-from constrain.terminals import TokenForest, TokenSet, TokenSets
+from constrain.terminals import TokenForest, TokenSet, TokenSets, Undecided
 
 Symbols = tuple[int, ...]
 """Terminals that end together."""
@@ -38,8 +39,8 @@ class Piece(NamedTuple):
     """What may come next in all rows of a shape."""
 
     allowed: Sparse | Words | None
-    undecided: frozenset[int]
-    """Tokens that must be tried."""
+    undecided: tuple[tuple[Path, Undecided], ...]
+    """Tokens that the row must decide, by the place that they lead to."""
     opens: tuple[tuple[Path, tuple[Open, ...]], ...]
     """Tokens left to the row, by the place from where they are to be followed."""
 
@@ -53,9 +54,15 @@ class Pieces:
         recogniser: Recogniser,
         lexer: Lexer,
         lexer_of: Callable[[Template, bool], int],
+        may_follow: Callable[[Row, int, int], bool],
         limits: Limits,
     ) -> None:
-        """`lexer_of` tells the lexer of a template, with ignored text or without."""
+        """`lexer_of` tells the lexer of a template, with ignored text or without.
+
+        `may_follow` tells whether the text can be completed where a row was reached, its lexer is in a state since, and
+        something is to be shunned.
+        """
+        self._may_follow = may_follow
         self._sets, self._recogniser, self._lexer, self._lexer_of = token_sets, recogniser, lexer, lexer_of
         self._limits = limits
         self._store: ExpressionStore = lexer.store
@@ -63,46 +70,62 @@ class Pieces:
         self._firsts: dict[int, int] = {}
         self._nbytes = 0
 
-    def allow(self, row: Row, node: int, shun: int, words: Words, undecided: set[int]) -> int:
+    def allow(self, row: Row, node: int, shun: int, words: Words, tried: list[int]) -> float:
         """Add the tokens that may come next where `row` was reached and its lexer is at `node`.
 
-        Returns how many continuations, one behind the other, have been looked at.
+        Returns how many continuations, one behind the other, have been looked at; infinity if nobody knows. Tokens that
+        must be tried one by one are added to `tried`: where the lexer state is one that others share, what follows
+        later than a token is long cannot be told from it.
         """
         forests = self._sets.of_vocabulary(node)
-        return max([self._allow(row, key, shun, forest, words, undecided) for key, forest in forests])
+        return max(
+            [self._allow(row, key, shun, forest, words, tried if key != node else None) for key, forest in forests]
+        )
 
-    def _allow(self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, undecided: set[int]) -> int:
+    def _allow(
+        self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int] | None
+    ) -> float:
         piece = self._piece(row.template, row.ignores, node, shun, forest)
         add(words, piece.allowed)
-        undecided |= piece.undecided
-        depth = 0
+        depth = 0.0
+        for path, undecided in piece.undecided:
+            self._decide(_follow(row, path), undecided, words, tried)
+            depth = math.inf
         for path, opens in piece.opens:
             if not path:
-                return self._allow_narrow(row, node, shun, forest, words, undecided)
-            after = row
-            for symbols in path:
-                after = after.after(symbols)
+                return self._allow_narrow(row, node, shun, forest, words, tried)
+            after = _follow(row, path)
             depth = max(depth, 1)
             lexing = self._lexer_of(after.template, after.ignores)
             first = self._first(lexing)
             for shunned, trees in opens:
                 if trees.first & first:
-                    depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, undecided))
+                    depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, tried))
         return depth
 
     def _allow_narrow(
-        self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, undecided: set[int]
-    ) -> int:
+        self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int] | None
+    ) -> float:
         """The same where so many tokens cross that only those are looked at that what follows in `row` can read."""
         found = self._sets.narrow(node, shun, forest, partial(self._follows, row))
         add(words, found.inside)
-        undecided.update(found.undecided)
-        depth = 1
+        depth = 1.0
+        for undecided in found.undecided:
+            self._decide(row, undecided, words, tried)
+            depth = math.inf
         for marks, shunned, trees in found.crossings:
             after = row.after(self._lexer.winners(marks))
             lexing = self._lexer_of(after.template, after.ignores)
-            depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, undecided))
+            depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, tried))
         return depth
+
+    def _decide(self, row: Row, undecided: Undecided, words: Words, tried: list[int] | None) -> None:
+        """Add the tokens that led to `row` and a state of its lexer, if something may follow there."""
+        if tried is not None:
+            tried += undecided.tokens.tolist()
+        elif self._may_follow(row, undecided.node, undecided.shun):
+            tokens = undecided.tokens
+            np.bitwise_or.at(words, tokens >> 5, np.uint32(1) << (tokens & 31).astype(np.uint32))
 
     def _piece(self, template: Template, ignores: bool, node: int, shun: int, forest: TokenForest) -> Piece:
         key = (template, ignores, node, shun, forest.number)
@@ -113,7 +136,7 @@ class Pieces:
                 self._pieces.clear()
             found = self._sets.of(node, shun, forest)
             if found is None:
-                piece = Piece(None, frozenset(), (((), ()),))
+                piece = Piece(None, (), (((), ()),))
             else:
                 piece = self._make(template, ignores, found)
             self._pieces[key] = piece
@@ -123,10 +146,10 @@ class Pieces:
     def _make(self, template: Template, ignores: bool, found: TokenSet) -> Piece:
         """Follow crossing tokens as far as the template tells."""
         if not found.crossings:
-            return Piece(found.inside, frozenset(found.undecided), ())
+            return Piece(found.inside, tuple(((), undecided) for undecided in found.undecided), ())
         words = np.zeros(self._sets.width, np.uint32)
         add(words, found.inside)
-        undecided = set(found.undecided)
+        waiting: list[tuple[Path, Undecided]] = [((), undecided) for undecided in found.undecided]
         opens: dict[Path, dict[tuple[int, int], Open]] = {}
         for marks, shun, forest in found.crossings:
             symbols = self._lexer.winners(marks)
@@ -139,13 +162,12 @@ class Pieces:
             if forest.first & self._first(lexing):
                 inner = self._piece(*after, lexing, shun, forest)
                 add(words, inner.allowed)
-                undecided |= inner.undecided
+                waiting += [((symbols, *path), undecided) for path, undecided in inner.undecided]
                 for path, left in inner.opens:
                     for shunned, trees in left or [(shun, forest)]:
                         opens.setdefault((symbols, *path), {})[shunned, trees.number] = shunned, trees
-        return Piece(
-            pack(words), frozenset(undecided), tuple((path, tuple(left.values())) for path, left in opens.items())
-        )
+        left_open = tuple((path, tuple(left.values())) for path, left in opens.items())
+        return Piece(pack(words), tuple(waiting), left_open)
 
     def _follows(self, row: Row, marks: int) -> int:
         """The bytes that may follow terminals expected in a row, one bit for each."""
@@ -159,3 +181,10 @@ class Pieces:
             viable = self._store.viable_bytes(node, self._limits) if node else b""
             known = self._firsts[node] = sum(1 << b for b in viable)
         return known
+
+
+def _follow(row: Row, path: Path) -> Row:
+    """The row at the end of a path."""
+    for symbols in path:
+        row = row.after(symbols)
+    return row

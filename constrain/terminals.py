@@ -18,6 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from constrain.automata.lexer import Lexer
 from constrain.automata.store import Follow, Forest, Parted
@@ -41,13 +42,23 @@ class Crossing(NamedTuple):
     forest: TokenForest
 
 
+class Undecided(NamedTuple):
+    """Tokens that end where it depends on more than the lexer whether they are too short a match."""
+
+    node: int
+    """The lexer's state after them."""
+    shun: int
+    """What must not be matched from there on."""
+    tokens: npt.NDArray[np.int64]
+
+
 class TokenSet(NamedTuple):
     """What the tokens of a forest do to a lexer in one state."""
 
     inside: Sparse | Words | None
     """Tokens after which the terminal goes on or has just ended."""
     crossings: tuple[Crossing, ...]
-    undecided: tuple[int, ...]
+    undecided: tuple[Undecided, ...]
     """Tokens after which it depends on more than the lexer whether something can follow that is not to be shunned."""
 
 
@@ -145,10 +156,10 @@ class TokenSets:
     def _made(self, words: Words, found: np.ndarray, trees: Forest) -> TokenSet:
         inside = pack(words)
         crossings: tuple[Crossing, ...] = ()
-        undecided: tuple[int, ...] = ()
+        undecided: tuple[Undecided, ...] = ()
         if len(found):
             waits = found[:, 1] < 0
-            undecided = tuple(found[waits, 0].tolist())
+            undecided = self._undecided(found[waits])
             crossings = self._group(found[~waits], trees)
         self._nbytes += 1000 + (inside.nbytes if inside is not None else 0) + 4 * len(found)
         return TokenSet(inside, crossings, undecided)
@@ -175,6 +186,12 @@ class TokenSets:
             Crossing(marks, shun, self._forest(np.sort(np.concatenate(roots)), trees))
             for (marks, shun), roots in joined.items()
         )
+
+    def _undecided(self, found: np.ndarray) -> tuple[Undecided, ...]:
+        groups: dict[tuple[int, int], list[int]] = {}
+        for token, node, shun in found.tolist():
+            groups.setdefault((-1 - node, self._lexer.settled(shun)), []).append(token)
+        return tuple(Undecided(node, shun, np.array(tokens)) for (node, shun), tokens in groups.items())
 
     def _forest(self, roots: np.ndarray, trees: Forest) -> TokenForest:
         """The one forest that has these roots."""

@@ -69,6 +69,8 @@ def _walk_an_automaton() -> None:
     """Build a vocabulary and an automaton, ask for masks, read tokens, explain one; the same for a grammar."""
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler
+    from constrain.ir.expr import Literal
+    from constrain.limits import Limits
     from constrain.spec import choice, grammar, regex
     from constrain.vocab.vocabulary import Vocabulary
 
@@ -83,6 +85,9 @@ def _walk_an_automaton() -> None:
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
     matcher.accept_tokens(list(b"(ab"))
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
+    matcher.completion()
+    store, letter = matcher.automaton.space.store, Literal(b"a")
+    store.escapes(store.build(letter, Limits()), store.build(letter, Limits()), Limits())
 
 
 def _enlarge_a_store() -> None:

@@ -76,7 +76,7 @@ class Parted(NamedTuple):
     """What `ExpressionStore.split` found."""
 
     crossings: np.ndarray
-    """int64[n, 3]: (root, marks, what to shun), or (token, -1, 0) for a token that is undecided."""
+    """int64[n, 3]: (root, marks, what to shun), or (token, -1 - node, what to shun) for a token that is undecided."""
     unlisted: tuple[int, ...]
     """Marks that were met, with nothing said of what may follow them."""
     complete: bool

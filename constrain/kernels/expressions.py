@@ -1620,10 +1620,10 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
 
     Tokens after which the terminal goes on or just ends are added to `allowed` (uint32 words). Others are written to
     `crossing` (int64[size, 3]) by subtree, read from the edge into it: (root, marks of the terminals that end before
-    it, what to shun from there), or (token, -1, 0) for a token after which it depends on what follows whether it is too
-    short a match. Both numbers count what does not fit, too, up to `most` crossings. `path` is scratch, int64[4, depth
-    + 1]: the rows of the node and of what is shunned at each depth, what the path is made of, and 1 + the place in
-    `marks` of what ends there.
+    it, what to shun from there), or (token, -1 - node reached, what to shun from there) for a token after which it
+    depends on what follows whether it is too short a match. Both numbers count what does not fit, too, up to `most`
+    crossings. `path` is scratch, int64[4, depth + 1]: the rows of the node and of what is shunned at each depth, what
+    the path is made of, and 1 + the place in `marks` of what ends there.
     """
     st.counts[NEED] = ROOM
     trie, roots = forest
@@ -1698,7 +1698,8 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
             elif end > begin:
                 for j in range(begin, end):
                     if found < crossing.shape[0]:
-                        crossing[found, 0], crossing[found, 1], crossing[found, 2] = trie.order[j], -1, 0
+                        crossing[found, 0], crossing[found, 1] = trie.order[j], -1 - target
+                        crossing[found, 2] = row[away, OWNER]
                     found += 1
             i = i + 1 if end == trie.first[i + 1] else after
     return found, met

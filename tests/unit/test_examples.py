@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-NEED_TORCH = {"regex_generate", "choice_logits_processor"}
+NEED_TORCH = {"grammar_generate", "regex_generate", "choice_logits_processor"}
 
 
 def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -47,6 +47,15 @@ def test_choice_logits_processor(capsys: pytest.CaptureFixture[str]) -> None:
     labels = [line.rsplit(": ", 1)[1] for line in lines]
     assert set(labels) <= {"positive", "negative", "neutral"}
     assert labels[0] == "negative"
+
+
+def test_grammar_generate(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("grammar_generate", capsys)
+    texts = dict(line.split(": ", 1) for line in lines[::2])
+    ends = [re.fullmatch(r"  (complete|closed); (\d+) of (\d+) tokens forced", line) for line in lines[1::2]]
+    assert list(texts) == ["sql", "own"] and all(ends)
+    assert re.fullmatch(r"'TRANSFER [1-9][0-9]{0,3}\.[0-9]{2} FROM [a-z()]+ TO [a-z()]+;'", texts["own"])
+    assert ends[1] and int(ends[1][2]) > 0
 
 
 def test_matcher(capsys: pytest.CaptureFixture[str]) -> None:
