@@ -14,23 +14,18 @@ import sqlite3
 import subprocess
 import warnings
 from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
 
 import esprima
 import pytest
 import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
+from library import accepts, alphabet, altered, assert_enough_examples, assert_reasons, rows, walk
 from sqlglot import exp
-from strategies import examples, mutated
+from strategies import examples
 
-import constrain
-
-FOLDER = Path(__file__).resolve().parents[2] / "grammars"
-EOS = 256
-
-Row = dict[str, str | bool]
+MOST = 800
+"""Characters of the examples that texts are made from."""
 
 SQLITE_SYNTAX = re.compile("syntax error|incomplete input|unrecognized token|clause should come")
 
@@ -125,36 +120,6 @@ def is_read(name: str, text: str) -> bool:
     return True
 
 
-@cache
-def rows(name: str) -> tuple[Row, ...]:
-    lines = (FOLDER / f"{name}.examples.jsonl").read_text("utf-8").splitlines()
-    return tuple(json.loads(line) for line in lines)
-
-
-@cache
-def texts(name: str, accepted: bool, most: int = 800) -> tuple[str, ...]:
-    """The examples of so many characters at most."""
-    return tuple(
-        str(row["text"]) for row in rows(name) if row["accepted"] is accepted and len(str(row["text"])) <= most
-    )
-
-
-@cache
-def alphabet(name: str) -> str:
-    """The characters of the short examples, and a few that some languages do not allow."""
-    return "".join(sorted({*"".join(texts(name, True) + texts(name, False)), *"\x00\t\r\x7f\x85\u2028\ufeff\uffff"}))
-
-
-@cache
-def automaton(name: str) -> constrain.TokenAutomaton:
-    vocab = constrain.Vocabulary.from_tokens([bytes([b]) for b in range(256)] + [None], eos_ids=[EOS])
-    return constrain.Compiler(vocab).compile(constrain.grammar_file(name))
-
-
-def accepts(name: str, text: str) -> bool:
-    return automaton(name).accepts(list(text.encode()))
-
-
 @pytest.mark.parametrize("name", READERS)
 def test_examples(name: str) -> None:
     """Grammar and parsers accept the accepted examples and reject the others, but where the grammar is narrower."""
@@ -182,11 +147,8 @@ def test_javascript_examples_in_node() -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_there_are_enough_examples(name: str) -> None:
     """22 accepted, 2 of them long, and 15 rejected: each for a reason, and most because the language says so."""
-    accepted, rejected = texts(name, True, 12_000), texts(name, False)
-    assert len(set(accepted)) >= 22 and len(set(rejected)) >= 15
-    assert sum(6_000 <= len(text) for text in accepted) >= 2
-    assert all(row["note"] for row in rows(name) if not row["accepted"])
-    assert sum(not row.get("narrower") for row in rows(name) if not row["accepted"]) >= 15
+    assert_enough_examples(name)
+    assert_reasons(name)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -194,14 +156,8 @@ def test_there_are_enough_examples(name: str) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_mutations(name: str, seed: int) -> None:
     """Examples with a few characters changed, and pieces of two of them joined: what the grammar accepts, is read."""
-    rng = random.Random(seed)
-    text, other = rng.choices(texts(name, True) + texts(name, False), k=2)
-    if rng.random() < 0.3:
-        text = text[: rng.randint(0, len(text))] + other[rng.randint(0, len(other)) :]
-    for _ in range(rng.randint(0, 3)):
-        text = mutated(rng, text, alphabet(name))
-    if accepts(name, text):
-        READERS[name](text)
+    text = altered(random.Random(seed), name, MOST, alphabet(name, MOST))
+    assert not accepts(name, text) or is_read(name, text), text
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -210,20 +166,7 @@ def test_mutations(name: str, seed: int) -> None:
 def test_walks(name: str, seed: int) -> None:
     """From somewhere in an example, go on with allowed bytes: there always is one, and where the end is allowed, the
     text so far is read."""
-    rng = random.Random(seed)
-    start = rng.choice(texts(name, True))
-    path = list(start[: rng.randint(0, len(start))].encode())
-    matcher = automaton(name).matcher()
-    assert matcher.accept_tokens(path) == len(path)
-    common = {byte for byte in alphabet(name).encode() if 0x20 < byte < 0x7F}
-    for _ in range(40):
-        allowed = [int(token) for token in matcher.allowed_token_ids()]
-        assert allowed, bytes(path)
-        assert (EOS in allowed) is matcher.is_accepting()
-        if EOS in allowed:
-            READERS[name](bytes(path).decode())
-            allowed.remove(EOS)
-        if not allowed:
-            break
-        path.append(rng.choice([byte for byte in allowed if byte in common] or allowed))
-        assert matcher.accept_token(path[-1])
+    for text in walk(
+        random.Random(seed), name, MOST, {byte for byte in alphabet(name, MOST).encode() if 0x20 < byte < 0x7F}
+    ):
+        assert is_read(name, text), text
