@@ -86,6 +86,12 @@ class GrammarSpace(StateSpace):
             self._add((start, 0, self.lexer.settled(space)), elements)
         return self._intern(frozenset(elements))
 
+    def forget_states(self) -> None:
+        """See `StateSpace.forget_states`. What is known of elements would keep their rows."""
+        super().forget_states()
+        with self._lock:
+            self._alive.clear()
+
     def _nothing(self, grammar: Grammar) -> UnsatisfiableError | VocabularyError:
         unspellable = [self.symbol_name(symbol) for symbol in self.symbols.unspellable]
         if unspellable:
@@ -285,8 +291,8 @@ class GrammarSpace(StateSpace):
         """Whether something may follow at a state of a row's lexer where a terminal may have just ended."""
         marks = self.store.marks(node, self.limits)
         if marks != EMPTY:
-            away = self.store.unite(shun, node, self.limits) if self.lexer.longest else shun
-            if self._is_alive((row.after(self.lexer.winners(marks)), 0, self.lexer.settled(away))):
+            ending = self.lexer.ending(marks, node, shun)
+            if self._is_alive((row.after(ending.terminals), 0, ending.shun)):
                 return True
         return marks != node and self._is_alive((row, node, shun))
 

@@ -36,7 +36,8 @@ class Limits:
     """States of the rules of one grammar. Those of a repetition are made when generation reaches them."""
 
     rows: int = 300_000
-    """Recogniser rows of one grammar held at a time, about 1,000 bytes each. Those that no matcher needs go first."""
+    """Recogniser rows of one grammar held at a time; `benchmarks.grammars` tells what nested text takes of memory. Rows
+    that no matcher needs go first."""
 
     search: int = 200_000
     """States explored to decide one question of emptiness (only intersections, complements and lookarounds ask it)."""

@@ -202,6 +202,7 @@ class StateSpace(ABC):
                 walked.next.clear()
             self._walked.clear()
             self._states.clear()
+            self._completions.clear()
             self._steps = 0
 
     def _make_mask(self, state: State) -> Row | Sparse:

@@ -64,6 +64,11 @@ class Lexer:
             lexed = self._lexed[key] = self._read(node, shun, data)
         return lexed
 
+    def ending(self, marks: int, node: int, shun: int, at: int = 0) -> Ending:
+        """The end of the terminals of `marks` in a state that may still go on with them."""
+        away = self.store.unite(shun, node, self._limits) if self.longest else shun
+        return Ending(at, self.winners(marks), self.settled(away))
+
     def winners(self, marks: int) -> tuple[int, ...]:
         """Which of the terminals that end together count."""
         known = self._winners.get(marks)
@@ -86,11 +91,7 @@ class Lexer:
         scanned = self.store.scan(node, shun, data, self.longest, self._limits)
         endings = [Ending(at, self.winners(marks), self.settled(away)) for at, marks, away in scanned.crossings]
         node, shun = scanned.node, scanned.shun
-        if node != EMPTY:
-            marks = self.store.marks(node, self._limits)
-            if marks != EMPTY:
-                away = self.store.unite(shun, node, self._limits) if self.longest else shun
-                endings.append(Ending(len(data), self.winners(marks), self.settled(away)))
-            if marks == node:
-                node = EMPTY
-        return Lexed(node, self.settled(shun), tuple(endings))
+        marks = self.store.marks(node, self._limits)
+        if marks != EMPTY:
+            endings.append(self.ending(marks, node, shun, len(data)))
+        return Lexed(EMPTY if marks == node else node, self.settled(shun), tuple(endings))

@@ -31,7 +31,17 @@ from constrain.limits import Limits
 class Continuation:
     """What may follow a completed rule: what waited for it in the row where it was begun. Worked out when asked for."""
 
-    __slots__ = ("__weakref__", "_bound", "_cost", "_items", "_predicted", "_recogniser", "_views", "accepts", "number")
+    __slots__ = (
+        "__weakref__",
+        "_bound",
+        "_items",
+        "_predicted",
+        "_recogniser",
+        "_views",
+        "accepts",
+        "known_cost",
+        "number",
+    )
 
     def __init__(
         self, recogniser: Recogniser, number: int, predicted: _Predicted | None, bound: tuple[Continuation, ...]
@@ -41,7 +51,8 @@ class Continuation:
         self.accepts: bool = predicted is None or any(bound[k].accepts for k in predicted.through)
         """Whether the text may end there."""
         self._items: frozenset[Item] | None = frozenset() if predicted is None else None
-        self._cost: float | None = None
+        self.known_cost: float | None = None
+        """`cost`, once it has been worked out."""
         self._views: dict[int, int] = {}
 
     def view(self, depth: int) -> int:
@@ -73,19 +84,10 @@ class Continuation:
     @property
     def cost(self) -> float:
         """Bytes that are at least left to the end of the text."""
-        if self._cost is None:
+        if self.known_cost is None:
             self._recogniser.price(self)
-            assert self._cost is not None
-        return self._cost
-
-    @property
-    def known_cost(self) -> float | None:
-        """The cost, if it has been worked out."""
-        return self._cost
-
-    @known_cost.setter
-    def known_cost(self, cost: float) -> None:
-        self._cost = cost
+            assert self.known_cost is not None
+        return self.known_cost
 
 
 Item = tuple[int, int, Continuation]
@@ -95,6 +97,8 @@ _Place = tuple[int, int, int]
 """An item with a reference in place of its continuation: from 0 up those of the row, -1 - n for what follows the n-th
 rule that the row predicts."""
 _Shape = tuple[_Place, ...]
+_Signature = tuple[bool, frozenset[tuple[int, int, int]]]
+"""Whether the text may end in a continuation, and its items, with numbers in place of continuations."""
 
 
 class _Predicted(NamedTuple):
@@ -370,31 +374,31 @@ class Recogniser:
         key = (id(template), reference, *[bound[k].number for k in predicted.concerns])
         known = self._continuations.get(key)
         if known is None:
-            form = self._form(predicted, bound)
-            known = self._continuations.get(form)
-            if known is None:
-                known = self._absorbed(predicted, bound) or Continuation(self, next(self._numbers), predicted, bound)
-                self._continuations[form] = known
-            self._continuations[key] = known
+            known = self._continuations[key] = self._made(predicted, bound)
         return known
 
-    def _form(self, predicted: _Predicted, bound: tuple[Continuation, ...]) -> Hashable:
-        """What follows a predicted rule, as a value: equal ones are interchangeable, wherever they were begun."""
+    def _made(self, predicted: _Predicted, bound: tuple[Continuation, ...]) -> Continuation:
+        """The one continuation that says what follows a predicted rule, wherever that was begun."""
         system = predicted.system
-        if not system:
-            return self._signature(predicted, (), bound)
-        members = [predicted.template.predicted[-1 - reference] for reference in system]
-        return predicted.rule, frozenset([(m.rule, *self._signature(m, system, bound)) for m in members])
+        members = [predicted.template.predicted[-1 - reference] for reference in system] or [predicted]
+        signatures = {member.rule: self._signature(member, system, bound) for member in members}
+        form = (predicted.rule if system else None, frozenset(signatures.items() if system else signatures.values()))
+        known = self._continuations.get(form)
+        if known is None:
+            absorbed = self._absorbed(predicted, signatures[predicted.rule], bound) if len(system) <= 1 else None
+            known = absorbed or Continuation(self, next(self._numbers), predicted, bound)
+            self._continuations[form] = known
+        return known
 
-    def _absorbed(self, predicted: _Predicted, bound: tuple[Continuation, ...]) -> Continuation | None:
+    def _absorbed(
+        self, predicted: _Predicted, signature: _Signature, bound: tuple[Continuation, ...]
+    ) -> Continuation | None:
         """One of those that it continues with, if that is all it comes to: so it is in `e: e "+" e` after a second `+`.
 
         Where it refers to itself that one is put in its place. Every derivation through one is then one through the
         other.
         """
-        if len(predicted.system) > 1:
-            return None
-        accepts, items = self._signature(predicted, predicted.system, bound)
+        accepts, items = signature
         own = -1 - predicted.rule
         for then in [bound[k] for k in predicted.through]:
             inside = {(state, register, then.number if number == own else number) for state, register, number in items}
@@ -402,9 +406,7 @@ class Recogniser:
                 return then
         return None
 
-    def _signature(
-        self, predicted: _Predicted, system: tuple[int, ...], bound: tuple[Continuation, ...]
-    ) -> tuple[bool, frozenset[tuple[int, int, int]]]:
+    def _signature(self, predicted: _Predicted, system: tuple[int, ...], bound: tuple[Continuation, ...]) -> _Signature:
         """Whether the text may end, and the items, with numbers of continuations; -1 - rule for those of the system."""
         template = predicted.template
         found: set[tuple[int, int, int]] = set()
