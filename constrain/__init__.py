@@ -42,6 +42,7 @@ from constrain.errors import (
     VocabularyError,
 )
 from constrain.limits import Limits
+from constrain.schema import from_response_format, json_schema
 from constrain.spec import Spec, choice, grammar, grammar_file, regex
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ __all__ = [
     "choice",
     "clear_caches",
     "fill_bitmasks",
+    "from_response_format",
     "grammar",
     "grammar_file",
+    "json_schema",
     "regex",
 ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from constrain import spec as spec_module
+from constrain.automata.languages import StoreLanguages
 from constrain.automata.store import ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
@@ -83,9 +84,10 @@ class Compiler:
         return automaton
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
-        lowered = spec.lower(self.limits)
+        store = _store(self.limits)
+        lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
-            space = GrammarSpace(lowered, self.vocabulary, _store(self.limits), self.limits)
+            space = GrammarSpace(lowered, self.vocabulary, store, self.limits)
             return TokenAutomaton(spec, space, space.start(), self.vocabulary)
         return self._compile_regular(spec, lowered)
 

@@ -6,13 +6,16 @@ Out: a `StateSpace`.
 A state is a set of elements (row, lexer state, what is shunned): somewhere before, a row was reached; since then the
 text has gone on with part of a terminal that the row expects. At a row itself the lexer has not begun (0). Text is
 accepted if it ends at a row that accepts.
+
+Terminals that match once have a lexer of their own, which shuns what they have matched before, and the elements in it
+remember what they have read.
 """
 
 from __future__ import annotations
 
 import math
 from collections import ChainMap, deque
-from collections.abc import Hashable, Iterator, Mapping, MutableMapping
+from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -37,12 +40,17 @@ from constrain.terminals import TokenSets
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
-Element = tuple[GrammarRow, int, int]
-"""A row, the lexer's state since (0: nothing read yet), and what must not be matched from here on."""
+Element = tuple[GrammarRow, int, int, bytes]
+"""A row, the lexer's state since (0: nothing read yet), what must not be matched from here on, and, if the lexer is
+that of terminals that match once, what it has read."""
 Front = frozenset[Element]
 
-_Ended = dict[int, dict[int, set[tuple[GrammarRow, int]]]]
-"""Terminals that have ended, and the rows where they were begun; by place, and by what is shunned from there."""
+Lexing = tuple[int, int, bool]
+"""A lexer state, what must not be matched from there on, and whether it begins terminals that match once."""
+_Source = tuple[GrammarRow, int, int]
+"""The row where a terminal was begun, the terminal, and what must not be matched again (0 if it may)."""
+_Ended = dict[int, dict[int, set[_Source]]]
+"""Terminals that have ended; by place, and by what is shunned from there."""
 
 _SPACE = Terminal("space", Literal(b" "))
 _SPACED = ("", "space before the text")
@@ -59,18 +67,18 @@ class GrammarSpace(StateSpace):
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
         spaced: dict[Hashable, Rule] = {_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}
         rules: Mapping[Hashable, Rule] = ChainMap(spaced, cast("MutableMapping[Hashable, Rule]", grammar.rules))
-        network = self.network = Network(rules, roots, symbols.number, symbols.length, limits)
+        network = self.network = Network(rules, roots, symbols.number, symbols.length, limits, grammar.cost)
         self._grammar = grammar
         self.lexer = Lexer(store, grammar.longest, symbols.priorities, limits)
         if network.rule_cost(network.number(grammar.start)) == NEVER:
             raise self._nothing(grammar)
-        self.recogniser = Recogniser(network, symbols.ignore, limits)
+        self.recogniser = Recogniser(network, symbols.ignore, symbols.once.keys(), limits)
         self.recogniser.forget = self.forget_states
         token_sets = TokenSets(vocabulary, self.lexer, limits)
-        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self._make_lexer, self._may_follow, limits)
+        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self, limits)
         self._depths: dict[Hashable, tuple[int, ...]] = {}
         """How many continuations, one behind the other, masks of states of a shape depend on."""
-        self._alive: dict[Element, bool] = {}
+        self._alive: dict[tuple[GrammarRow, int, int], bool] = {}
         self._shortest_strings: dict[int, bytes | None] = {}
 
     def start(self) -> State:
@@ -78,12 +86,12 @@ class GrammarSpace(StateSpace):
         start = self.recogniser.begin(self.network.number(self._grammar.start))
         elements: set[Element] = set()
         if not self.vocabulary.strips_leading_space:
-            self._add((start, 0, EMPTY), elements)
+            self._add((start, 0, EMPTY, b""), elements)
         else:  # decoding drops one space: a text, or after a space a text, but none that begins with one
             spaced = self.recogniser.without_ignored(self.recogniser.begin(self.network.number(_SPACED)))
-            self._add((spaced, 0, EMPTY), elements)
+            self._add((spaced, 0, EMPTY, b""), elements)
             space = self.store.lexer({self.symbols.number(_SPACE)}, self.limits)
-            self._add((start, 0, self.lexer.settled(space)), elements)
+            self._add((start, 0, self.lexer.settled(space), b""), elements)
         return self._intern(frozenset(elements))
 
     def forget_states(self) -> None:
@@ -103,12 +111,13 @@ class GrammarSpace(StateSpace):
     def viable_bytes(self, state: State) -> bytes:
         """See `StateSpace.viable_bytes`."""
         viable: set[int] = set()
-        for row, node, shun in () if state.terminated else state.place:
-            lexing = node or self._lexer_of(row)
-            found = self.store.viable_bytes(lexing, self.limits) if lexing else b""
-            if shun:
-                found = bytes(b for b in found if self._advance(frozenset({(row, node, shun)}), bytes([b])))
-            viable |= set(found)
+        for row, node, shun, read in () if state.terminated else state.place:
+            for lexing, shunned, _ in self._lexing(row, node, shun):
+                found = self.store.viable_bytes(lexing, self.limits)
+                if shunned:
+                    front = frozenset({(row, node, shun, read)})
+                    found = bytes(b for b in found if self._advance(front, bytes([b])))
+                viable |= set(found)
         return bytes(sorted(viable))
 
     def read(self, state: State, data: bytes) -> tuple[State, int]:
@@ -128,8 +137,8 @@ class GrammarSpace(StateSpace):
     def expected_names(self, state: State) -> tuple[str, ...]:
         """See `StateSpace.expected_names`."""
         found: set[int] = set()
-        for row, node, _ in () if state.terminated else state.place:
-            found |= self.store.terminals(node or self._lexer_of(row))
+        for row, node, shun, _ in () if state.terminated else state.place:
+            found = found.union(*[self.store.terminals(begun[0]) for begun in self._lexing(row, node, shun)])
             found.update(symbol for symbol in row.expected if symbol >= SPECIAL and not node)
         return tuple(sorted({self.symbol_name(symbol) for symbol in found}))
 
@@ -144,13 +153,13 @@ class GrammarSpace(StateSpace):
         return not state.terminated and next(self._specials(state), None) is not None
 
     def _read_special(self, state: State, token: int) -> State | None:
-        ended = [(row, symbol) for row, symbol in self._specials(state) if token in self._ids(symbol)]
-        return self._intern(frozenset({(self.recogniser.join(ended), 0, EMPTY)})) if ended else None
+        ended = [(row, symbol, 0) for row, symbol in self._specials(state) if token in self._ids(symbol)]
+        return self._intern(frozenset({(self.recogniser.join(ended), 0, EMPTY, b"")})) if ended else None
 
     def _specials(self, state: State) -> Iterator[tuple[GrammarRow, int]]:
         """The special tokens expected in a state, and where."""
         if self.symbols.special:
-            for row, node, _ in state.place:
+            for row, node, _, _ in state.place:
                 yield from ((row, symbol) for symbol in row.expected if symbol >= SPECIAL and not node)
 
     def _ids(self, symbol: int) -> frozenset[int]:
@@ -160,7 +169,7 @@ class GrammarSpace(StateSpace):
         state = self._states.get(front)
         if state is None:
             with self._lock:
-                accepting = any(row.accepting for row, node, _ in front if not node)
+                accepting = any(row.accepting for row, node, _, _ in front if not node)
                 state = self._states.setdefault(front, State(front, front, accepting))
         return state
 
@@ -168,53 +177,86 @@ class GrammarSpace(StateSpace):
         """The elements after `data`; none if it cannot follow."""
         reached: set[Element] = set()
         ended: _Ended = {}
-        for row, node, shun in front:
-            self._lex((row, node or self._lexer_of(row), shun), data, 0, ended, reached)
+        for element in front:
+            self._lex(element, data, 0, ended, reached)
         while ended:
             at = min(ended)
             for shun, sources in ended.pop(at).items():
                 row = self._join(sources)
                 if at == len(data):
-                    self._add((row, 0, shun), reached)
+                    self._add((row, 0, shun, b""), reached)
                 else:
-                    self._lex((row, self._lexer_of(row), shun), data, at, ended, reached)
+                    self._lex((row, 0, shun, b""), data, at, ended, reached)
         return frozenset(reached)
 
     def _lex(
         self, element: Element, data: bytes, at: int, ended: _Ended, reached: set[Element], checked: bool = True
     ) -> None:
         """Read data[at:] in an element: note where terminals end, and where it is left."""
-        row, node, shun = element
-        if not node:
-            return
-        lexed = self.lexer.read(node, shun, data[at:] if at else data)
-        for ending in lexed.endings:
-            sources = ended.setdefault(at + ending.at, {}).setdefault(ending.shun, set())
-            sources.update((row, terminal) for terminal in ending.terminals)
-        if lexed.node and checked:
-            self._add((row, lexed.node, lexed.shun), reached)
-        elif lexed.node:
-            reached.add((row, lexed.node, lexed.shun))
+        row, node, shun, before = element
+        rest = data[at:] if at else data
+        for lexing, shunned, once in self._lexing(row, node, shun):
+            lexed = self.lexer.read(lexing, shunned, rest)
+            once = once or bool(before)
+            for ending in lexed.endings:
+                sources = ended.setdefault(at + ending.at, {}).setdefault(ending.shun, set())
+                if once:
+                    text = before + rest[: ending.at]
+                    sources.update((row, terminal, self.symbols.bar(terminal, text)) for terminal in ending.terminals)
+                else:
+                    sources.update((row, terminal, 0) for terminal in ending.terminals)
+            if lexed.node:
+                after = (row, lexed.node, lexed.shun, before + rest if once else b"")
+                if checked:
+                    self._add(after, reached)
+                else:
+                    reached.add(after)
 
-    def _join(self, sources: set[tuple[GrammarRow, int]]) -> GrammarRow:
+    def _join(self, sources: set[_Source]) -> GrammarRow:
         """The row where terminals that were begun in some rows have ended together."""
         if len(sources) == 1:
-            ((row, symbol),) = sources
-            return row.after((symbol,))
-        rows = {row for row, _ in sources}
-        if len(rows) == 1:
-            return rows.pop().after(tuple(sorted(symbol for _, symbol in sources)))
+            ((row, symbol, bar),) = sources
+            return self.recogniser.join(sources) if bar else row.after((symbol,))
+        rows = {row for row, _, _ in sources}
+        if len(rows) == 1 and not any(bar for _, _, bar in sources):
+            return rows.pop().after(tuple(sorted(symbol for _, symbol, _ in sources)))
         return self.recogniser.join(sources)
+
+    def _lexing(self, row: GrammarRow, node: int, shun: int) -> Sequence[Lexing]:
+        """The lexer states of an element. In the middle of a terminal nobody says whether it matches once."""
+        return ((node, shun, False),) if node else self.lexers_of(row, shun)
+
+    def lexers_of(self, row: GrammarRow, shun: int) -> Sequence[Lexing]:
+        """The lexers that begin in a row."""
+        plain, once = self._lexer_of(row), self.once_lexer(row.template)
+        if not once:
+            return ((plain, shun, False),) if plain else ()
+        barred = (once, self.store.unite(shun, self._bar(row), self.limits) if row.bars else shun, True)
+        return ((plain, shun, False), barred) if plain else (barred,)
+
+    def _bar(self, row: GrammarRow) -> int:
+        """What terminals that match once must not begin with in a row: a node that reads it before a mark."""
+        if row.bar is None:
+            row.bar = self.store.lexer(row.bars, self.limits)
+        return row.bar
+
+    def once_lexer(self, template: Template) -> int:
+        """The lexer of the terminals that match once; 0 if a template expects none."""
+        if template.once is None:
+            once = frozenset(symbol for symbol in template.expects if symbol in self.symbols.once)
+            template.once = self.lexer.start(once)
+        return template.once
 
     def _lexer_of(self, row: GrammarRow) -> int:
         """The lexer of the terminals that a row expects; 0 if it expects none."""
         known = row.template.lexers.get(row.ignores)
-        return self._make_lexer(row.template, row.ignores) if known is None else known
+        return self.make_lexer(row.template, row.ignores) if known is None else known
 
-    def _make_lexer(self, template: Template, ignores: bool) -> int:
+    def make_lexer(self, template: Template, ignores: bool) -> int:
+        """The lexer of what a template expects, without terminals that match once; 0 if that is nothing."""
         known = template.lexers.get(ignores)
         if known is None:
-            text = {symbol for symbol in template.expects if symbol < SPECIAL}
+            text = {symbol for symbol in template.expects if symbol < SPECIAL and symbol not in self.symbols.once}
             if ignores and self.symbols.ignore:
                 text.add(self.symbols.ignore)
             known = template.lexers[ignores] = self.lexer.start(frozenset(text))
@@ -222,15 +264,15 @@ class GrammarSpace(StateSpace):
 
     def _add(self, element: Element, reached: set[Element]) -> None:
         """Add an element if something can follow it, or the text can end."""
-        row, node, shun = element
-        if node or row.accepting or self._lexer_of(row) or row.expected:
-            if not shun or self._is_alive(element):
+        row, node, shun, _ = element
+        if node or row.accepting or row.expected:
+            if not shun or self._is_alive(row, node, shun):
                 reached.add(element)
 
     # ------------------------------------------------------------------------------------------------ completion
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        for row, node, _ in sorted(state.place, key=self._distance):
+        for row, node, _, _ in sorted(state.place, key=self._distance):
             for between in self._gaps:
                 pieces = self._complete(row, node, between)
                 if pieces is not None and self._is_complete(state, pieces):
@@ -249,7 +291,7 @@ class GrammarSpace(StateSpace):
         return tuple(dict.fromkeys((b"", self._shortest(ignore) or b"", *whole)))
 
     def _distance(self, element: Element) -> float:
-        row, node, _ = element
+        row, node, _, _ = element
         return row.cost() if not node else self.store.shortest(node) + max(0.0, row.cost() - 1)
 
     def _complete(self, row: GrammarRow, node: int, between: bytes) -> tuple[Piece, ...] | None:
@@ -287,49 +329,40 @@ class GrammarSpace(StateSpace):
 
     # -------------------------------------------------------------------------------------------------- liveness
 
-    def _may_follow(self, row: GrammarRow, node: int, shun: int) -> bool:
+    def may_follow(self, row: GrammarRow, node: int, shun: int) -> bool:
         """Whether something may follow at a state of a row's lexer where a terminal may have just ended."""
         marks = self.store.marks(node, self.limits)
         if marks != EMPTY:
             ending = self.lexer.ending(marks, node, shun)
-            if self._is_alive((row.after(ending.terminals), 0, ending.shun)):
+            if self._is_alive(row.after(ending.terminals), 0, ending.shun):
                 return True
-        return marks != node and self._is_alive((row, node, shun))
+        return marks != node and self._is_alive(row, node, shun)
 
-    def _is_alive(self, element: Element) -> bool:
+    def _is_alive(self, row: GrammarRow, node: int, shun: int) -> bool:
         """Whether a text that is not to be shunned can be completed from here."""
-        known = self._alive.get(element)
+        key = (row, node, shun)
+        known = self._alive.get(key)
         if known is None:
             if len(self._alive) >= self.limits.transition_cache:
                 self._alive.clear()
-            known = self._alive[element] = self._find_alive(element)
+            known = self._alive[key] = self._is_free(row, node, shun) or self._search(row, node, shun)
         return known
 
-    def _find_alive(self, element: Element) -> bool:
-        row, node, shun = element
-        if row.accepting and not node:
-            return True
-        lexing = node or self._lexer_of(row)
-        if any(symbol >= SPECIAL for symbol in row.expected) and not node:
-            return True
-        if not lexing:
-            return False
-        return not shun or self.store.escapes(lexing, shun, self.limits) or self._search(element)
-
-    def _search(self, element: Element) -> bool:
+    def _search(self, row: GrammarRow, node: int, shun: int) -> bool:
         """Look for a way out of what is shunned, breadth first."""
-        seen = {element}
+        seen: set[Element] = {(row, node, shun, b"")}
         todo = deque(seen)
         while todo:
-            row, node, shun = todo.popleft()
-            for b in self.store.viable_bytes(node or self._lexer_of(row), self.limits):
+            element = todo.popleft()
+            lexing = self._lexing(*element[:3])
+            for b in sorted({b for node, *_ in lexing for b in self.store.viable_bytes(node, self.limits)}):
                 reached: set[Element] = set()
                 ended: _Ended = {}
-                self._lex((row, node or self._lexer_of(row), shun), bytes([b]), 0, ended, reached, checked=False)
+                self._lex(element, bytes([b]), 0, ended, reached, checked=False)
                 for away, sources in ended.get(1, {}).items():
-                    reached.add((self._join(sources), 0, away))
+                    reached.add((self._join(sources), 0, away, b""))
                 for found in reached - seen:
-                    if self._is_free(found):
+                    if self._is_free(*found[:3]):
                         return True
                     seen.add(found)
                     todo.append(found)
@@ -339,12 +372,14 @@ class GrammarSpace(StateSpace):
                 )
         return False
 
-    def _is_free(self, element: Element) -> bool:
-        row, node, shun = element
-        if row.accepting and not node:
+    def _is_free(self, row: GrammarRow, node: int, shun: int) -> bool:
+        """Whether the text may end here, or one more byte leads out of what is shunned."""
+        if not node and (row.accepting or any(symbol >= SPECIAL for symbol in row.expected)):
             return True
-        lexing = node or self._lexer_of(row)
-        return bool(lexing) and (not shun or self.store.escapes(lexing, shun, self.limits))
+        return any(
+            not shunned or self.store.escapes(lexing, shunned, self.limits)
+            for lexing, shunned, _ in self._lexing(row, node, shun)
+        )
 
     # ----------------------------------------------------------------------------------------------------- masks
 
@@ -366,12 +401,15 @@ class GrammarSpace(StateSpace):
         return mask
 
     def _shape(self, state: State) -> Hashable:
-        elements = [(id(row.template), row.ignores, node, shun) for row, node, shun in self._elements(state)]
+        elements = [
+            (id(row.template), row.ignores, node, shun, row.bars if not node and self.once_lexer(row.template) else None)
+            for row, node, shun, _ in self._elements(state)
+        ]
         return (state.accepting, state.terminated, *elements)
 
     def _seen(self, state: State, shape: Hashable, depth: int) -> Hashable:
         """What a state shares with others that look like it, as deep as `depth` continuations."""
-        return (shape, depth, *[then.view(depth) for row, _, _ in self._elements(state) for then in row.bound])
+        return (shape, depth, *[then.view(depth) for row, _, _, _ in self._elements(state) for then in row.bound])
 
     @staticmethod
     def _elements(state: State) -> list[Element]:
@@ -380,10 +418,9 @@ class GrammarSpace(StateSpace):
     def _allow(self, state: State, words: Words) -> int | None:
         """Returns how many continuations, one behind the other, the mask depends on; None if nobody knows."""
         depth, tried = 0.0, list[int]()
-        for row, node, shun in state.place:
-            lexing = node or self._lexer_of(row)
-            if lexing:
-                depth = max(depth, self._pieces.allow(row, lexing, shun, words, tried))
+        for row, node, shun, _ in state.place:
+            for lexing, shunned, _ in self._lexing(row, node, shun):
+                depth = max(depth, self._pieces.allow(row, lexing, shunned, words, tried))
         allowed = {token for token in tried if self._advance(state.place, self.vocabulary.token_bytes(token))}
         for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
             words[token >> 5] |= np.uint32(1 << (token & 31))

@@ -12,9 +12,10 @@ each row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import partial, reduce
+from operator import or_
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -45,6 +46,35 @@ class Piece(NamedTuple):
     """Tokens left to the row, by the place from where they are to be followed."""
 
 
+class Allowed(NamedTuple):
+    """Where tokens go that may come next."""
+
+    words: Words
+    tried: list[int]
+    """Those that must be tried one by one."""
+    shared: bool
+    """Whether the lexer state is one that others share: what follows later than a token is long is not known."""
+    matched: bool = False
+    """Whether a terminal that matches once has been read since the token began."""
+
+
+class Lexing(Protocol):
+    """What pieces ask of the space of states that they belong to."""
+
+    def make_lexer(self, template: Template, ignores: bool) -> int:
+        """The lexer of a template, with ignored text or without, and without terminals that match once."""
+
+    def once_lexer(self, template: Template) -> int:
+        """The lexer of a template's terminals that match once; 0 if there are none."""
+
+    def lexers_of(self, row: Row, shun: int) -> Sequence[tuple[int, int, bool]]:
+        """The lexers that begin in a row, what must not be matched there, and whether their terminals match once."""
+
+    def may_follow(self, row: Row, node: int, shun: int) -> bool:
+        """Whether the text can be completed where `row` was reached, its lexer is at `node` since, and something is
+        to be shunned."""
+
+
 class Pieces:
     """The pieces of one grammar over one vocabulary."""
 
@@ -53,17 +83,10 @@ class Pieces:
         token_sets: TokenSets,
         recogniser: Recogniser,
         lexer: Lexer,
-        lexer_of: Callable[[Template, bool], int],
-        may_follow: Callable[[Row, int, int], bool],
+        lexing: Lexing,
         limits: Limits,
     ) -> None:
-        """`lexer_of` tells the lexer of a template, with ignored text or without.
-
-        `may_follow` tells whether the text can be completed where a row was reached, its lexer is in a state since, and
-        something is to be shunned.
-        """
-        self._may_follow = may_follow
-        self._sets, self._recogniser, self._lexer, self._lexer_of = token_sets, recogniser, lexer, lexer_of
+        self._sets, self._recogniser, self._lexer, self._lexing = token_sets, recogniser, lexer, lexing
         self._limits = limits
         self._store: ExpressionStore = lexer.store
         self._pieces: dict[tuple[Template, bool, int, int, int], Piece] = {}
@@ -79,53 +102,70 @@ class Pieces:
         """
         forests = self._sets.of_vocabulary(node)
         return max(
-            [self._allow(row, key, shun, forest, words, tried if key != node else None) for key, forest in forests]
+            [self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests]
         )
 
     def _allow(
-        self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int] | None
+        self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed
     ) -> float:
         piece = self._piece(row.template, row.ignores, node, shun, forest)
-        add(words, piece.allowed)
+        add(out.words, piece.allowed)
         depth = 0.0
         for path, undecided in piece.undecided:
-            self._decide(_follow(row, path), undecided, words, tried)
+            self._decide(_follow(row, path), undecided, out)
             depth = math.inf
         for path, opens in piece.opens:
             if not path:
-                return self._allow_narrow(row, node, shun, forest, words, tried)
-            after = _follow(row, path)
-            depth = max(depth, 1)
-            lexing = self._lexer_of(after.template, after.ignores)
-            first = self._first(lexing)
-            for shunned, trees in opens:
-                if trees.first & first:
-                    depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, tried))
+                return self._allow_narrow(row, node, shun, forest, out)
+            depth = max(depth, self._cross(_follow(row, path), path, opens, out))
+        return depth
+
+    def _cross(self, after: Row, symbols: Path, opens: Iterable[Open], out: Allowed) -> float:
+        """Add the tokens that go on in a row that was reached, over some terminals, in the middle of them.
+
+        Where a terminal that matches once has been read on the way, the row does not know of it: tokens that may match
+        it again are tried one by one.
+        """
+        once = self._recogniser.once
+        if once and any(symbol in once for ended in symbols for symbol in ended):
+            out = out._replace(matched=True)
+        depth = 1.0
+        for shunned, trees in opens:
+            for lexing, barred, is_once in self._lexing.lexers_of(after, shunned):
+                if not trees.first & self._first(lexing):
+                    continue
+                if is_once and (out.matched or after.bars):
+                    depth = math.inf
+                if is_once and out.matched:
+                    found = np.zeros_like(out.words)
+                    self._allow(after, lexing, barred, trees, out._replace(words=found))
+                    out.tried.extend(np.unpackbits(found.view(np.uint8), bitorder="little").nonzero()[0].tolist())
+                else:
+                    depth = max(depth, 1 + self._allow(after, lexing, barred, trees, out))
         return depth
 
     def _allow_narrow(
-        self, row: Row, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int] | None
+        self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed
     ) -> float:
         """The same where so many tokens cross that only those are looked at that what follows in `row` can read."""
         found = self._sets.narrow(node, shun, forest, partial(self._follows, row))
-        add(words, found.inside)
+        add(out.words, found.inside)
         depth = 1.0
         for undecided in found.undecided:
-            self._decide(row, undecided, words, tried)
+            self._decide(row, undecided, out)
             depth = math.inf
         for marks, shunned, trees in found.crossings:
-            after = row.after(self._lexer.winners(marks))
-            lexing = self._lexer_of(after.template, after.ignores)
-            depth = max(depth, 1 + self._allow(after, lexing, shunned, trees, words, tried))
+            symbols = self._lexer.winners(marks)
+            depth = max(depth, self._cross(row.after(symbols), (symbols,), ((shunned, trees),), out))
         return depth
 
-    def _decide(self, row: Row, undecided: Undecided, words: Words, tried: list[int] | None) -> None:
+    def _decide(self, row: Row, undecided: Undecided, out: Allowed) -> None:
         """Add the tokens that led to `row` and a state of its lexer, if something may follow there."""
-        if tried is not None:
-            tried += undecided.tokens.tolist()
-        elif self._may_follow(row, undecided.node, undecided.shun):
+        if out.shared:
+            out.tried += undecided.tokens.tolist()
+        elif self._lexing.may_follow(row, undecided.node, undecided.shun):
             tokens = undecided.tokens
-            np.bitwise_or.at(words, tokens >> 5, np.uint32(1) << (tokens & 31).astype(np.uint32))
+            np.bitwise_or.at(out.words, tokens >> 5, np.uint32(1) << (tokens & 31).astype(np.uint32))
 
     def _piece(self, template: Template, ignores: bool, node: int, shun: int, forest: TokenForest) -> Piece:
         key = (template, ignores, node, shun, forest.number)
@@ -154,11 +194,11 @@ class Pieces:
         for marks, shun, forest in found.crossings:
             symbols = self._lexer.winners(marks)
             after = self._recogniser.shape_after(template, ignores, symbols)
-            if after is None:
+            if after is None or self._lexing.once_lexer(after[0]):
                 symbols = self._recogniser.alias(template, symbols)
                 opens.setdefault((symbols,), {})[shun, forest.number] = shun, forest
                 continue
-            lexing = self._lexer_of(*after)
+            lexing = self._lexing.make_lexer(*after)
             if forest.first & self._first(lexing):
                 inner = self._piece(*after, lexing, shun, forest)
                 add(words, inner.allowed)
@@ -172,7 +212,7 @@ class Pieces:
     def _follows(self, row: Row, marks: int) -> int:
         """The bytes that may follow terminals expected in a row, one bit for each."""
         after = row.after(self._lexer.winners(marks))
-        return self._first(self._lexer_of(after.template, after.ignores))
+        return reduce(or_, [self._first(lexing) for lexing, _, _ in self._lexing.lexers_of(after, 0)], 0)
 
     def _first(self, node: int) -> int:
         """The bytes that a lexer may read first, one bit for each."""

@@ -19,6 +19,7 @@ from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Either, Grammar, Seq
 from constrain.ir.join import join
+from constrain.ir.languages import Languages
 from constrain.limits import Limits
 
 
@@ -36,7 +37,7 @@ class Spec:
     def __add__(self, other: Spec) -> Spec:
         return Concat(_parts(Concat, "+", self, other))
 
-    def lower(self, limits: Limits) -> ir.Expr | Grammar:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Grammar:
         """What denotes the allowed outputs: an expression if they are regular, else a grammar. Raises LimitExceeded."""
         raise NotImplementedError
 
@@ -48,7 +49,7 @@ class Regex(Spec):
     pattern: str
     flags: int = 0
 
-    def lower(self, limits: Limits) -> ir.Expr:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`."""
         _check("pattern_chars", len(self.pattern), limits.pattern_chars, "the pattern")
         return parse_regex(self.pattern, self.flags)
@@ -60,7 +61,7 @@ class Choice(Spec):
 
     options: tuple[str, ...]
 
-    def lower(self, limits: Limits) -> ir.Expr:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`."""
         _check("choices", len(self.options), limits.choices, "the list of options")
         return ir.Words(tuple(option.encode() for option in self.options))
@@ -75,7 +76,7 @@ class LarkGrammar(Spec):
     longest: bool | None = None
     folder: str | None = None
 
-    def lower(self, limits: Limits) -> Grammar:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`."""
         from constrain.frontends.lark import parse_lark  # lark takes longer to import than all of this package
 
@@ -91,7 +92,7 @@ class GBNF(Spec):
     text: str
     start: str = "root"
 
-    def lower(self, limits: Limits) -> Grammar:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`."""
         from constrain.frontends.gbnf import parse_gbnf
 
@@ -105,9 +106,9 @@ class And(Spec):
 
     parts: tuple[Spec, ...]
 
-    def lower(self, limits: Limits) -> ir.Expr:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`."""
-        lowered = [part.lower(limits) for part in self.parts]
+        lowered = [part.lower(limits, languages) for part in self.parts]
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         if len(regular) < len(lowered):
             raise UnsupportedError(
@@ -122,9 +123,9 @@ class Or(Spec):
 
     parts: tuple[Spec, ...]
 
-    def lower(self, limits: Limits) -> ir.Expr | Grammar:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Grammar:
         """See `Spec.lower`."""
-        lowered = [part.lower(limits) for part in self.parts]
+        lowered = [part.lower(limits, languages) for part in self.parts]
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         return ir.Alt(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Either)
 
@@ -135,9 +136,9 @@ class Concat(Spec):
 
     parts: tuple[Spec, ...]
 
-    def lower(self, limits: Limits) -> ir.Expr | Grammar:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Grammar:
         """See `Spec.lower`."""
-        lowered = [part.lower(limits) for part in self.parts]
+        lowered = [part.lower(limits, languages) for part in self.parts]
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         return ir.Concat(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Seq)
 

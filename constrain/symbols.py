@@ -7,6 +7,7 @@ Out: numbers, by which the recogniser and the lexer know them: nodes of the stor
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,10 @@ class Symbols:
         self.names: dict[int, str] = {}
         self.priorities: dict[int, int] = {}
         self._longest = grammar.longest
-        self._twins: dict[int, dict[int, int]] = {}
+        self._twins: dict[int, dict[Hashable, int]] = {}
+        self.once: dict[int, Callable[[bytes], Expr]] = {}
+        """For terminals that match once, from a match to what no later one may begin with."""
+        self._bars: dict[int, tuple[int, Expr]] = {}
         self.special: list[frozenset[int]] = []
         """The token ids of each special token."""
         self._units = _characters(vocabulary)
@@ -79,9 +83,20 @@ class Symbols:
                 "let it match one character or more, and make it optional where it is used"
             )
         twins = self._twins.setdefault(node, {})
-        number = twins.setdefault(terminal.priority if self._longest else 0, node + len(twins) * _TWIN)
+        kind = (terminal.priority if self._longest else 0, terminal.once)
+        number = twins.setdefault(kind, node + len(twins) * _TWIN)
         self.priorities[number] = terminal.priority
+        if terminal.once is not None:
+            self.once[number] = terminal.once
         return number
+
+    def bar(self, number: int, text: bytes) -> int:
+        """What must not be matched after a terminal that matches once has matched `text`: a node of the store."""
+        expr = self.once[number](text)
+        known = self._bars.get(id(expr))
+        if known is None:
+            known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits), expr
+        return known[0]
 
     def _build(self, expr: Expr) -> int:
         """The node of what tokens can spell of an expression."""

@@ -148,7 +148,7 @@ class _Chart:
         self._space, self._network = space, space.network
         ((row, _, shun),) = start.place
         self._first = _Column(row, [])
-        self._first.kernel = [(0, *self._network.starts[0], self._first)]
+        self._first.kernel = [(0, *self._network.start(0), self._first)]
         self._close(self._first)
         self._elements: list[tuple[_Column, int, int]] = [(self._first, 0, shun)]
         self._paths: dict[tuple[int, _Column], list[tuple[str, ...]]] = {}
@@ -234,7 +234,7 @@ class _Chart:
                     column.scans.setdefault(symbol, []).append((item, following))
                     continue
                 column.waiting.setdefault(-1 - symbol, []).append(following)
-                add((-1 - symbol, *network.starts[-1 - symbol], column))
+                add((-1 - symbol, *network.start(-1 - symbol), column))
                 if network.is_nullable(-1 - symbol):
                     add(following)
 

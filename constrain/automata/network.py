@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from constrain.errors import LimitExceeded, SpecTypeError
 from constrain.ir.grammar import Action, Bits, Body, Call, Count, Either, Many, Rule, Seq, Special, Terminal
+from constrain.ir.reach import reaches_end
 from constrain.limits import Limits
 
 Actions = tuple[Action, ...]
@@ -57,25 +58,29 @@ class Network:
         number: Callable[[Terminal | Special], int],
         length: Callable[[int], float],
         limits: Limits,
+        lazy_cost: Callable[[Hashable], float] | None = None,
     ) -> None:
         self._bodies, self._number, self._length, self._limits = rules, number, length, limits
+        self._lazy_cost = lazy_cost or (lambda name: 1.0)
         self._nodes: list[tuple[Any, ...]] = [(_END,)]
         self._ids: dict[tuple[Any, ...], int] = {(_END,): _END_STATE}
         self._lines: dict[int, Line] = {}
         self._rules: dict[Hashable, int] = {}
         self._alive: dict[tuple[int, int], bool] = {}
         self._acts: dict[int, bool] = {}
+        self._completed: dict[int, bool] = {}
         self.names: list[Hashable] = []
         """The name of each rule."""
-        self.starts: list[tuple[int, int]] = []
-        """The first state of each rule, and its register."""
+        self._starts: dict[int, tuple[int, int]] = {}
+        self._lazy: set[int] = set()
+        self._unread: list[int] = []
+        self._costs: dict[int, float] = {}
+        self._rule_costs: dict[int, float] = {}
+        """Of rules that are not called lazily; of those that are, once they have been asked for."""
+        self._nullable: dict[int, bool] = {}
         for root in roots:
             self.number(root)
         self._read_rules()
-        self._costs: dict[int, float] = {}
-        self._rule_costs = [NEVER] * len(self.names)
-        self._find_costs()
-        self._nullable = [self._is_nullable(rule) for rule in range(len(self.names))]
 
     # ------------------------------------------------------------------------------------------------ questions
 
@@ -86,7 +91,7 @@ class Network:
             ends, edges = self._linear(state)
             joined: dict[tuple[Actions, int], list[int]] = {}
             for actions, symbol, target in edges:
-                if self.symbol_cost(symbol) + self.cost(target) < NEVER:
+                if self._ends(symbol) and self._may_be_completed(target):
                     joined.setdefault((actions, symbol), []).append(target)
             ways = [Edge(actions, symbol, self._either(targets)) for (actions, symbol), targets in joined.items()]
             line = self._lines[state] = Line(
@@ -107,7 +112,14 @@ class Network:
 
     def is_nullable(self, rule: int) -> bool:
         """Whether a rule denotes the empty text."""
-        return self._nullable[rule]
+        return rule not in self._lazy and self._nullable[rule]
+
+    def start(self, rule: int) -> tuple[int, int]:
+        """The first state of a rule, and its register."""
+        if rule not in self._starts:
+            self._unread.append(rule)
+            self._read_rules()
+        return self._starts[rule]
 
     def cost(self, state: int) -> float:
         """Bytes that are at least left to the end of the rule, whatever the register; NEVER if it has no end."""
@@ -118,7 +130,10 @@ class Network:
 
     def rule_cost(self, rule: int) -> float:
         """Bytes of the shortest text that a rule denotes."""
-        return self._rule_costs[rule]
+        cost = self._rule_costs.get(rule)
+        if cost is None:
+            cost = self._rule_costs[rule] = self._lazy_cost(self.names[rule])
+        return cost
 
     def is_alive(self, state: int, register: int) -> bool:
         """Whether the rule can be completed from `state`. Raises LimitExceeded when that takes too long to find out."""
@@ -129,22 +144,33 @@ class Network:
 
     # ------------------------------------------------------------------------------------------- building states
 
-    def number(self, name: Hashable) -> int:
+    def number(self, name: Hashable, lazy: bool = False) -> int:
         """The number of a rule."""
-        if name not in self._rules:
-            self._rules[name] = len(self.names)
+        rule = self._rules.get(name)
+        if rule is None:
+            rule = self._rules[name] = len(self.names)
             self.names.append(name)
-        return self._rules[name]
+            if lazy:
+                self._lazy.add(rule)
+            else:
+                self._unread.append(rule)
+        return rule
 
     def _read_rules(self) -> None:
-        done = 0
-        while done < len(self.names):  # reading a body may name new rules
-            rule = self._bodies[self.names[done]]
+        """Read the rules named so far, and those that they call, lazy calls left out."""
+        new = []
+        while self._unread:
+            number = self._unread.pop()
+            name = self.names[number]
+            rule = self._bodies[name]
             try:
-                self.starts.append((self._read(rule.body), rule.register))
+                self._starts[number] = self._read(rule.body), rule.register
             except RecursionError:
-                raise LimitExceeded("nesting", 1000, 1000, f"the body of rule {self.names[done]!r}") from None
-            done += 1
+                raise LimitExceeded("nesting", 1000, 1000, f"the body of rule {name!r}") from None
+            if number not in self._lazy:
+                new.append(number)
+        self._find_costs(new)
+        self._nullable.update((rule, self._is_nullable(rule)) for rule in new)
 
     def _read(self, body: Body) -> int:
         match body:
@@ -159,8 +185,8 @@ class Network:
                 if max(low, high or 0) > self._limits.repeat:
                     raise LimitExceeded("repeat", max(low, high or 0), self._limits.repeat, "a bound of a repetition")
                 return self._many(self._read(inner), low, high)
-            case Call(rule):
-                return self._intern((_SYMBOL, -1 - self.number(rule)))
+            case Call(rule, lazy):
+                return self._intern((_SYMBOL, -1 - self.number(rule, lazy)))
             case Terminal() | Special():
                 return self._intern((_SYMBOL, self._number(body)))
             case Bits() | Count():
@@ -236,7 +262,27 @@ class Network:
 
     def symbol_cost(self, symbol: int) -> float:
         """Bytes of the shortest text of a terminal or a rule."""
-        return self._length(symbol) if symbol >= 0 else self._rule_costs[-1 - symbol]
+        return self._length(symbol) if symbol >= 0 else self.rule_cost(-1 - symbol)
+
+    def _ends(self, symbol: int) -> bool:
+        """Whether a terminal or a rule denotes any text."""
+        return -1 - symbol in self._lazy or self.symbol_cost(symbol) < NEVER
+
+    def _may_be_completed(self, state: int) -> bool:
+        """Whether the rest of a body denotes any text, without reading what is called lazily."""
+        known = self._completed.get(state)
+        if known is None:
+            kind, *args = self._nodes[state]
+            if kind == _SYMBOL:
+                known = self._ends(args[0])
+            elif kind == _SEQ:
+                known = all(self._may_be_completed(part) for part in args)
+            elif kind == _EITHER:
+                known = any(self._may_be_completed(part) for part in args)
+            else:
+                known = kind != _MANY or args[1] == 0 or self._may_be_completed(args[0])
+            self._completed[state] = known
+        return known
 
     def _cost(self, state: int) -> float:
         """Bytes of the shortest text that a body denotes, from what is known of rules so far."""
@@ -253,25 +299,27 @@ class Network:
             return cost + (args[1] * self._cost(args[0]) if args[1] else 0.0)
         return cost
 
-    def _find_costs(self) -> None:
-        """Least fixed point over all rules (Knuth 1977, by iteration): a rule that stays at NEVER denotes nothing."""
-        users = self._users()
-        todo = dict.fromkeys(range(len(self.names)))
+    def _find_costs(self, rules: list[int]) -> None:
+        """Least fixed point over rules (Knuth 1977, by iteration): a rule that stays at NEVER denotes nothing."""
+        users = self._users(rules)
+        self._rule_costs.update(dict.fromkeys(rules, NEVER))
+        todo = dict.fromkeys(rules)
         while todo:
             rule = todo.popitem()[0]
-            cost = self._cost(self.starts[rule][0])
+            cost = self._cost(self._starts[rule][0])
             if cost < self._rule_costs[rule]:
                 self._rule_costs[rule] = cost
                 todo.update(dict.fromkeys(users[rule]))
 
-    def _users(self) -> list[list[int]]:
-        """For each rule those whose bodies call it."""
-        users: list[list[int]] = [[] for _ in self.names]
-        for rule, (start, _) in enumerate(self.starts):
+    def _users(self, rules: list[int]) -> dict[int, list[int]]:
+        """For each of some rules those whose bodies call it."""
+        users: dict[int, list[int]] = {rule: [] for rule in rules}
+        for rule in rules:
+            start, _ = self._starts[rule]
             seen, todo = {start}, [start]
             while todo:
                 kind, *args = self._nodes[todo.pop()]
-                if kind == _SYMBOL and args[0] < 0:
+                if kind == _SYMBOL and -1 - args[0] in users:
                     users[-1 - args[0]].append(rule)
                 inner = args if kind in (_SEQ, _EITHER) else args[:1] if kind == _MANY else []
                 todo += [part for part in inner if part not in seen]
@@ -280,7 +328,7 @@ class Network:
 
     def _is_nullable(self, rule: int) -> bool:
         """The least text has no bytes; tests of the register can forbid it."""
-        start, register = self.starts[rule]
+        start, register = self._starts[rule]
         if self._rule_costs[rule] > 0 or not self._has_actions(start):
             return self._rule_costs[rule] == 0
         return any(run(end, register) is not None for end in self._linear(start)[0])
@@ -294,26 +342,15 @@ class Network:
         return known
 
     def _search(self, state: int, register: int) -> bool:
-        """Look for a way to the end, depth first, shortest rests first."""
-        path, seen = [(state, register)], {(state, register)}
-        todo = [self._ways(state, register)]
-        while todo:
-            if self.may_end(*path[-1]) or self._alive.get(path[-1], False):
-                self._alive.update(dict.fromkeys(path, True))
-                return True
-            way = next((way for way in todo[-1] if way not in seen and self._alive.get(way, True)), None)
-            if way is None:
-                self._alive[path.pop()] = False  # provisional where the search came in a circle, and then false as well
-                todo.pop()
-                continue
-            if len(seen) > self._limits.search:
-                raise LimitExceeded("search", len(seen), self._limits.search, "completing a rule with a register")
-            seen.add(way)
-            path.append(way)
-            todo.append(self._ways(*way))
-        return False
+        """Look for a way to the end, shortest rests first."""
+        most = self._limits.search
+        found = reaches_end((state, register), self._ways, lambda at: self.may_end(*at), self._alive, most)
+        if found is None:
+            raise LimitExceeded("search", most + 1, most, "completing a rule with a register")
+        return found
 
-    def _ways(self, state: int, register: int) -> Iterator[tuple[int, int]]:
+    def _ways(self, at: tuple[int, int]) -> Iterator[tuple[int, int]]:
+        state, register = at
         line = self.line(state)
         edges = sorted(line.terminals + line.calls, key=lambda edge: self.cost(edge.target))
         for edge in edges:

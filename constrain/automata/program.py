@@ -10,7 +10,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from constrain.ir.expr import Alt, And, Anything, Chars, Closed, Concat, Expr, Literal, Look, Not, Ranges, Repeat, Words
+from constrain.errors import UnsupportedError
+from constrain.ir.expr import (
+    LARGEST_DIVISOR,
+    Alt,
+    And,
+    Anything,
+    Chars,
+    Closed,
+    Concat,
+    Divisible,
+    Expr,
+    Literal,
+    Look,
+    Not,
+    Ranges,
+    Repeat,
+    Words,
+)
 from constrain.ir.utf8 import ByteTree, byte_tree
 from constrain.kernels import expressions as k
 
@@ -77,6 +94,8 @@ class Program:
                 return self._words(words)
             case Anything():
                 return self._step(k.OP_NODE, [int(k.ANYTHING)])
+            case Divisible(divisor):
+                return self._divisible(divisor)
             case Concat(parts):
                 return self._step(k.OP_CONCAT, [self.add(part) for part in parts])
             case Alt(parts):
@@ -91,6 +110,11 @@ class Program:
                 return self._closed(body)
             case Look(body, behind, negated):
                 return self._behind(body, negated) if behind else self._ahead(body, negated)
+
+    def _divisible(self, divisor: int) -> int:
+        if not 1 <= divisor <= LARGEST_DIVISOR:
+            raise UnsupportedError(f"multiples of {divisor}: a divisor lies between 1 and {LARGEST_DIVISOR}")
+        return self._step(k.OP_DIVISIBLE, [divisor])
 
     def _closed(self, body: Expr) -> int:
         return self._step(k.OP_FENCE, [self.add(body)])

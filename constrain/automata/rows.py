@@ -39,8 +39,10 @@ class Continuation:
         "_recogniser",
         "_views",
         "accepts",
+        "bars",
         "known_cost",
         "number",
+        "plain",
     )
 
     def __init__(
@@ -51,6 +53,11 @@ class Continuation:
         self.accepts: bool = predicted is None or any(bound[k].accepts for k in predicted.through)
         """Whether the text may end there."""
         self._items: frozenset[Item] | None = frozenset() if predicted is None else None
+        through = () if predicted is None else predicted.through
+        self.bars: frozenset[int] = frozenset().union(*[bound[k].bars for k in through])
+        """What terminals that match once must not begin with in the activation that this follows: nodes of the store."""
+        self.plain = number
+        """The number of the continuation without bars."""
         self.known_cost: float | None = None
         """`cost`, once it has been worked out."""
         self._views: dict[int, int] = {}
@@ -127,7 +134,18 @@ class _Plan(NamedTuple):
 class Template:
     """What a row with items of a certain shape predicts."""
 
-    __slots__ = ("alias", "completes", "expects", "kernel", "leading", "lexers", "plans", "predicted", "straight")
+    __slots__ = (
+        "alias",
+        "completes",
+        "expects",
+        "kernel",
+        "leading",
+        "lexers",
+        "once",
+        "plans",
+        "predicted",
+        "straight",
+    )
 
     def __init__(self, network: Network, kernel: _Shape) -> None:
         self.kernel = kernel
@@ -151,7 +169,10 @@ class Template:
         self.straight: dict[tuple[int, ...], tuple[Template, tuple[int, ...]] | None] = {}
         """The templates after terminals that end no rule, with references to what they bind; None after others."""
         self.lexers: dict[bool, int] = {}
-        """The lexer of the terminals expected, without and with ignored text. Filled in by its user."""
+        """The lexer of the terminals expected, without and with ignored text, and without those that match once. Filled
+        in by its user."""
+        self.once: int | None = None
+        """The lexer of the terminals that match once; 0 if there are none. Filled in by its user."""
 
     def plan(self, network: Network, symbols: tuple[int, ...]) -> _Plan:
         """What to do with the items after some terminals."""
@@ -185,7 +206,7 @@ class Template:
                 new = [item] if network.is_nullable(rule) else []
                 if rule not in numbers:
                     numbers[rule] = len(waiting)
-                    new.append((*network.starts[rule], -1 - len(waiting)))
+                    new.append((*network.start(rule), -1 - len(waiting)))
                     waiting.append({})
                 waiting[numbers[rule]][item] = None
                 todo += [item for item in new if item not in items]
@@ -244,7 +265,7 @@ def _system(number: int, reached: list[set[int]]) -> tuple[int, ...]:
 class Row:
     """A place in the text, as far as it matters for what may follow. Interned by its `Recogniser`."""
 
-    __slots__ = ("__weakref__", "_recogniser", "accepting", "bound", "gotos", "ignores", "template")
+    __slots__ = ("__weakref__", "_recogniser", "accepting", "bar", "bound", "gotos", "ignores", "template")
 
     def __init__(
         self,
@@ -264,6 +285,8 @@ class Row:
         """Whether ignored text may come next."""
         self.gotos: dict[tuple[int, ...], Row] = {}
         """The rows after the terminals read so far."""
+        self.bar: int | None = None
+        """What terminals that match once must not begin with, as one node of the store. Filled in by its user."""
 
     @property
     def expected(self) -> Collection[int]:
@@ -276,6 +299,11 @@ class Row:
         if row is None:
             row = self.gotos[symbols] = self._recogniser.follow(self, symbols)
         return row
+
+    @property
+    def bars(self) -> frozenset[int]:
+        """What terminals that match once must not begin with."""
+        return frozenset().union(*[then.bars for then in self.bound])
 
     def items(self) -> list[Item]:
         """The items that nothing predicted."""
@@ -299,9 +327,10 @@ class Row:
 class Recogniser:
     """All rows of a grammar."""
 
-    def __init__(self, network: Network, ignore: int, limits: Limits) -> None:
-        """`ignore` is the number of ignored text, 0 if there is none."""
+    def __init__(self, network: Network, ignore: int, once: Collection[int], limits: Limits) -> None:
+        """`ignore` is the number of ignored text, 0 if there is none; `once` has the terminals that match once."""
         self.network, self._ignore, self._limits = network, ignore, limits
+        self.once = once
         self._templates: dict[_Shape, Template] = {}
         self._rows: WeakValueDictionary[tuple[Any, ...], Row] = WeakValueDictionary()
         self._continuations: dict[Hashable, Continuation] = {}
@@ -314,7 +343,7 @@ class Recogniser:
 
     def begin(self, rule: int) -> Row:
         """The row of the empty text, where all of the text is to be derived from a rule."""
-        state, register = self.network.starts[rule]
+        state, register = self.network.start(rule)
         ends = self.network.may_end(state, register)
         return self._intern({(state, register, self._end)}, accepting=ends)
 
@@ -334,7 +363,7 @@ class Recogniser:
             return row.after(alias)
         straight = None if ignored else self._straight(template, symbols)
         if straight is None:
-            return self._join([(row, symbols)])
+            return self._join([(row, symbols, 0)])
         after, references = straight
         bound = tuple([self.bind(template, reference, row.bound) for reference in references])
         return self._row(after, bound, accepting=False, ignores=self._ignore != 0)
@@ -344,7 +373,8 @@ class Recogniser:
         known = template.alias.get(symbols)
         if known is None:
             plan = template.plan(self.network, symbols)
-            known = symbols if self._ignore in symbols else template.leading.setdefault(plan, symbols)
+            own = self._ignore in symbols or not self.once.isdisjoint(symbols)
+            known = symbols if own else template.leading.setdefault(plan, symbols)
             template.alias[symbols] = known
         return known
 
@@ -355,9 +385,25 @@ class Recogniser:
         straight = self._straight(template, symbols)
         return None if straight is None else (straight[0], self._ignore != 0)
 
-    def join(self, ended: Iterable[tuple[Row, int]]) -> Row:
-        """The row at a place where terminals that were begun in several rows end together."""
-        return self._join([(row, (symbol,)) for row, symbol in ended])
+    def join(self, ended: Iterable[tuple[Row, int, int]]) -> Row:
+        """The row at a place where terminals that were begun in several rows end together.
+
+        After a terminal that matches once, what must not follow it is given as well (a node of the store), else 0.
+        """
+        return self._join([(row, (symbol,), bar) for row, symbol, bar in ended])
+
+    def barred(self, then: Continuation, bar: int) -> Continuation:
+        """The continuation of an activation in which something more must not be matched."""
+        if not bar or bar in then.bars:
+            return then
+        bars = then.bars | {bar}
+        key = ("barred", then.plain, bars)
+        known = self._continuations.get(key)
+        if known is None:
+            known = Continuation(self, next(self._numbers), then._predicted, then._bound)
+            known.plain, known.bars = then.plain, bars
+            self._continuations[key] = known
+        return known
 
     def without_ignored(self, row: Row) -> Row:
         """The row after ignored text: the same, but for more of it."""
@@ -382,7 +428,8 @@ class Recogniser:
         system = predicted.system
         members = [predicted.template.predicted[-1 - reference] for reference in system] or [predicted]
         signatures = {member.rule: self._signature(member, system, bound) for member in members}
-        form = (predicted.rule if system else None, frozenset(signatures.items() if system else signatures.values()))
+        bars = frozenset().union(*[bound[k].bars for k in predicted.through])
+        form = (predicted.rule if system else None, frozenset(signatures.items() if system else signatures.values()), bars)
         known = self._continuations.get(form)
         if known is None:
             absorbed = self._absorbed(predicted, signatures[predicted.rule], bound) if len(system) <= 1 else None
@@ -444,12 +491,13 @@ class Recogniser:
         for continuation, cost in reached.items():
             continuation.known_cost = cost
 
-    def _join(self, ended: list[tuple[Row, tuple[int, ...]]]) -> Row:
+    def _join(self, ended: list[tuple[Row, tuple[int, ...], int]]) -> Row:
         items: set[Item] = set()
         accepting = False
-        for row, symbols in ended:
+        for row, symbols, bar in ended:
             plan = row.template.plan(self.network, symbols)
-            items.update(self.bind_all(row.template, plan.on, row.bound))
+            on = self.bind_all(row.template, plan.on, row.bound)
+            items.update([(state, reg, self.barred(then, bar)) for state, reg, then in on] if bar else on)
             for reference in plan.ending:
                 then = self.bind(row.template, reference, row.bound)
                 items |= then.items

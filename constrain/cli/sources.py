@@ -233,7 +233,7 @@ def specials(grammar: Grammar) -> Iterable[Special]:
                 todo += parts
             case Many(body):
                 todo.append(body)
-            case Call(rule) if rule not in seen:
+            case Call(rule, lazy) if not lazy and rule not in seen:
                 seen.add(rule)
                 todo.append(grammar.rules[rule].body)
             case _:

@@ -40,6 +40,17 @@ class Anything:
 
 
 @dataclass(frozen=True, slots=True)
+class Divisible:
+    """Digits and points, "0" to "9" and ".", whose digits alone are a multiple of `divisor` in decimal notation.
+
+    No digits are 0. `And` with the numbers that are meant: `1.50` for a divisor of 25, `150` and `.1.5.0.` look alike.
+    The divisor is at least 1 and at most `LARGEST_DIVISOR`.
+    """
+
+    divisor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Concat:
     """One part after the other."""
 
@@ -92,10 +103,12 @@ class Closed:
     body: Expr
 
 
-Expr = Literal | Chars | Words | Anything | Concat | Alt | Repeat | And | Not | Look | Closed
+Expr = Literal | Chars | Words | Anything | Divisible | Concat | Alt | Repeat | And | Not | Look | Closed
 
 EPSILON = Literal(b"")
 NOTHING = Alt(())
+LARGEST_DIVISOR = 10**17
+"""Ten times a remainder and a digit fit into 64 bits."""
 
 
 def concat(parts: list[Expr]) -> Expr:

@@ -10,6 +10,7 @@ cut into is not seen from outside, so nothing else changes. Under longest match 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 from constrain.ir.expr import (
     EPSILON,
@@ -19,6 +20,7 @@ from constrain.ir.expr import (
     Chars,
     Closed,
     Concat,
+    Divisible,
     Expr,
     Literal,
     Look,
@@ -39,9 +41,9 @@ Parts = tuple[Expr | None, tuple[Body, ...]]
 
 def fuse(grammar: Grammar) -> Grammar:
     """The same texts, in fewer and longer terminals."""
-    if grammar.longest or grammar.ignore is not None:
+    if grammar.is_plain or grammar.longest or grammar.ignore is not None:
         return grammar
-    return Grammar(_Fused(grammar.rules), grammar.start)
+    return replace(grammar, rules=_Fused(grammar.rules))
 
 
 class _Fused(Mapping[Hashable, Rule]):
@@ -94,8 +96,8 @@ class _Fused(Mapping[Hashable, Rule]):
         match body:
             case Terminal():
                 return body.expr, ()
-            case Call(rule):
-                return self._split_rule(rule) or (None, (body,))
+            case Call(rule, lazy):
+                return (None if lazy else self._split_rule(rule)) or (None, (body,))
             case Seq(parts):
                 return self._split_sequence(parts)
             case Either(parts):
@@ -171,7 +173,7 @@ def _skips(expr: Expr) -> bool:
         case Look(body, _, negated):
             return _skips(body) != negated
         case _:
-            return isinstance(expr, Anything)
+            return isinstance(expr, Anything | Divisible)
 
 
 def _is_plain(body: Body) -> bool:

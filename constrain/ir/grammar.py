@@ -10,7 +10,7 @@ order. `constrain.automata.recogniser_ref` is the executable definition of every
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from constrain.ir.expr import Expr
@@ -24,6 +24,9 @@ class Terminal:
     expr: Expr
     priority: int = 0
     """Among equally long matches the higher one wins, under longest match only."""
+    once: Callable[[bytes], Expr] | None = None
+    """If given, no two matches in one activation of a rule count as equal: from the text of a match, what no later one
+    may begin with. Not under longest match. However many matches there were, others must be left to end with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Call:
     """Whatever the rule of that name denotes."""
 
     rule: Hashable
+    lazy: bool = False
+    """The rule is not read before it is reached; it is known to denote some text, and not the empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
-    """Rules over terminals. `rules` may be made as they are asked for."""
+    """Rules over terminals. `rules` may be made as they are asked for, where calls are lazy."""
 
     rules: Mapping[Hashable, Rule]
     start: Hashable
@@ -130,3 +135,7 @@ class Grammar:
     longest: bool = False
     """How text is cut into terminals. False: every way to cut it counts (scannerless). True: a terminal is the longest
     match of all those that may come next, the one of highest priority among these (all of them if equal)."""
+    cost: Callable[[Hashable], float] | None = None
+    """Bytes of the shortest text of a rule that is called lazily."""
+    is_plain: bool = False
+    """Whether no rule has a loop over short terminals."""

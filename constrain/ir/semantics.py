@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import Set
 from functools import cache
 
-from constrain.ir.expr import Alt, And, Anything, Chars, Closed, Concat, Expr, Literal, Look, Not, Repeat, Words
+from constrain.ir.expr import (
+    Alt,
+    And,
+    Anything,
+    Chars,
+    Closed,
+    Concat,
+    Divisible,
+    Expr,
+    Literal,
+    Look,
+    Not,
+    Repeat,
+    Words,
+)
 
 
 def accepts(expr: Expr, text: bytes) -> bool:
@@ -35,6 +49,8 @@ def ends(expr: Expr, text: bytes, start: int) -> Set[int]:
                 return frozenset(_one_char(ranges, text, i))
             case Anything():
                 return frozenset(range(i, len(text) + 1))
+            case Divisible(divisor):
+                return frozenset(_multiples(divisor, text, i))
             case Concat(parts):
                 here = frozenset({i})
                 for part in parts:
@@ -74,6 +90,17 @@ def ends(expr: Expr, text: bytes, start: int) -> Set[int]:
         return frozenset(j for j in range(i, len(text) + 1) if accepts(body, text[i:j]))
 
     return at(expr, start)
+
+
+def _multiples(divisor: int, text: bytes, i: int) -> list[int]:
+    found = [i]
+    for j in range(i, len(text)):
+        if text[j] not in b"0123456789.":
+            break
+        digits = text[i : j + 1].replace(b".", b"")
+        if int(digits or b"0") % divisor == 0:
+            found.append(j + 1)
+    return found
 
 
 def _one_char(ranges: tuple[tuple[int, int], ...], text: bytes, i: int) -> list[int]:

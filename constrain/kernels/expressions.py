@@ -10,6 +10,7 @@ complement, counted repetition and assertions are node kinds like the others:
 
 * a lookahead that comes to the front of the rest of the text becomes an intersection with that rest;
 * a lookbehind carries the language of the prefixes at which it holds, and every byte read takes its derivative;
+* `DIVISIBLE` keeps the remainder of the number whose digits it reads;
 * `FENCE` closes a language off: assertions inside do not see what follows or precedes;
 * `MARK` stands after the last byte of a terminal and says which one has ended: a lexer for a set of terminals is the
   union of each before its mark, and its state after some bytes is an expression like any other.
@@ -49,10 +50,11 @@ BEHIND, AHEAD, NOT_AHEAD = _int64(10, 11, 12)  # assertions; BEHIND holds the la
 STEP, VOID = _int64(13, 14)  # the matches of the child that are not empty; those that are
 FENCE = np.int64(15)
 MARK = np.int64(16)  # the end of terminal LEFT: nothing may follow
+DIVISIBLE = np.int64(17)  # digits and points: behind a number with remainder LEFT they make a multiple of LOW
 
 # Flags.
 NULLABLE = ONE  # accepts the empty rest of the text
-SURE = np.int64(2)  # certainly not empty: no intersection, complement or assertion inside
+SURE = np.int64(2)  # certainly not empty: no intersection (`_reaches` is the exception), complement, assertion inside
 POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
 LOOKS = np.int64(8)  # has an assertion that looks ahead
 COUNTS = np.int64(16)  # `_clip` may change it
@@ -104,7 +106,7 @@ REACH_STEP, NO_CLIP = _int64(8, 511)  # CLIP + n keeps what can happen within 8 
 
 # Opcodes of `build`.
 OP_NODE, OP_LITERAL, OP_BYTES, OP_WORDS, OP_CONCAT, OP_ALT, OP_AND, OP_NOT = _int64(*range(8))
-OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE, OP_MARK = _int64(*range(8, 14))
+OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE, OP_MARK, OP_DIVISIBLE = _int64(*range(8, 15))
 
 
 class Store(NamedTuple):
@@ -198,6 +200,9 @@ def _describe(st, node):
         flag, shortest = SURE, 1
     elif kind == MARK:
         flag = SURE | ENDED
+    elif kind == DIVISIBLE:
+        flag = SURE | (NULLABLE if left == 0 else ZERO)
+        shortest = _digits_missing(st.node[node, LOW], left)
     elif kind == CONCAT:
         a, b = st.node[left, FLAG], st.node[right, FLAG]
         flag = (a & b & (NULLABLE | SURE)) | ((a | b) & (POSITIONAL | LOOKS)) | (b & ENDED if a & NULLABLE else ZERO)
@@ -214,6 +219,8 @@ def _describe(st, node):
             child = st.node[st.pool[i], FLAG]
             flag = (flag & child & NULLABLE) | ((flag | child) & (POSITIONAL | LOOKS))
             shortest = max(shortest, st.node[st.pool[i], SHORTEST])
+        if right == 2 and _reaches(st, st.pool[left], st.pool[left + 1]):
+            flag |= SURE
     elif kind == NOT or kind == NOT_AHEAD:
         flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
     elif kind == REPEAT:
@@ -237,6 +244,34 @@ def _describe(st, node):
 
 
 @helper
+def _digits_missing(divisor, remainder):
+    """The least number of digits that make a multiple of a number with that remainder."""
+    digits, power = ZERO, ONE
+    while (divisor - remainder) % divisor >= power:
+        digits, power, remainder = digits + 1, 10 * power, 10 * remainder % divisor
+    return digits
+
+
+@helper
+def _reaches(st, a, b):
+    """Whether a node is a DIVISIBLE and the other one digits without end, so that they have a string in common.
+
+    The shortest is as long as the longer one of their shortest: a multiple with a zero behind it is one, too.
+    """
+    if st.node[a, KIND] != DIVISIBLE:
+        a, b = b, a
+    body = st.node[b, LEFT]
+    if st.node[a, KIND] != DIVISIBLE or st.node[b, KIND] != REPEAT or st.node[b, HIGH] != UNBOUNDED:
+        return False
+    if st.node[body, KIND] != SET:
+        return False
+    for digit in range(ord("0"), ord("9") + 1):
+        if not st.sets[st.node[body, LEFT], digit]:
+            return False
+    return True
+
+
+@helper
 def _counts(st, node):
     """Whether a node or one below it has a count or a long part, which `_clip` may cut."""
     kind, left, right = st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT]
@@ -252,6 +287,19 @@ def _counts(st, node):
         or st.node[node, HIGH] >= REACH_STEP
         or st.node[node, LOW] * st.node[left, SHORTEST] >= REACH_STEP
     )
+
+
+@helper
+def _divisible(st, divisor, remainder):
+    """The DIVISIBLE node. Of remainders that no digit tells apart, none of which is 0, the least stands for all."""
+    period = divisor
+    if period % 2 == 0:
+        period //= 2
+    if period % 5 == 0:
+        period //= 5
+    if remainder > 0:
+        remainder = (remainder - 1) % period + 1
+    return _intern(st, DIVISIBLE, remainder, ZERO, divisor, ZERO)
 
 
 @helper
@@ -813,6 +861,8 @@ def _derive_needs(st, top, node, b):
         for i in range(left, left + st.node[node, RIGHT]):
             top = _require(st, top, st.pool[i], b)
         return top
+    if kind == DIVISIBLE:
+        return top
     top = _require(st, top, left, b)
     if kind == CONCAT:
         top = _require(st, top, st.node[node, RIGHT], SHIFT + b)
@@ -841,6 +891,8 @@ def _derive(st, node, b):
         return _known(st, _expose(st, node), b)
     if kind == ALT or kind == AND:
         return _map_list(st, node, b)
+    if kind == DIVISIBLE:
+        return _read_digit(st, node, b)
     first = _known(st, left, b)
     if kind == CONCAT:
         right = st.node[node, RIGHT]
@@ -851,6 +903,17 @@ def _derive(st, node, b):
     if kind == NOT:
         return _not(st, first)
     return _fence(st, first) if kind == FENCE else first  # else STEP
+
+
+@helper
+def _read_digit(st, node, b):
+    """The derivative of a DIVISIBLE."""
+    if b == ord("."):
+        return node
+    if b < ord("0") or b > ord("9"):
+        return EMPTY
+    divisor = st.node[node, LOW]
+    return _divisible(st, divisor, (10 * st.node[node, LEFT] + b - ord("0")) % divisor)
 
 
 @helper
@@ -994,6 +1057,10 @@ def _classes(st, node):
                 classes = _single_out(part, right, classes)
             elif classes < 256:
                 classes = _refine(part, st.sets[left])
+            continue
+        if kind == DIVISIBLE:
+            for b in range(ord("."), ord("9") + 1):  # "/" is among them and does no harm
+                classes = _single_out(part, np.int64(b), classes)
             continue
         many = kind == ALT or kind == AND
         if top + (right if many else 2) > st.scratch.shape[1]:
@@ -1191,6 +1258,8 @@ def _run(st, op, args, values):
         return _alt(st, n) if op == OP_ALT else _and(st, n)
     if op == OP_MARK:
         return _intern(st, MARK, args[0], ZERO, ZERO, ZERO)
+    if op == OP_DIVISIBLE:
+        return _divisible(st, args[0], ZERO)
     child = values[args[0]]
     if op == OP_NOT:
         return _not(st, child)

@@ -177,6 +177,8 @@ def _read(items: tuple[Node, ...], byte: int, truths: Truths) -> Formula:
         return _expand((("literal", head[1][1:]), *rest), truths) if head[1][0] == byte else FALSE
     if head[0] == "chars":
         return _read_char(head[1], (head[2] if len(head) > 2 else b"") + bytes([byte]), rest, truths)
+    if head[0] == "divisible":
+        return _read_digit(head[1], head[2], byte, rest, truths)
     if head[0] == "run":
         return _expand((("run", step(head[1], byte)), *rest), truths)
     return _expand((head, *rest), truths)  # anything
@@ -190,6 +192,14 @@ def _read_char(ranges: Any, spelled: bytes, rest: tuple[Node, ...], truths: Trut
     if not char:
         return _leaf((("chars", ranges, spelled), *rest))
     return _expand(rest, truths) if any(low <= ord(char) <= high for low, high in ranges) else FALSE
+
+
+def _read_digit(divisor: int, value: int, byte: int, rest: tuple[Node, ...], truths: Truths) -> Formula:
+    """What is left of a plan after a byte of a number that began with `value`, up to a multiple of the divisor."""
+    if byte not in b"0123456789.":
+        return FALSE
+    value = value if byte == ord(".") else (10 * value + int(chr(byte))) % divisor
+    return _expand((("divisible", divisor, value), *rest), truths)
 
 
 # ------------------------------------------------------------------------------------------ what comes first
@@ -211,6 +221,9 @@ def _expand(items: tuple[Node, ...], truths: Truths) -> Formula:
             return _any(_expand((("literal", word), *rest), truths) for word in words)
         case ("anything", _):
             return _any([_leaf(items), _expand(rest, truths)])
+        case ("divisible", [divisor, *begun]):
+            waiting = _leaf((("divisible", divisor, *(begun or [0])), *rest))
+            return waiting if any(begun) else _any([waiting, _expand(rest, truths)])
         case ("concat", [parts]):
             return _expand((*parts, *rest), truths)
         case ("alt", [parts]):
@@ -257,7 +270,7 @@ def _void(node: Node, truths: Truths) -> Formula:
             return FALSE if data else TRUE
         case ("words", words):
             return TRUE if b"" in words else FALSE
-        case ("anything",):
+        case ("anything",) | ("divisible", _):
             return TRUE
         case ("chars", _):
             return FALSE

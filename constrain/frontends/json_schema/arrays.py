@@ -1,0 +1,155 @@
+"""Arrays as automata over their items.
+
+A state is a place in the array and how many items have met each `contains`, as far as it matters. It is the name of a
+rule, made when generation gets there. Where the items of an array without repetition come from a finite list, a state
+also says which of them are used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from constrain.errors import LimitExceeded, UnsupportedError
+from constrain.frontends.json_schema.formulas import FALSE, Formulas
+from constrain.frontends.json_schema.values import ArraySet, Contains
+from constrain.ir.reach import reaches_end
+
+_SEARCHED = 200_000
+_LISTED = 1000
+
+
+class State(NamedTuple):
+    """Where an array is."""
+
+    index: int
+    """Items so far, as far as it matters."""
+    counts: tuple[int, ...]
+    """How many items have met each `contains`, as far as it matters."""
+    used: frozenset[int]
+    """The constants that are used up, as formulas."""
+
+
+class Way(NamedTuple):
+    """An item that may come next, and the state after it."""
+
+    formula: int
+    after: State
+    unique: bool
+    """Whether it must differ from all items before it."""
+
+
+class ArrayPlan:
+    """The automaton of one set of arrays.
+
+    `is_empty` tells of a formula whether it has no value; `constants` lists the values of one, each as a formula, if
+    there are no more than so many.
+    """
+
+    def __init__(
+        self,
+        arrays: ArraySet,
+        formulas: Formulas,
+        is_empty: Callable[[int], bool],
+        constants: Callable[[int, int], list[int] | None],
+    ) -> None:
+        self._arrays, self._formulas, self._is_empty = arrays, formulas, is_empty
+        self._constants = constants
+        starts = [some.start for some in arrays.contains]
+        self._last = max([len(arrays.prefix), *starts])
+        """From here on all items are treated alike."""
+        self._most = max(self._last, arrays.low) if arrays.high is None else arrays.high
+        self._alive: dict[State, bool] = {}
+        self._known: dict[tuple[int, tuple[bool, ...]], list[tuple[int, tuple[int, ...]]]] = {}
+        self._lists = self._finite_items() if arrays.unique or arrays.repeats else None
+        if arrays.repeats and self._lists is None:
+            raise UnsupportedError(
+                "`not` of `uniqueItems` needs items from a finite list; say what the items are by `enum` or `const`"
+            )
+
+    def start(self) -> State:
+        """The state of the empty array."""
+        return State(0, (0,) * len(self._arrays.contains), frozenset())
+
+    def may_end(self, state: State) -> bool:
+        """Whether the array may end."""
+        if state.index < self._arrays.low or (self._arrays.repeats and FALSE not in state.used):
+            return False
+        return all(
+            count >= some.low and (some.high is None or count <= some.high)
+            for count, some in zip(state.counts, self._arrays.contains)
+        )
+
+    def ways(self, state: State) -> list[Way]:
+        """The items that may come next."""
+        return [way for way in self._ways(state) if self.is_alive(way.after)]
+
+    def is_alive(self, state: State) -> bool:
+        """Whether the array can be completed. Raises LimitExceeded when that takes too long to find out."""
+        arrays = self._arrays
+        if not arrays.contains and self._lists is None:
+            needed = range(state.index, min(arrays.low, len(arrays.prefix) + 1))
+            return not any(self._is_empty(arrays.at(i)) for i in needed)
+        alive = reaches_end(state, self._next, self.may_end, self._alive, _SEARCHED)
+        if alive is None:
+            raise LimitExceeded("search", _SEARCHED + 1, _SEARCHED, "completing an array")
+        return alive
+
+    def _next(self, state: State) -> Iterator[State]:
+        return (way.after for way in self._ways(state))
+
+    def _ways(self, state: State) -> Iterator[Way]:
+        if self._arrays.high is not None and state.index >= self._arrays.high:
+            return
+        index = min(state.index + 1, self._most)
+        for formula, counts in self._items(state):
+            if self._lists is None:
+                yield Way(formula, State(index, counts, state.used), self._arrays.unique)
+                continue
+            for constant in self._constants(formula, _LISTED) or ():
+                repeated = constant in state.used
+                if not (repeated and self._arrays.unique):
+                    used = state.used | {FALSE} if repeated else state.used | {constant}
+                    yield Way(constant, State(index, counts, used), False)
+
+    def _items(self, state: State) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """What the next item may be in, and the counts after it; items that settle something first."""
+        options = [(self._arrays.at(state.index), ())]
+        for some, count in zip(self._arrays.contains, state.counts):
+            options = [
+                (self._formulas.every((formula, more)), (*counts, after))
+                for formula, counts in options
+                for more, after in self._met(some, count, state.index)
+            ]
+        return ((formula, counts) for formula, counts in options if formula != FALSE and not self._is_empty(formula))
+
+    def _met(self, some: Contains, count: int, index: int) -> Iterator[tuple[int, int]]:
+        """What meeting a `contains`, and what not meeting it, asks of an item."""
+        everything = self._formulas.every(())
+        if index < some.start:
+            yield everything, count
+        elif some.high is not None:
+            if count < some.high:
+                yield some.formula, count + 1
+            yield self._formulas.negate(some.formula), count
+        else:
+            if count < some.low:
+                yield some.formula, count + 1
+            yield everything, count
+
+    def _finite_items(self) -> bool | None:
+        """True if all items come from finite lists; None if none do."""
+        arrays = self._arrays
+        reached = len(arrays.prefix) if arrays.high is None else min(len(arrays.prefix), arrays.high)
+        items = {arrays.at(i) for i in range(reached)}
+        if arrays.high is None or arrays.high > len(arrays.prefix):
+            items.add(arrays.rest)
+        finite = [self._constants(item, _LISTED) is not None for item in items if not self._is_empty(item)]
+        if all(finite):
+            return True
+        if any(finite):
+            raise UnsupportedError(
+                "`uniqueItems` where some items come from a finite list and others do not is not supported; "
+                "give all items one schema"
+            )
+        return None

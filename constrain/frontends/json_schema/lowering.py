@@ -1,0 +1,305 @@
+"""From formulas to the rules of a grammar, each made when generation reaches it.
+
+Every formula is a rule, and so is every state of the automata of arrays and objects. A rule ends by going on to the
+next state, which costs the recogniser nothing. What stands between the structure is one terminal for each type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from constrain.errors import UnsatisfiableError, UnsupportedError
+from constrain.frontends.json_schema import arrays, numbers, objects, strings
+from constrain.frontends.json_schema.arrays import ArrayPlan
+from constrain.frontends.json_schema.formulas import TRUE
+from constrain.frontends.json_schema.inhabited import Inhabited
+from constrain.frontends.json_schema.number_texts import expression
+from constrain.frontends.json_schema.objects import Group, ObjectPlan
+from constrain.frontends.json_schema.reader import Reader
+from constrain.frontends.json_schema.strings import StringSet
+from constrain.frontends.json_schema.text import Layout, Speller, spelled_text
+from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
+from constrain.ir.expr import And, Chars, Concat, Expr, Literal, Repeat, Words, alt, concat
+from constrain.ir.grammar import Body, Call, Either, Grammar, Rule, Seq, Terminal
+
+_PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
+
+
+class _Value(NamedTuple):
+    """The rule of a formula."""
+
+    formula: int
+
+
+class _Array(NamedTuple):
+    """The rule of a state of an array."""
+
+    plan: int
+    state: arrays.State
+    first: bool
+
+
+class _Object(NamedTuple):
+    """The rule of a state of an object."""
+
+    plan: int
+    state: objects.State
+    first: bool
+
+
+class _Then(NamedTuple):
+    """The rule of a value, and what follows it."""
+
+    formula: int
+    unique: bool
+    after: Hashable
+
+
+class Lowering(Mapping[Hashable, Rule]):
+    """The rules of one schema, by name."""
+
+    def __init__(self, reader: Reader, layout: Layout, in_order: bool) -> None:
+        self._reader, self._in_order = reader, in_order
+        self._texts = texts_of(layout)
+        self._arrays: dict[ArraySet, int] = {}
+        self._objects: dict[int, int] = {}
+        self._array_plans: list[ArrayPlan] = []
+        self._object_plans: list[tuple[ObjectPlan, ObjectSet]] = []
+        self._inhabited = Inhabited(reader, self._array_plan, self._object_plan)
+        self.rules: dict[Hashable, Rule] = {}
+
+    def grammar(self) -> Grammar:
+        """The grammar of the texts of the schema's values. Raises UnsatisfiableError if there are none."""
+        if self.is_empty(self._reader.root):
+            raise UnsatisfiableError("no value at all is valid under this schema")
+        return Grammar(self, _Value(self._reader.root), cost=self._cost, is_plain=True)
+
+    def is_empty(self, formula: int) -> bool:
+        """Whether a formula has no value."""
+        return self._inhabited.is_empty(formula)
+
+    def _cost(self, name: Hashable) -> float:
+        return 1.0
+
+    def __getitem__(self, name: Hashable) -> Rule:
+        rule = self.rules.get(name)
+        if rule is None:
+            rule = self.rules[name] = Rule(self._body(name))
+        return rule
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def _body(self, name: Hashable) -> Body:
+        match name:
+            case _Value(formula):
+                return _either(self._value(formula, unique=False))
+            case _Then(formula, unique, after):
+                return self._then(formula, unique, after)
+            case _Array(plan, state, first):
+                return self._array(plan, state, first)
+            case _Object(plan, state, first):
+                return self._object(plan, state, first)
+        raise KeyError(name)
+
+    # ------------------------------------------------------------------------------------------------- values
+
+    def _value(self, formula: int, unique: bool) -> list[Body]:
+        """The ways to write a value of a formula."""
+        meant = self._reader.values(formula)
+        ways: list[Body] = list(self._texts.scalars(meant, unique))
+        if unique and (meant.arrays or meant.objects):
+            raise UnsupportedError(
+                "`uniqueItems` for items that may be arrays or objects is not supported; say by `type` that the items "
+                "are strings, numbers, booleans or null"
+            )
+        for array in meant.arrays:
+            plan = self._array_plan(array)
+            if plan.is_alive(plan.start()):
+                ways.append(Seq((self._texts.open_array, Call(_Array(self._arrays[array], plan.start(), True), lazy=True))))
+        for each in meant.objects:
+            members = self._object_plan(each)
+            if members.is_alive(members.start()):
+                name = _Object(self._objects[id(each)], members.start(), True)
+                ways.append(Seq((self._texts.open_object, Call(name, lazy=True))))
+        return ways
+
+    def _then(self, formula: int, unique: bool, after: Hashable) -> Body:
+        """A value and what follows it. Scalars need no rule of their own."""
+        meant = self._reader.values(formula)
+        if unique or not (meant.arrays or meant.objects):
+            value = _either(self._value(formula, unique))
+        else:
+            value = Call(_Value(formula), lazy=True)
+        return Seq((value, Call(after, lazy=True)))
+
+    # ------------------------------------------------------------------------------------- arrays and objects
+
+    def _array(self, number: int, state: arrays.State, first: bool) -> Body:
+        plan, texts = self._array_plans[number], self._texts
+        ways: list[Body] = [texts.close_array] if plan.may_end(state) else []
+        items = [
+            Call(_Then(way.formula, way.unique, _Array(number, way.after, False)), lazy=True) for way in plan.ways(state)
+        ]
+        if items:
+            ways.append(_either(items) if first else Seq((texts.comma, _either(items))))
+        return _either(ways)
+
+    def _object(self, number: int, state: objects.State, first: bool) -> Body:
+        plan, texts = self._object_plans[number][0], self._texts
+        ways: list[Body] = [texts.close_object] if plan.may_end(state) else []
+        members = [
+            Seq((texts.names(way.group), Call(_Then(way.formula, False, _Object(number, way.after, False)), lazy=True)))
+            for way in plan.ways(state)
+        ]
+        if members:
+            ways.append(_either(members) if first else Seq((texts.comma, _either(members))))
+        return _either(ways)
+
+    def _array_plan(self, array: ArraySet) -> ArrayPlan:
+        number = self._arrays.get(array)
+        if number is None:
+            number = self._arrays[array] = len(self._array_plans)
+            formulas = self._reader.formulas
+            self._array_plans.append(ArrayPlan(array, formulas, self.is_empty, self._constants))
+        return self._array_plans[number]
+
+    def _object_plan(self, each: ObjectSet) -> ObjectPlan:
+        number = self._objects.get(id(each))
+        if number is None:
+            languages = self._reader.algebra.languages
+            plan = ObjectPlan(each, self._reader.formulas, languages, self.is_empty, self._in_order)
+            number = self._objects[id(each)] = len(self._object_plans)
+            self._object_plans.append((plan, each))
+        return self._object_plans[number][0]
+
+    def _constants(self, formula: int, most: int) -> list[int] | None:
+        """The values of a formula, each as a formula, if they are scalars and at most so many."""
+        if formula == TRUE:
+            return None
+        meant = self._reader.values(formula)
+        if any(True for _ in (*meant.arrays, *meant.objects)):
+            return None
+        listed = numbers.finite(meant.numbers, most)
+        texts = strings.finite(meant.strings, most, self._reader.algebra.languages)
+        if listed is None or texts is None or len(listed) + len(texts) > most:
+            return None
+        found: list[Any] = [None] if meant.null else []
+        return [self._reader.constant(value) for value in (*found, *sorted(meant.booleans), *listed, *sorted(texts))]
+
+
+def _either(ways: list[Any]) -> Body:
+    return ways[0] if len(ways) == 1 else Either(tuple(ways))
+
+
+class Texts:
+    """The terminals of one layout. Terminals of the same texts are the same, whatever schema they are for."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._speller = Speller()
+        self.open_array = Terminal('"["', concat([Literal(b"["), layout.inside]))
+        self.close_array = Terminal('"]"', concat([layout.inside, Literal(b"]")]))
+        self.open_object = Terminal('"{"', concat([Literal(b"{"), layout.inside]))
+        self.close_object = Terminal('"}"', concat([layout.inside, Literal(b"}")]))
+        self.comma = Terminal('","', concat([layout.before, Literal(b","), layout.inside]))
+        self._colon = concat([layout.before, Literal(b":"), layout.after_colon])
+        self._end = concat([alt([layout.before, layout.inside]), Chars(((0x2C, 0x2C), (0x5D, 0x5D)))])
+        self._null = _fixed("null")
+        self._truths = {
+            frozenset((True,)): _fixed("true"),
+            frozenset((False,)): _fixed("false"),
+            frozenset((True, False)): Terminal("true or false", Words((b"false", b"true"))),
+        }
+        self._names: dict[Hashable, Terminal] = {}
+        self._strings: dict[Hashable, tuple[StringSet, Terminal]] = {}
+        self._numbers: dict[Hashable, Terminal] = {}
+
+    def scalars(self, meant: Values, unique: bool) -> Iterator[Terminal]:
+        """The terminals of the values that are no arrays or objects."""
+        found = []
+        if meant.null:
+            found.append(self._null)
+        if meant.booleans:
+            found.append(self._truths[meant.booleans])
+        if meant.numbers:
+            found.append(self._number(meant.numbers))
+        if meant.strings.only != frozenset():
+            found.append(self._string(meant.strings))
+        return iter([self._once(each) for each in found] if unique else found)
+
+    def _once(self, scalar: Terminal) -> Terminal:
+        """An item that must differ from earlier ones. (Numbers without exponents: 1 has no end of forms with them.)"""
+        expr = And((scalar.expr, _PLAIN)) if scalar.name == "number" else scalar.expr
+        return Terminal(scalar.name, expr, once=self._bar_value)
+
+    def names(self, group: Group) -> Terminal:
+        """The name of a member, with its colon."""
+        only = group.names.only
+        key = group.names.key
+        terminal = self._names.get(key)
+        if terminal is None:
+            if only is not None and len(only) == 1:
+                (name,) = only
+                text = concat([Literal(b'"'), spelled_text(name), Literal(b'"')])
+                terminal = Terminal(json.dumps(name, ensure_ascii=False), concat([text, self._colon]))
+            else:
+                text = self._speller.string(group.names.expr())
+                terminal = Terminal("property name", concat([text, self._colon]), once=bar_name)
+            self._names[key] = terminal
+            self._kept(group.names)
+        return terminal
+
+    def _kept(self, names: StringSet) -> None:
+        self._strings[names.key] = self._strings.get(names.key, (names, self._null))  # identities stay their own
+
+    def _string(self, texts: StringSet) -> Terminal:
+        known = self._strings.get(("value", texts.key))
+        if known is None:
+            name = "string" if texts.is_all else "one of the strings" if texts.only is not None else "such a string"
+            terminal = Terminal(name, self._speller.string(texts.expr()))
+            known = self._strings["value", texts.key] = texts, terminal
+        return known[1]
+
+    def _number(self, known: numbers.NumberSet) -> Terminal:
+        terminal = self._numbers.get(known)
+        if terminal is None:
+            terminal = self._numbers[known] = Terminal("number", expression(known))
+        return terminal
+
+    def _bar_value(self, text: bytes) -> Expr:
+        value = json.loads(text, parse_float=numbers.exact, parse_int=int)
+        return _barred(self, type(value), value)
+
+
+@lru_cache(maxsize=10_000)
+def bar_name(text: bytes) -> Expr:
+    """The spellings of the name that a property name with its colon spells."""
+    name, _ = json.JSONDecoder().raw_decode(text.decode())
+    return concat([Literal(b'"'), spelled_text(name), Literal(b'"')])
+
+
+@lru_cache(maxsize=10_000)
+def _barred(texts: Texts, kind: type, value: Any) -> Expr:
+    """The texts of an item that equals a value, up to what shows that it ends there."""
+    if isinstance(value, str):
+        return concat([Literal(b'"'), spelled_text(value), Literal(b'"')])
+    if value is None or isinstance(value, bool):
+        return Literal(json.dumps(value).encode())
+    return Concat((expression(numbers.exactly(value)), texts._end))
+
+
+def _fixed(text: str) -> Terminal:
+    return Terminal(text, Literal(text.encode()))
+
+
+@lru_cache(maxsize=32)
+def texts_of(layout: Layout) -> Texts:
+    """The terminals of a layout."""
+    return Texts(layout)

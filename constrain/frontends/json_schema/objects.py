@@ -1,0 +1,203 @@
+"""Objects as automata over their members.
+
+A state says which members may still come and what is still needed. It is the name of a rule, made when generation gets
+there. In the order of the schema a state is a place in the list of names; in any order it counts, for each group of
+names that are treated alike, how many have been written: which ones does not matter, since no name is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from constrain.errors import LimitExceeded
+from constrain.frontends.json_schema import strings
+from constrain.frontends.json_schema.formulas import FALSE, TRUE, Formulas
+from constrain.frontends.json_schema.strings import StringSet
+from constrain.frontends.json_schema.values import ObjectSet
+from constrain.ir.languages import Languages
+from constrain.ir.reach import reaches_end
+
+_SEARCHED = 200_000
+_LISTED = 256
+_PARTS = 256
+
+
+class Option(NamedTuple):
+    """What the value of a member may be, and which of the things still needed that settles (one bit each)."""
+
+    formula: int
+    settles: int
+
+
+class Group(NamedTuple):
+    """Names that are treated alike."""
+
+    names: StringSet
+    options: tuple[Option, ...]
+    required: bool
+    size: int | None
+    """How many names there are; None for no end of them."""
+
+
+class State(NamedTuple):
+    """Where an object is."""
+
+    used: tuple[int, ...]
+    """In any order: names written so far of each group that has an end. In order: (groups passed,)."""
+    count: int
+    """Members written so far, as far as it matters."""
+    settled: int
+    """What was needed and is there, one bit each."""
+
+
+class Way(NamedTuple):
+    """A member that may come next, and the state after it."""
+
+    group: Group
+    formula: int
+    after: State
+
+
+class ObjectPlan:
+    """The automaton of one set of objects. `is_empty` tells of a formula whether it has no value."""
+
+    def __init__(
+        self,
+        objects: ObjectSet,
+        formulas: Formulas,
+        languages: Languages,
+        is_empty: Callable[[int], bool],
+        in_order: bool,
+    ) -> None:
+        self._objects, self._formulas, self._languages, self._is_empty = objects, formulas, languages, is_empty
+        self._in_order = in_order
+        listed, self._others = self._groups()
+        self._impossible = any(group.required and not group.options for group in listed)
+        listed = [group for group in listed if group.options]
+        self._listed = listed if in_order else _alike(listed)
+        self._needed = (1 << len(objects.some)) - 1
+        self._counts = objects.low > len(objects.required) or objects.high is not None
+        self._most = objects.low if objects.high is None else objects.high + 1
+        self._alive: dict[State, bool] = {}
+
+    def start(self) -> State:
+        """The state of the empty object."""
+        return State((0,) if self._in_order else (0,) * len(self._listed), 0, 0)
+
+    def may_end(self, state: State) -> bool:
+        """Whether the object may end."""
+        if state.settled != self._needed or (self._counts and not self._is_count(state.count)):
+            return False
+        if self._in_order:
+            return not any(group.required for group in self._listed[state.used[0] :])
+        return all(n == group.size for n, group in zip(state.used, self._listed) if group.required)
+
+    def ways(self, state: State) -> list[Way]:
+        """The members that may come next."""
+        return [way for way in self._ways(state) if self.is_alive(way.after)]
+
+    def is_alive(self, state: State) -> bool:
+        """Whether the object can be completed. Raises LimitExceeded when that takes too long to find out."""
+        if self._impossible:
+            return False
+        if not self._counts and not self._needed:
+            return True
+        alive = reaches_end(state, self._next, self.may_end, self._alive, _SEARCHED)
+        if alive is None:
+            raise LimitExceeded("search", _SEARCHED + 1, _SEARCHED, "completing an object")
+        return alive
+
+    def _is_count(self, count: int) -> bool:
+        return self._objects.low <= count and (self._objects.high is None or count <= self._objects.high)
+
+    def _next(self, state: State) -> Iterator[State]:
+        """The states after one more member; those that settle something first."""
+        ways = sorted(self._ways(state), key=lambda way: -way.after.settled)
+        return iter([way.after for way in ways])
+
+    def _ways(self, state: State) -> Iterator[Way]:
+        if self._counts and self._objects.high is not None and state.count >= self._objects.high:
+            return
+        count = min(state.count + 1, self._most) if self._counts else 0
+        if self._in_order:
+            for n in range(state.used[0], len(self._listed)):
+                yield from self._members(self._listed[n], state, (n + 1,), count)
+                if self._listed[n].required:
+                    return
+            used: tuple[int, ...] = (len(self._listed),)
+        else:
+            used = state.used
+            for n, group in enumerate(self._listed):
+                if group.size is not None and used[n] < group.size:
+                    yield from self._members(group, state, (*used[:n], used[n] + 1, *used[n + 1 :]), count)
+        for group in self._others:
+            yield from self._members(group, state, used, count)
+
+    def _members(self, group: Group, state: State, used: tuple[int, ...], count: int) -> Iterator[Way]:
+        for formula, settles in group.options:
+            if not settles or settles & ~state.settled:  # what is settled needs no member of its own
+                yield Way(group, formula, State(used, count, state.settled | settles))
+
+    # ------------------------------------------------------------------------------------------------- groups
+
+    def _groups(self) -> tuple[list[Group], list[Group]]:
+        """Each name that something is said of, and the sets of all other names."""
+        objects = self._objects
+        names = dict.fromkeys([*objects.properties, *sorted(objects.required)])
+        for known, _ in (*objects.patterns, *objects.some):
+            if known.only is not None:
+                names |= dict.fromkeys(sorted(known.only))
+            elif len(known.but) < _LISTED and not known.but <= names.keys():
+                names |= dict.fromkeys(sorted(known.but))
+        others: list[Group] = []
+        for part, formula, settles in self._partition(StringSet(but=frozenset(names))):
+            found = strings.finite(part, _LISTED, self._languages)
+            if found is None:
+                others.append(Group(part, self._options(formula, settles), False, None))
+            else:
+                names |= dict.fromkeys(sorted(found))
+        return [self._group(name) for name in names], [group for group in others if group.options]
+
+    def _group(self, name: str) -> Group:
+        objects = self._objects
+        parts = [objects.properties.get(name, TRUE)]
+        parts += [formula for names, formula in objects.patterns if names.contains(name, self._languages)]
+        settles = [n for n, (names, _) in enumerate(objects.some) if names.contains(name, self._languages)]
+        options = self._options(self._formulas.every(parts), settles)
+        return Group(strings.words([name]), options, name in objects.required, 1)
+
+    def _partition(self, names: StringSet) -> list[tuple[StringSet, int, list[int]]]:
+        """The names of a set by what is asked of their values: a formula, and what they may settle."""
+        found: list[tuple[StringSet, int, list[int]]] = [(names, TRUE, [])]
+        asked = [(known, formula, None) for known, formula in self._objects.patterns]
+        for known, formula, index in [*asked, *((known, TRUE, n) for n, (known, _) in enumerate(self._objects.some))]:
+            split = []
+            for part, whole, settles in found:
+                for inside, those in ((True, known), (False, strings.complement(known))):
+                    met = strings.intersect(part, those, self._languages)
+                    if not met.is_empty(self._languages):
+                        both = self._formulas.every((whole, formula)) if inside else whole
+                        split.append((met, both, [*settles, index] if inside and index is not None else settles))
+            found = split
+            if len(found) > _PARTS:
+                raise LimitExceeded("alternatives", len(found), _PARTS, "overlapping sets of property names")
+        return found
+
+    def _options(self, formula: int, settles: list[int]) -> tuple[Option, ...]:
+        options = [Option(formula, 0)]
+        for n in settles:
+            wanted = self._objects.some[n][1]
+            options += [Option(self._formulas.every((each.formula, wanted)), each.settles | 1 << n) for each in options]
+        return tuple(each for each in options if each.formula != FALSE and not self._is_empty(each.formula))
+
+
+def _alike(groups: list[Group]) -> list[Group]:
+    """Groups that are treated alike made one."""
+    joined: dict[tuple[tuple[Option, ...], bool], list[Group]] = {}
+    for group in groups:
+        joined.setdefault((group.options, group.required), []).append(group)
+    return [
+        Group(strings.words([name for group in same for name in group.names.only or ()]), options, required, len(same))
+        for (options, required), same in joined.items()
+    ]

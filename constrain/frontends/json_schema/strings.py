@@ -1,0 +1,140 @@
+"""Sets of strings: what `type: string`, property names and patterns denote, before any of it is spelled as JSON.
+
+A set is a list of strings, or an intersection of regular languages without a list of strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from constrain.ir.expr import Alt, And, Chars, Expr, Not, Repeat, Words
+from constrain.ir.languages import Languages
+
+ANY_CHARACTER = Chars(((0, 0xD7FF), (0xE000, 0x10FFFF)))
+ANY_TEXT = Repeat(ANY_CHARACTER, 0, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StringSet:
+    """`only` these strings; or, if that is None, those in all of `parts` but not in `but`."""
+
+    only: frozenset[str] | None = None
+    but: frozenset[str] = frozenset()
+    parts: tuple[Expr, ...] = ()
+
+    @property
+    def key(self) -> Hashable:
+        """Sets with equal keys are equal. (Expressions are compared by identity: hashing one takes long.)"""
+        return self.only, self.but, frozenset(map(id, self.parts))
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing at all is left out."""
+        return self.only is None and not self.but and not self.parts
+
+    def contains(self, text: str, languages: Languages) -> bool:
+        """Whether a string is in the set."""
+        if self.only is not None:
+            return text in self.only
+        return text not in self.but and all(languages.accepts(part, text.encode()) for part in self.parts)
+
+    def is_empty(self, languages: Languages) -> bool:
+        """Whether there is no string in it."""
+        if self.only is not None:
+            return not self.only
+        return bool(self.parts) and languages.is_empty(self.expr())
+
+    def expr(self) -> Expr:
+        """The strings, in UTF-8."""
+        if self.only is not None:
+            return Words(tuple(word.encode() for word in sorted(self.only)))
+        parts = list(self.parts) or [ANY_TEXT]
+        if self.but:
+            parts.append(Not(Words(tuple(word.encode() for word in sorted(self.but)))))
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+ALL = StringSet()
+NONE = StringSet(frozenset())
+
+
+def words(texts: Iterable[str]) -> StringSet:
+    """Exactly these strings."""
+    return StringSet(frozenset(texts))
+
+
+def language(expr: Expr) -> StringSet:
+    """The strings that an expression denotes."""
+    return StringSet(parts=(expr,))
+
+
+def intersect(a: StringSet, b: StringSet, languages: Languages) -> StringSet:
+    """The strings in both."""
+    if a.only is None and b.only is None:
+        seen = set(map(id, a.parts))
+        return StringSet(None, a.but | b.but, a.parts + tuple(part for part in b.parts if id(part) not in seen))
+    if a.only is None:
+        a, b = b, a
+    assert a.only is not None
+    return StringSet(frozenset(text for text in a.only if b.contains(text, languages)))
+
+
+def complement(a: StringSet) -> StringSet:
+    """The strings that are not in it."""
+    if a.only is not None:
+        return StringSet(but=a.only)
+    if not a.parts:
+        return StringSet(a.but)
+    return StringSet(parts=(_complement(a.parts, a.but),))
+
+
+def unite(a: StringSet, b: StringSet) -> StringSet:
+    """The strings in either."""
+    if a.is_all or b.is_all:
+        return ALL
+    if a.only is not None and b.only is not None:
+        return StringSet(a.only | b.only)
+    if a.only is None and b.only is None and not a.parts and not b.parts:
+        return StringSet(but=a.but & b.but)
+    if a.only is not None:
+        a, b = b, a
+    if b.only is not None:
+        if not a.parts or b.only <= a.but:
+            return StringSet(None, a.but - b.only, a.parts) if not a.parts else _either(a, b)
+        if not b.only:
+            return a
+    return _either(a, b)
+
+
+def finite(a: StringSet, most: int, languages: Languages) -> frozenset[str] | None:
+    """All strings of the set, if they are at most `most`."""
+    if a.only is not None:
+        return a.only if len(a.only) <= most else None
+    if not a.parts:
+        return None
+    found = languages.listed(a.expr(), most)
+    return None if found is None else frozenset(text.decode() for text in found)
+
+
+@lru_cache(maxsize=1024)
+def of_length(low: int, high: int | None) -> Expr:
+    """The strings of `low` to `high` characters."""
+    return Repeat(ANY_CHARACTER, low, high)
+
+
+def _either(a: StringSet, b: StringSet) -> StringSet:
+    return StringSet(parts=(_union(a, b),))
+
+
+@lru_cache(maxsize=4096)
+def _union(a: StringSet, b: StringSet) -> Expr:
+    return Alt((a.expr(), b.expr()))
+
+
+@lru_cache(maxsize=4096)
+def _complement(parts: tuple[Expr, ...], but: frozenset[str]) -> Expr:
+    inner = parts[0] if len(parts) == 1 else And(parts)
+    outside = And((ANY_TEXT, Not(inner)))
+    return Alt((outside, Words(tuple(word.encode() for word in sorted(but))))) if but else outside

@@ -1,0 +1,197 @@
+"""JSON Schema as a constraint: where schemas come from, and what is asked of the texts.
+
+>>> json_schema({"type": "integer"})
+JsonSchema(text='{"type": "integer"}', formats='assert', property_order='schema', whitespace='bounded', draft=None)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, get_origin, is_typeddict
+
+from constrain.errors import SchemaError, SpecTypeError
+from constrain.ir.grammar import Grammar
+from constrain.ir.languages import Languages
+from constrain.limits import Limits
+from constrain.spec import Regex, Spec, regex
+
+if TYPE_CHECKING:
+    from referencing import Registry
+
+    from constrain.frontends.json_schema.text import Layout
+
+Formats = Literal["assert", "annotation"]
+Order = Literal["schema", "any"]
+
+_WHITESPACE = ("bounded", "compact", "flexible")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema(Spec):
+    """JSON texts of values that are valid under a schema. Made by `json_schema`."""
+
+    text: str
+    """The schema, as JSON."""
+    formats: Formats = "assert"
+    property_order: Order = "schema"
+    whitespace: str | Regex = "bounded"
+    draft: str | None = None
+    registry: Any = field(default=None, hash=False, repr=False)
+
+    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
+        """See `Spec.lower`. Raises SchemaError, UnsupportedError, UnsatisfiableError."""
+        from constrain.frontends.json_schema.lowering import Lowering
+        from constrain.frontends.json_schema.reader import Reader
+
+        reader = Reader(_document(self), languages or _own_languages(limits), self.formats)
+        return Lowering(reader, self._layout(), self.property_order == "schema").grammar()
+
+    def check(self) -> None:
+        """Raise SchemaError if the schema is malformed."""
+        from constrain.frontends.json_schema.syntax import Syntax
+
+        Syntax().check(_document(self).root)
+
+    def _layout(self) -> Layout:
+        from constrain.frontends.json_schema.text import LAYOUTS, spaced
+
+        return LAYOUTS[self.whitespace] if isinstance(self.whitespace, str) else spaced(self.whitespace.pattern)
+
+
+def json_schema(
+    schema: Any,
+    *,
+    registry: Registry[Any] | None = None,
+    format: Formats = "assert",
+    property_order: Order = "schema",
+    whitespace: str = "bounded",
+    draft: str | None = None,
+) -> JsonSchema:
+    """The output is the JSON text of a value that is valid under a schema.
+
+    `schema` is a dict, JSON text, a boolean, or whatever pydantic makes a schema of: a model, a `TypeAdapter`, a
+    dataclass, a `TypedDict`, an `Enum`, a `Literal`. The draft is what `$schema` says, else `draft` ("2020-12" by
+    default; also "2019-09", "7", "6", "4").
+
+    registry: a `referencing.Registry` for references to other documents; nothing is ever fetched.
+    format: "assert" enforces the formats that the specification names; "annotation" none of them.
+    property_order: "schema" writes members in the order of `properties`, others after them; "any" in any order.
+    whitespace: "bounded" (one space, or one line break with indentation), "compact" (none), "flexible" (any amount),
+        or a regular expression for what may stand wherever JSON allows whitespace.
+
+    Raises SchemaError with a JSON Pointer if the schema is malformed, SpecTypeError. What cannot be enforced exactly
+    raises when it is compiled.
+
+    >>> json_schema({"enum": ["yes", "no"]}, whitespace="compact").whitespace
+    'compact'
+    """
+    for name, given, known in (
+        ("format", format, ("assert", "annotation")),
+        ("property_order", property_order, ("schema", "any")),
+        ("draft", draft, (None, "2020-12", "2019-09", "7", "6", "4")),
+    ):
+        if given not in known:
+            raise SpecTypeError(f"json_schema({name}=..) is one of {', '.join(map(repr, known))}, not {given!r:.40}")
+    if not isinstance(whitespace, str):
+        raise SpecTypeError(f"json_schema(whitespace=..) takes a string, not {type(whitespace).__name__}")
+    layout = whitespace if whitespace in _WHITESPACE else regex(whitespace)
+    spec = JsonSchema(_text(schema), format, property_order, layout, draft, registry)
+    spec.check()
+    return spec
+
+
+def from_response_format(response_format: Mapping[str, Any]) -> JsonSchema:
+    """The constraint of an OpenAI `response_format`: of type "json_schema" or "json_object".
+
+    >>> from_response_format({"type": "json_object"}).text
+    '{"type": "object"}'
+    """
+    kind = response_format.get("type") if isinstance(response_format, Mapping) else None
+    if kind == "json_object":
+        return json_schema({"type": "object"})
+    if kind != "json_schema":
+        raise SpecTypeError(
+            f"a response_format has type 'json_schema' or 'json_object', not {kind!r:.40}; without a constraint, 'text' "
+            "needs none"
+        )
+    described = response_format.get("json_schema")
+    if not isinstance(described, Mapping) or "schema" not in described:
+        raise SpecTypeError("a response_format of type 'json_schema' holds {'json_schema': {'schema': {..}}}")
+    return json_schema(described["schema"])
+
+
+def _text(schema: Any) -> str:
+    """A schema as JSON text."""
+    if isinstance(schema, str):
+        _parsed(schema)
+        return schema
+    if not isinstance(schema, dict | bool):
+        schema = _described(schema)
+    try:
+        return json.dumps(schema, ensure_ascii=False, allow_nan=False, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SchemaError(f"the schema cannot be written as JSON: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _described(source: Any) -> Any:
+    """The schema that pydantic makes of a type."""
+    if isinstance(source, Mapping):
+        return dict(source)
+    if hasattr(source, "model_json_schema"):
+        return source.model_json_schema()
+    if hasattr(source, "json_schema") and hasattr(source, "validate_python"):
+        return source.json_schema()
+    is_type = is_typeddict(source) or dataclasses.is_dataclass(source) or get_origin(source) is not None
+    if not is_type and not (isinstance(source, type) and issubclass(source, enum.Enum)):
+        raise SpecTypeError(
+            "json_schema() takes a dict, JSON text, a boolean, a pydantic model or TypeAdapter, a dataclass, TypedDict, "
+            f"Enum or Literal, not {type(source).__name__} {source!r:.40}"
+        )
+    try:
+        from pydantic import TypeAdapter
+    except ImportError:
+        raise SpecTypeError("schemas of Python types need pydantic: pip install pydantic") from None
+    return TypeAdapter(source).json_schema()
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
+    """The schema of a text; fractions keep all of their digits."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise SchemaError(f"the schema is not JSON: {error}", hint="json_schema() reads a str as JSON text") from None
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"the schema is not JSON: {error}") from None
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _document(spec: JsonSchema) -> Any:
+    from constrain.frontends.json_schema.document import Document
+    from constrain.frontends.json_schema.drafts import DRAFTS
+
+    return Document(_parsed(spec.text), None if spec.draft is None else DRAFTS[spec.draft], spec.registry)
+
+
+def _own_languages(limits: Limits) -> Languages:
+    from constrain.automata.languages import StoreLanguages
+    from constrain.automata.store import ExpressionStore
+
+    return StoreLanguages(ExpressionStore(), limits)
