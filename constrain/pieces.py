@@ -162,7 +162,7 @@ class Pieces:
     def _decide(self, row: Row, undecided: Undecided, out: Allowed) -> None:
         """Add the tokens that led to `row` and a state of its lexer, if something may follow there."""
         if out.shared:
-            out.tried += undecided.tokens.tolist()
+            out.tried.extend(undecided.tokens.tolist())
         elif self._lexing.may_follow(row, undecided.node, undecided.shun):
             tokens = undecided.tokens
             np.bitwise_or.at(out.words, tokens >> 5, np.uint32(1) << (tokens & 31).astype(np.uint32))

@@ -84,14 +84,14 @@ class Document:
         if own != resolver._base_uri:
             whole = resolved.resolver.lookup("#").contents
             draft = self._draft(whole, self._given or NEWEST, own)
-        return self._at(resolved.contents, f"{own}#{pointer}" if own else pointer, draft, resolved.resolver)
+        return self._at(resolved.contents, f"{own}#{pointer}" if own else pointer, draft, resolved.resolver, True)
 
-    def _at(self, schema: Any, pointer: str, draft: Draft, resolver: Any) -> Place:
+    def _at(self, schema: Any, pointer: str, draft: Draft, resolver: Any, is_target: bool = False) -> Place:
         key: Hashable = id(schema) if not isinstance(schema, bool) else (schema,)
         if resolver is not None and isinstance(schema, Mapping):
             if draft.id_keyword in schema or "$schema" in schema:
                 draft = self._draft(schema, draft, pointer)
-            if isinstance(schema.get(draft.id_keyword), str):
+            if isinstance(schema.get(draft.id_keyword), str) and not is_target:  # a target's resolver knows its $id
                 resolver = resolver.in_subresource(_resource(schema, draft))
             scope = dict.fromkeys(uri for uri, _ in resolver.dynamic_scope())
             key = (id(schema), resolver._base_uri, tuple(scope))
@@ -134,9 +134,9 @@ class Document:
         return draft
 
     def _resolver(self, draft: Draft) -> Any:
-        from referencing.jsonschema import SPECIFICATIONS
+        from jsonschema_specifications import REGISTRY
 
-        registry: Registry[Any] = SPECIFICATIONS if self._registry is None else SPECIFICATIONS.combine(self._registry)
+        registry: Registry[Any] = REGISTRY if self._registry is None else REGISTRY.combine(self._registry)
         resource = _resource(self._root, draft)
         own = resource.id() or ""
         return registry.with_resource(own, resource).resolver(own)

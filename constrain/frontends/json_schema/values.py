@@ -8,9 +8,10 @@ included, follows Attouche, Baazizi, Colazzo, Ghelli, Sartiani and Scherzinger, 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import TypeVar
 
 from constrain.errors import LimitExceeded
 from constrain.frontends.json_schema import numbers, strings
@@ -20,6 +21,7 @@ from constrain.frontends.json_schema.strings import StringSet
 from constrain.ir.languages import Languages
 
 _ALTERNATIVES = 4096
+_Set = TypeVar("_Set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +237,48 @@ def _is_void(a: ArraySet) -> bool:
 
 def _distinct(sets: Iterable[ObjectSet]) -> tuple[ObjectSet, ...]:
     listed = list(sets)
-    return tuple({each.key: each for each in listed}.values()) if len(listed) > 1 else tuple(listed)
+    if len(listed) < 2:
+        return tuple(listed)
+    return _largest(list({each.key: each for each in listed}.values()), _is_within)
 
 
 def _distinct_arrays(sets: Iterable[ArraySet]) -> tuple[ArraySet, ...]:
-    return tuple(dict.fromkeys(sets))
+    listed = list(dict.fromkeys(sets))
+    return tuple(listed) if len(listed) < 2 else _largest(listed, _is_array_within)
+
+
+def _largest(sets: list[_Set], is_within: Callable[[_Set, _Set], bool]) -> tuple[_Set, ...]:
+    """Those that are not clearly part of another one."""
+    kept: list[_Set] = []
+    for each in sets:
+        if not any(is_within(each, other) for other in kept):
+            kept = [other for other in kept if not is_within(other, each)]
+            kept.append(each)
+    return tuple(kept)
+
+
+def _is_within(a: ObjectSet, b: ObjectSet) -> bool:
+    """Whether every condition of `b` is one of `a`, too, and what `b` says of the order of names."""
+    if not (b.required <= a.required and b.low <= a.low and len(b.properties) <= len(a.properties)):
+        return False
+    if b.high is not None and (a.high is None or b.high < a.high):
+        return False
+    if any(x != y or a.properties[x] != b.properties[y] for x, y in zip(a.properties, b.properties)):
+        return False
+    return _keys(b.patterns) <= _keys(a.patterns) and _keys(b.some) <= _keys(a.some)
+
+
+def _keys(sets: tuple[tuple[StringSet, int], ...]) -> set[Hashable]:
+    return {(names.key, formula) for names, formula in sets}
+
+
+def _is_array_within(a: ArraySet, b: ArraySet) -> bool:
+    """Whether every condition of `b` is one of `a`, too."""
+    if b.low > a.low or (b.high is not None and (a.high is None or b.high < a.high)):
+        return False
+    if (b.unique and not a.unique) or (b.repeats and not a.repeats) or not set(b.contains) <= set(a.contains):
+        return False
+    return all(b.at(i) in (TRUE, a.at(i)) for i in range(max(len(a.prefix), len(b.prefix)) + 1))
 
 
 def _check(alternatives: int) -> None:
