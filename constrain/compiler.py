@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from constrain import spec as spec_module
+from constrain.automata.lexer import Lexer
 from constrain.automata.languages import StoreLanguages
 from constrain.automata.store import ExpressionStore
 from constrain.automaton import TokenAutomaton
@@ -19,6 +20,7 @@ from constrain.limits import Limits
 from constrain.matcher import show_bytes
 from constrain.regular import RegularSpace
 from constrain.spec import Spec
+from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -39,6 +41,7 @@ class _Shared:
     def clear(self) -> None:
         self.store: ExpressionStore | None = None
         self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
+        self.token_sets: dict[tuple[Vocabulary, Limits], TokenSets] = {}
 
 
 _shared = _Shared()
@@ -87,7 +90,7 @@ class Compiler:
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
-            space = GrammarSpace(lowered, self.vocabulary, store, self.limits)
+            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, _token_sets(self.vocabulary, self.limits))
             return TokenAutomaton(spec, space, space.start(), self.vocabulary)
         return self._compile_regular(spec, lowered)
 
@@ -133,6 +136,16 @@ def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
         if key not in _shared.spaces:
             _shared.spaces[key] = RegularSpace(vocabulary, store, limits)
         return _shared.spaces[key]
+
+
+def _token_sets(vocabulary: Vocabulary, limits: Limits) -> TokenSets:
+    """What tokens do to terminals, for all grammars over a vocabulary that are read in every way."""
+    with _lock:
+        store = _store(limits)
+        key = (vocabulary, limits)
+        if key not in _shared.token_sets:
+            _shared.token_sets[key] = TokenSets(vocabulary, Lexer(store, False, {}, limits), limits)
+        return _shared.token_sets[key]
 
 
 def _with_leading_space(expr: Expr, starts_with_space: bool) -> Expr:

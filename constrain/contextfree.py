@@ -60,7 +60,15 @@ _SPACED = ("", "space before the text")
 class GrammarSpace(StateSpace):
     """The states of one grammar over one vocabulary. `State.place` is a `Front`."""
 
-    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        vocabulary: Vocabulary,
+        store: ExpressionStore,
+        limits: Limits,
+        token_sets: TokenSets | None = None,
+    ) -> None:
+        """`token_sets` may be those of other grammars, over the same vocabulary and read in every way as well."""
         super().__init__(vocabulary, store, limits)
         grammar = fuse(grammar)
         symbols = self.symbols = Symbols(grammar, vocabulary, store, limits)
@@ -69,12 +77,13 @@ class GrammarSpace(StateSpace):
         rules: Mapping[Hashable, Rule] = ChainMap(spaced, cast("MutableMapping[Hashable, Rule]", grammar.rules))
         network = self.network = Network(rules, roots, symbols.number, symbols.length, limits, grammar.cost)
         self._grammar = grammar
-        self.lexer = Lexer(store, grammar.longest, symbols.priorities, limits)
+        if token_sets is None or grammar.longest:
+            token_sets = TokenSets(vocabulary, Lexer(store, grammar.longest, symbols.priorities, limits), limits)
+        self.lexer = token_sets.lexer
         if network.rule_cost(network.number(grammar.start)) == NEVER:
             raise self._nothing(grammar)
         self.recogniser = Recogniser(network, symbols.ignore, symbols.once.keys(), limits)
         self.recogniser.forget = self.forget_states
-        token_sets = TokenSets(vocabulary, self.lexer, limits)
         self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self, limits)
         self._depths: dict[Hashable, tuple[int, ...]] = {}
         """How many continuations, one behind the other, masks of states of a shape depend on."""

@@ -90,7 +90,7 @@ class TokenSets:
     """The token sets of one vocabulary, under one reading."""
 
     def __init__(self, vocabulary: Vocabulary, lexer: Lexer, limits: Limits) -> None:
-        self._lexer, self._limits = lexer, limits
+        self.lexer, self._limits = lexer, limits
         self.width = (vocabulary.size + 31) // 32
         self._near, self._far = (
             TokenForest(_whole(vocabulary.near_trie), 0),
@@ -107,7 +107,7 @@ class TokenSets:
         """All tokens, short and long ones, each with a lexer state that does the same to them and that others share."""
         keys = self._keys.get(node)
         if keys is None:
-            reached = self._lexer.store.advance(node, b"", self._limits, *self._reaches)
+            reached = self.lexer.store.advance(node, b"", self._limits, *self._reaches)
             keys = self._keys[node] = ((reached.near_key, self._near), (reached.key, self._far))
         return keys
 
@@ -150,7 +150,7 @@ class TokenSets:
 
     def _split(self, node: int, shun: int, trees: Forest, follow: Follow, most: int) -> tuple[Words, Parted]:
         words = np.zeros(self.width, np.uint32)
-        lexer = self._lexer
+        lexer = self.lexer
         return words, lexer.store.split(node, shun, trees, follow, lexer.longest, most, words, self._limits)
 
     def _made(self, words: Words, found: np.ndarray, trees: Forest) -> TokenSet:
@@ -181,7 +181,7 @@ class TokenSets:
         joined: dict[tuple[int, int], list[np.ndarray]] = {}
         for label in set(labels.tolist()):
             group = labels == label
-            joined.setdefault((label >> 32, self._lexer.settled(label & 0xFFFFFFFF)), []).append(found[group, 0])
+            joined.setdefault((label >> 32, self.lexer.settled(label & 0xFFFFFFFF)), []).append(found[group, 0])
         return tuple(
             Crossing(marks, shun, self._forest(np.sort(np.concatenate(roots)), trees))
             for (marks, shun), roots in joined.items()
@@ -190,7 +190,7 @@ class TokenSets:
     def _undecided(self, found: np.ndarray) -> tuple[Undecided, ...]:
         groups: dict[tuple[int, int], list[int]] = {}
         for token, node, shun in found.tolist():
-            groups.setdefault((-1 - node, self._lexer.settled(shun)), []).append(token)
+            groups.setdefault((-1 - node, self.lexer.settled(shun)), []).append(token)
         return tuple(Undecided(node, shun, np.array(tokens)) for (node, shun), tokens in groups.items())
 
     def _forest(self, roots: np.ndarray, trees: Forest) -> TokenForest:

@@ -239,6 +239,21 @@ class ExpressionStore:
             marks = np.concatenate([marks, np.zeros(met, np.int64)])
             crossing = np.empty((max(found, len(crossing)), 3), np.int64)
 
+    def strike(
+        self, node: int, shun: int, forest: Forest, limits: Limits
+    ) -> tuple[list[np.ndarray], list[int]]:
+        """The tokens of `forest` that match what is shunned, and those after which a lexer at `node` may have no way out."""
+        path = np.zeros((2, forest.depth + 2), np.int64)
+        found = np.empty((256, 2), np.int64)
+        while True:
+            n = int(self._call(limits, k.strike, (node, shun), (forest.trie, forest.roots), limits.search, path, found))
+            if n <= len(found):
+                break
+            found = np.empty((n, 2), np.int64)
+        trie, places = forest.trie, found[:n].tolist()
+        killed = [trie.order[trie.first[i] : trie.first[trie.skip[i]]] for i, below in places if below]
+        return killed, [token for token, below in places if not below]
+
     def _run(
         self, program: Program, limits: Limits, code: np.ndarray | None = None, values: np.ndarray | None = None
     ) -> int:

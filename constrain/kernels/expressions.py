@@ -96,6 +96,7 @@ TOKEN_BITS = np.int64(~(1023 << 50))
 CLOSURE_SIZE = np.int64(12)  # rows that `_closes` looks at together
 BULK = np.int64(24)  # nodes of a subtree for which it pays to look whether a row can read all of it
 WORTH = np.int64(512)  # and for which it pays to work that out
+FEW_PARTS = np.int64(256)  # alternatives that `_first_bytes` looks at
 
 UNBOUNDED = np.int64(-1)
 FAR = np.int64(1 << 24)  # a length beyond that of every token
@@ -1083,6 +1084,33 @@ def _classes(st, node):
 
 
 @helper
+def _first_bytes(st, node):
+    """Write the bytes that `node` may begin with to scratch[CLASS]: their number, or -1 if they are not few.
+
+    So it is inside of a word. To tell all 256 bytes apart would take ten times as long as all the rest.
+    """
+    st.scratch[STACK, 0] = node
+    top, found = ONE, ZERO
+    while top > 0:
+        top -= 1
+        x = st.scratch[STACK, top]
+        kind, left, right = st.node[x, KIND], st.node[x, LEFT], st.node[x, RIGHT]
+        if kind == CONCAT and not st.node[left, FLAG] & NULLABLE and not st.node[x, FLAG] & (LOOKS | POSITIONAL):
+            st.scratch[STACK, top] = left
+            top += 1
+        elif kind == ALT and top + right <= FEW_PARTS:
+            for i in range(left, left + right):
+                st.scratch[STACK, top] = st.pool[i]
+                top += 1
+        elif kind == SET and st.node[x, HIGH] == 1 and found < FEW_PARTS:
+            st.scratch[CLASS, found] = right
+            found += 1
+        elif kind != MARK:
+            return -ONE
+    return found
+
+
+@helper
 def _single_out(part, b, classes):
     """Split the classes part[:256] by membership in a set of one byte; the number of classes."""
     for other in range(256):
@@ -1168,11 +1196,16 @@ def _row(st, node):
     if r >= st.row.shape[0]:
         st.counts[NEED] = NEED_ROWS
         return ZERO
-    _classes(st, node)
+    few = _first_bytes(st, node)
+    if few < 0:
+        _classes(st, node)
     if st.counts[NEED]:
         return ZERO
     for b in range(256):
-        st.row[r, b] = -(st.scratch[CLASS, b] + 1)
+        st.row[r, b] = -(st.scratch[CLASS, b] + 1) if few < 0 else 0
+    for i in range(few):
+        b = st.scratch[CLASS, i]
+        st.row[r, b] = -(b + 1)
     st.row[r, OWNER] = node
     st.counts[ROWS] = r + 1
     st.node[node, ROW] = r
@@ -1772,6 +1805,45 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
                     found += 1
             i = i + 1 if end == trie.first[i + 1] else after
     return found, met
+
+
+@kernel
+def strike(st, start, forest, limit, path, found):
+    """Find what a lexer must not read of a forest: the number of places, even if they do not fit.
+
+    `start` and `forest` are those of `split`. Writes to `found` (int64[n, 2]): (node of the trie, 1) where the path
+    matches what is shunned, so that nothing below it may be read; (token, 0) for a token after which only what is
+    shunned could follow with the next byte. `path` is scratch, int64[2, depth + 1].
+    """
+    st.counts[NEED] = ROOM
+    trie, roots = forest
+    home, shunned, n = _row(st, start[0]), ZERO, ZERO
+    if not st.counts[NEED]:
+        shunned = _row(st, start[1])
+    for r in range(roots.size):
+        i, stop = np.int64(roots[r]), np.int64(trie.skip[roots[r]])
+        base = np.int64(trie.depth[i]) - 1
+        path[0, base], path[1, base] = home, shunned
+        while i < stop and not st.counts[NEED]:
+            depth, b = np.int64(trie.depth[i]), np.int64(trie.byte[i])
+            away = _transition(st, path[1, depth - 1], b, limit)
+            to = ZERO if away == 0 or st.counts[NEED] else _transition(st, path[0, depth - 1], b, limit)
+            if to == 0 or st.counts[NEED]:
+                i = np.int64(trie.skip[i])
+                continue
+            if st.node[np.int64(st.row[away, OWNER]), FLAG] & ENDED:
+                if n < found.shape[0]:
+                    found[n, 0], found[n, 1] = i, 1
+                n, i = n + 1, np.int64(trie.skip[i])
+                continue
+            path[0, depth], path[1, depth] = to, away
+            if trie.first[i + 1] > trie.first[i] and not _escapes(st, to, away, limit):
+                for j in range(trie.first[i], trie.first[i + 1]):
+                    if n < found.shape[0]:
+                        found[n, 0], found[n, 1] = trie.order[j], 0
+                    n += 1
+            i += 1
+    return n
 
 
 @helper

@@ -3,7 +3,8 @@
 Out: expressions for the decoded text.
 
 Left out, though the RFC allows them: the year 0000, which most date types lack; letters of a duration in lower case;
-leap seconds on other days than the last of June and December in UTC, the only ones there have been.
+leap seconds on other days than the last of June and December in UTC, the only ones there have been, and by clocks that
+are not whole, half or three quarters of an hour off UTC.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 from functools import cache
 
 from constrain.frontends.regex import parse_regex
-from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, concat
+from constrain.ir.expr import Closed, Concat, Expr, Literal, alt, concat
 
 _YEAR = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 _FOURTH = "(?:0[48]|[2468][048]|[13579][26])"
 """Two digits that are a multiple of four, but not 00."""
 _LEAP_YEAR = f"(?:[0-9]{{2}}{_FOURTH}|{_FOURTH}00)"
-_DAYS = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8])"
+_DAYS = "(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
 _OFFSET = "(?:[zZ]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 
@@ -37,18 +38,18 @@ def date() -> Expr:
 @cache
 def time() -> Expr:
     """`full-time` of section 5.6; second 60 stands where it is 23:59 in UTC."""
-    return Alt((spelled(_CLOCK + _OFFSET), _leap_second_same_day(), _leap_second_next_day()))
+    return alt([spelled(_CLOCK + _OFFSET), _leap_second_same_day(), _leap_second_next_day()])
 
 
 @cache
 def date_time() -> Expr:
     """`date-time` of section 5.6, with T in either case between date and time."""
-    return Alt(
-        (
+    return alt(
+        [
             concat([date(), spelled(f"[tT]{_CLOCK}{_OFFSET}")]),
             concat([spelled(f"{_YEAR}-(?:06-30|12-31)[tT]"), _leap_second_same_day()]),
             concat([spelled(f"{_YEAR}-(?:07|01)-01[tT]"), _leap_second_next_day()]),
-        )
+        ]
     )
 
 
@@ -62,42 +63,26 @@ def duration() -> Expr:
 
 # ---- leap seconds: 23:59:60 in UTC, by any clock
 
-_TWO_DIGITS = spelled("[0-9]{2}")
 _SECOND_60 = spelled(r":60(?:\.[0-9]+)?")
+_MINUTES = (0, 30, 45)
+"""Of offsets from UTC: the world has no others, and all sixty make 1,440 alternatives."""
 
 
 @cache
 def _leap_second_same_day() -> Expr:
-    """Clocks on which the day in UTC has not ended: those of UTC, and those that are behind."""
+    """By clocks on which the day has not ended before it does in UTC."""
     utc = concat([Literal(b"23:59"), _SECOND_60, spelled(r"(?:[zZ]|\+00:00)")])
-    behind = _agreeing(b"-", [(23 - n, n) for n in range(24)], [(59 - n, n) for n in range(60)])
-    return Alt((utc, behind))
+    return alt([utc, *(_leap_second("-", -60 * hour - minute) for hour in range(24) for minute in _MINUTES)])
 
 
 @cache
 def _leap_second_next_day() -> Expr:
-    """Clocks ahead of UTC: 23:59 and the offset, less a day."""
-    hours = [
-        concat([Literal(f"{n - 1:02}:59".encode()), _SECOND_60, Literal(f"+{n:02}:00".encode())]) for n in range(1, 24)
-    ]
-    return Alt((*hours, _agreeing(b"+", [(n, n) for n in range(24)], [(n - 1, n) for n in range(1, 60)])))
+    """By clocks on which the next day has begun."""
+    offsets = [60 * hour + minute for hour in range(24) for minute in _MINUTES]
+    return alt([_leap_second("+", offset) for offset in offsets if offset])
 
 
-def _agreeing(sign: bytes, hours: list[tuple[int, int]], minutes: list[tuple[int, int]]) -> Expr:
-    """Times with an offset whose hours are one of `hours` (clock, offset) and whose minutes are one of `minutes`.
-
-    Two conditions on all of the text: to list the pairs of hours and minutes takes 1,440 alternatives.
-    """
-    by_hour = [
-        concat([_two(clock), Literal(b":"), _TWO_DIGITS, _SECOND_60, Literal(sign), _two(off), Literal(b":"), _TWO_DIGITS])
-        for clock, off in hours
-    ]
-    by_minute = [
-        concat([_TWO_DIGITS, Literal(b":"), _two(clock), _SECOND_60, Literal(sign), _TWO_DIGITS, Literal(b":"), _two(off)])
-        for clock, off in minutes
-    ]
-    return And((Alt(tuple(by_hour)), Alt(tuple(by_minute))))
-
-
-def _two(number: int) -> Literal:
-    return Literal(f"{number:02}".encode())
+def _leap_second(sign: str, offset: int) -> Expr:
+    clock, ahead = (24 * 60 - 1 + offset) % (24 * 60), abs(offset)
+    clocks = [f"{minutes // 60:02}:{minutes % 60:02}".encode() for minutes in (clock, ahead)]
+    return Concat((Literal(clocks[0]), _SECOND_60, Literal(sign.encode() + clocks[1])))

@@ -5,19 +5,20 @@ In:  `NumberSet` values. Out: expressions of texts, in the grammar of RFC 8259.
 Every text that is denoted has a value in the set. All *plain* texts, without an exponent, of values in the set are
 denoted, zeros at the end of a fraction and `-0` included. With an exponent these are:
 
-* with no condition, or one on the sign alone: all texts;
-* multiples, or multiples of one sign: those of a plain multiple before an exponent without "-", so not `50e-1` for 5;
-* other bounds: those with one digit before the point that is not 0, as `json.dumps` and most others write them
-  (`1e-07`, `1.5E+20`), and those of zero. Whether `12000e-3` is below 13 depends on how the digits before the exponent
-  compare with it in number, which no finite automaton can tell;
-* not multiples of some n: such texts that denote less than n;
-* bounded multiples, and multiples of one number but not of another: none. (That `1e2` is an even number below 101 could
-  be told, but nobody writes integers that way.)
+* zero: all texts;
+* all numbers, or all of one sign: all texts;
+* multiples, or those of one sign: texts of a plain multiple before an exponent without "-", so not `50e-1` for 5;
+* numbers between other bounds: texts with one digit before the point that is not 0, as `json.dumps` and most others
+  write them (`1e-07`, `1.5E+20`). Whether `12000e-3` is below 13 depends on whether there are as many digits before the
+  exponent as it says, which no finite automaton can tell;
+* numbers that are not multiples of n: such texts of numbers below n;
+* bounded multiples, and multiples that are not multiples of another number: none. (That `1e2` is an even number below
+  101 could be told, but nobody writes integers that way.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
@@ -137,13 +138,15 @@ def _plain(numbers: Numbers) -> Expr:
     is_sparse = factor > 1 or exponent > 0
     if (is_sparse or numbers.nonmultiples) and (few := sets.finite((numbers,), _LISTED)) is not None:
         return _listed(few)
-    conditions = [_nonmultiples(n) for n in sorted(numbers.nonmultiples)]
-    if not _is_half_line(numbers):
-        places = None if step is None else max(0, -exponent)
-        conditions.append(_between(*_bounds(numbers), _Shape(places)))
-    if step is not None and (is_sparse or _is_half_line(numbers)):
+    places, is_bounded = None if step is None else max(0, -exponent), not _is_half_line(numbers)
+    conditions = [_between(*_bounds(numbers), places)] if is_bounded else []
+    if places == 0 and (is_sparse or not is_bounded):
+        conditions.append(_whole_multiples(factor, exponent, is_bounded))
+    elif step is not None and (is_sparse or not is_bounded):
         conditions.append(_multiples(step, True))
-    return conditions[0] if len(conditions) == 1 else And(tuple(conditions))
+    conditions += [_nonmultiples(n) for n in sorted(numbers.nonmultiples)]
+    texts = conditions[0] if len(conditions) == 1 else And(tuple(conditions))
+    return Concat((texts, _ZERO_FRACTION)) if places == 0 else texts
 
 
 def _listed(values: list[Decimal]) -> Expr:
@@ -160,27 +163,38 @@ def _multiples(step: Decimal, has_zero: bool) -> Expr:
     """Texts of the multiples of a number, without sign and exponent; zero may be among them if `has_zero`."""
     factor, exponent = sets.split(step)
     if exponent >= 0:
-        return concat([_divisible(_POSITIVE_INTEGER, factor), Literal(b"0" * exponent), _ZERO_FRACTION])
+        return Concat((_whole_multiples(factor, exponent, False), _ZERO_FRACTION))
     if factor > 1:
         texts = _multiples_with_point(factor, -exponent)
         return texts if has_zero else And((texts, Not(_ZERO)))
-    fraction = _Shape(-exponent).fraction
     if has_zero:
-        return Concat((_INTEGER, fraction))
+        return Concat((_INTEGER, _fraction(-exponent)))
     small = Concat((_NOUGHT, _POINT, Repeat(_DIGIT, 0, -exponent - 1), _NONZERO, _NOUGHTS))
-    return alt([Concat((_POSITIVE_INTEGER, fraction)), small])
+    return alt([Concat((_POSITIVE_INTEGER, _fraction(-exponent))), small])
+
+
+def _whole_multiples(factor: int, zeros: int, among_integers: bool) -> Expr:
+    """Multiples of factor * 10**zeros, above 0 and without a point, which may be known already of what they are among.
+
+    Less said is sooner read: a divisor and digits without end are known to have a string in common without a search.
+    """
+    if among_integers and not zeros:
+        return _divisible(factor)
+    texts = And((_POSITIVE_INTEGER, _divisible(factor))) if factor > 1 else _POSITIVE_INTEGER
+    return concat([texts, Literal(b"0" * zeros)])
 
 
 def _multiples_with_point(factor: int, places: int) -> Expr:
     """Multiples of factor / 10**places, by what must divide their digits when n of them are behind the point."""
     divisors = [factor // gcd(factor, pow(10, places - n, factor)) for n in range(places)]
-    texts: list[Expr] = []
+    texts = []
     for divisor, group in groupby(range(places), divisors.__getitem__):
         counts = list(group)
         fraction = Concat((_POINT, Repeat(_DIGIT, max(1, counts[0]), counts[-1]))) if counts[-1] else EPSILON
-        texts.append(_divisible(concat([_INTEGER, fraction if counts[0] else optional(fraction)]), divisor))
+        numerals = concat([_INTEGER, fraction if counts[0] else optional(fraction)])
+        texts.append(And((numerals, _divisible(divisor))) if divisor > 1 else numerals)
     all_places = concat([_INTEGER, _POINT, Repeat(_DIGIT, places, places)])
-    return alt([*texts, Concat((_divisible(all_places, factor), _NOUGHTS))])
+    return alt([*texts, Concat((And((all_places, _divisible(factor))), _NOUGHTS))])
 
 
 def _nonmultiples(number: Decimal) -> Expr:
@@ -189,13 +203,13 @@ def _nonmultiples(number: Decimal) -> Expr:
     return And((_PLAIN, Not(alt([_ZERO, _multiples(number, True)]))))
 
 
-def _divisible(texts: Expr, divisor: int) -> Expr:
+def _divisible(divisor: int) -> Expr:
     if divisor > LARGEST_DIVISOR:
         raise UnsupportedError(
             "multiples of a number with more than 17 digits cannot be enforced, unless bounds leave "
             f"at most {_LISTED} of them; round multipleOf, or bound the number"
         )
-    return And((texts, Divisible(divisor))) if divisor > 1 else texts
+    return Divisible(divisor)
 
 
 # ---- comparing digit by digit
@@ -211,22 +225,11 @@ class _Bound:
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What follows the digits before the point."""
-
-    places: int | None
-    """How many digits behind the point may be other than 0; None: any number."""
-    has_fraction: bool = True
-
-    @property
-    def fraction(self) -> Expr:
-        """A point and digits, or nothing."""
-        if self.places is None or not self.has_fraction:
-            return _FRACTION if self.has_fraction else EPSILON
-        if self.places == 0:
-            return _ZERO_FRACTION
-        return optional(Concat((_POINT, Repeat(_DIGIT, 1, self.places), _NOUGHTS)))
+def _fraction(places: int | None) -> Expr:
+    """A point and digits, or neither. The first `places` digits may be other than 0; None: all; 0: no point."""
+    if not places:
+        return _FRACTION if places is None else EPSILON
+    return optional(Concat((_POINT, Repeat(_DIGIT, 1, places), _NOUGHTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,23 +237,24 @@ class _Slots:
     """Texts with `whole` digits before the point. Slot i is the i-th digit, the point not counted."""
 
     whole: int
-    shape: _Shape
+    places: int | None
+    """See `_fraction`."""
 
     def anything(self, i: int) -> Expr:
         """All that may be in the slots from i on."""
         if i <= self.whole:
             missing = self.whole - i
-            return concat([Repeat(_DIGIT, missing, missing) if missing else EPSILON, self.shape.fraction])
-        if self.shape.places is None:
+            return concat([Repeat(_DIGIT, missing, missing) if missing else EPSILON, _fraction(self.places)])
+        if self.places is None:
             return _DIGITS
-        missing = self.whole + self.shape.places - i
+        missing = self.whole + self.places - i
         return Concat((Repeat(_DIGIT, 0, missing), _NOUGHTS)) if missing else _NOUGHTS
 
     def zeros(self, i: int) -> Expr:
         """Nothing but zeros in the slots from i on."""
         if i > self.whole:
             return _NOUGHTS
-        return concat([Literal(b"0" * (self.whole - i)), _ZERO_FRACTION if self.shape.has_fraction else EPSILON])
+        return concat([Literal(b"0" * (self.whole - i)), EPSILON if self.places == 0 else _ZERO_FRACTION])
 
     def nonzero(self, i: int) -> Expr:
         """Not just zeros in the slots from i on, which is behind the last one before the point."""
@@ -291,9 +295,9 @@ def _bound(number: Decimal, is_open: bool) -> _Bound:
     return _Bound((whole + fraction).rstrip("0"), len(whole), is_open)
 
 
-def _between(low: _Bound, high: _Bound | None, shape: _Shape) -> Expr:
+def _between(low: _Bound, high: _Bound | None, places: int | None) -> Expr:
     """Texts of the numbers between two bounds: as long as one of them before the point, or of a length between."""
-    slots = _Slots(low.whole, shape)
+    slots = _Slots(low.whole, places)
     if high is not None and high.whole == low.whole:
         return _between_of_one_length(slots, low, high)
     texts, first, last = [], low.whole, None if high is None else high.whole - 1
@@ -302,9 +306,9 @@ def _between(low: _Bound, high: _Bound | None, shape: _Shape) -> Expr:
         first += 1
     if last is None or first <= last:
         more = Repeat(_DIGIT, first - 1, None if last is None else last - 1)
-        texts.append(concat([_NONZERO, more, shape.fraction]))
+        texts.append(concat([_NONZERO, more, _fraction(places)]))
     if high is not None:
-        texts.append(_at_most(_Slots(high.whole, shape), high, 0))
+        texts.append(_at_most(_Slots(high.whole, places), high, 0))
     return alt([text for text in texts if text != NOTHING])
 
 
@@ -370,7 +374,7 @@ _ONE = _Bound("1", 1, False)
 def _scientific(numbers: Numbers) -> Expr:
     """One digit that is not 0 before the point, and an exponent: compared by exponent, then by digits."""
     low, high = _scaled(numbers.low, numbers.low_open), _scaled(numbers.high, numbers.high_open)
-    slots = _Slots(1, _Shape(None))
+    slots = _Slots(1, None)
     if low is not None and high is not None and low[1] == high[1]:
         return Concat((_between_of_one_length(slots, low[0], high[0]), _E, _exponents(low[1], low[1])))
     texts: list[Expr] = []
@@ -381,7 +385,7 @@ def _scientific(numbers: Numbers) -> Expr:
             texts.append(Concat((_at_least(slots, low[0], 0), _E, _exponents(low[1], low[1]))))
     if high is not None:
         last = high[1] - 1
-        if high[0] != replace(_ONE, is_open=True):
+        if high[0].digits != "1" or not high[0].is_open:
             texts.append(Concat((_between_of_one_length(slots, _ONE, high[0]), _E, _exponents(high[1], high[1]))))
     if first is None or last is None or first <= last:
         texts.append(Concat((_MANTISSA, _E, _exponents(first, last))))
@@ -415,4 +419,4 @@ def _exponent_digits(low: int, high: int | None) -> Expr:
     if high is None and low == 0:
         return _SOME_DIGITS
     most = None if high is None else _bound(Decimal(high), False)
-    return concat([_NOUGHTS, _between(_bound(Decimal(low), False), most, _Shape(0, False))])
+    return concat([_NOUGHTS, _between(_bound(Decimal(low), False), most, 0)])

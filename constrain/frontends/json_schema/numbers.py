@@ -28,7 +28,7 @@ class Numbers:
     """Numbers between two bounds that are multiples of all of `multiples` and of none of `nonmultiples`.
 
     An integer is a multiple of 1. In normal form, which all functions here return, there is at most one of `multiples`,
-    and it divides the bounds and all `nonmultiples`.
+    all `nonmultiples` are multiples of it, and the bounds are among the numbers.
     """
 
     low: Decimal | None = None
@@ -240,21 +240,19 @@ def _normal(numbers: Numbers) -> Numbers | None:
     """The same numbers in normal form; None if there are none."""
     if _is_crossed(numbers):
         return None
-    numbers = _on_multiples(numbers)
-    if _is_crossed(numbers):
-        return None
+    step = numbers.multiple
+    if step is not None:
+        excluded = frozenset([_common_multiple(step, n) for n in numbers.nonmultiples])
+        if step in excluded:
+            return None
+        numbers = _on_multiples(numbers, step, excluded)
+        if _is_crossed(numbers):
+            return None
     low = numbers.low
     if low is not None and low == numbers.high:
         taken = any(_divides(n, low) for n in numbers.nonmultiples)
         return None if taken else Numbers(low, False, low, False)
-    if not numbers.nonmultiples:
-        return numbers
-    numbers = replace(numbers, nonmultiples=_exclusions(numbers))
-    if numbers.multiples & numbers.nonmultiples:
-        return None
-    if numbers.nonmultiples and _is_bounded(numbers) and next(_values(numbers), None) is None:
-        return None
-    return numbers
+    return replace(numbers, nonmultiples=_exclusions(numbers)) if numbers.nonmultiples else numbers
 
 
 def _is_crossed(numbers: Numbers) -> bool:
@@ -265,37 +263,34 @@ def _is_crossed(numbers: Numbers) -> bool:
     return low > high or (low == high and (numbers.low_open or numbers.high_open))
 
 
-def _on_multiples(numbers: Numbers) -> Numbers:
-    """One of `multiples` at most, and the bounds moved to the nearest multiples inside."""
-    step = numbers.multiple
-    if step is None:
-        return numbers
+def _on_multiples(numbers: Numbers, step: Decimal, excluded: frozenset[Decimal]) -> Numbers:
+    """Multiples of `step` but not of `excluded`, the bounds moved to the nearest ones inside."""
     low, high = numbers.low, numbers.high
     if low is not None:
-        low = _multiple_above(step, low, numbers.low_open)
+        low = _multiple_above(low, numbers.low_open, step, excluded)
     if high is not None:
-        high = _EXACT.minus(_multiple_above(step, _EXACT.minus(high), numbers.high_open))
-    return Numbers(low, False, high, False, frozenset((step,)), numbers.nonmultiples)
+        high = _EXACT.minus(_multiple_above(_EXACT.minus(high), numbers.high_open, step, excluded))
+    return Numbers(low, False, high, False, frozenset((step,)), excluded)
 
 
-def _multiple_above(step: Decimal, bound: Decimal, is_open: bool) -> Decimal:
-    """The least multiple from a bound on, or beyond it if the bound is open."""
+def _multiple_above(bound: Decimal, is_open: bool, step: Decimal, excluded: frozenset[Decimal]) -> Decimal:
+    """The least multiple of `step` from a bound on, or beyond it if it is open, that is none of `excluded`.
+
+    It is near, however many are excluded: k of them leave over one of any 2**k multiples in a row (Crittenden and
+    Vanden Eynden, "Any n arithmetic progressions covering the first 2**n integers cover all integers", 1970), since
+    they leave over the step itself.
+    """
     found = _EXACT.multiply(_EXACT.divide_int(bound, step), step)  # rounds towards 0
-    while found < bound or (is_open and found == bound):
+    while found < bound or (is_open and found == bound) or any(_divides(n, found) for n in excluded):
         found = _EXACT.add(found, step)
     return _tidy(found)
 
 
 def _exclusions(numbers: Numbers) -> frozenset[Decimal]:
     """`nonmultiples` without those that leave out nothing, or nothing that another one does not."""
-    step = numbers.multiple
-    excluded = {n if step is None else _common_multiple(step, n) for n in numbers.nonmultiples}
-    there = {
-        n
-        for n in excluded
-        if not _is_crossed(_on_multiples(replace(numbers, multiples=frozenset((n,)), nonmultiples=frozenset())))
-    }
-    return frozenset(n for n in there if not any(_divides(other, n) for other in there if other != n))
+    nothing: frozenset[Decimal] = frozenset()
+    there = [n for n in numbers.nonmultiples if not _is_crossed(_on_multiples(numbers, n, nothing))]
+    return frozenset([n for n in there if not any(_divides(other, n) for other in there if other != n)])
 
 
 def _is_bounded(numbers: Numbers) -> bool:
@@ -305,20 +300,14 @@ def _is_bounded(numbers: Numbers) -> bool:
 
 
 def _values(numbers: Numbers) -> Iterator[Decimal]:
-    """The numbers of a bounded conjunction, ascending.
-
-    Gaps are short, however many there are: of any 2**k multiples in a row, one is left over by k `nonmultiples`
-    (Crittenden and Vanden Eynden, "Any n arithmetic progressions covering the first 2**n integers cover all integers",
-    1970; the step itself is never covered).
-    """
+    """The numbers of a bounded conjunction, ascending."""
     assert numbers.low is not None and numbers.high is not None
     value, step = numbers.low, numbers.multiple
     while value <= numbers.high:
-        if not any(_divides(n, value) for n in numbers.nonmultiples):
-            yield value
+        yield value
         if step is None:
             return
-        value = _tidy(_EXACT.add(value, step))
+        value = _multiple_above(value, True, step, numbers.nonmultiples)
 
 
 # ---- arithmetic

