@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import math
 from collections import ChainMap, deque
-from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from constrain.ir.grammar import Call, Grammar, Rule, Seq, Terminal
 from constrain.limits import Limits
 from constrain.pieces import Pieces
 from constrain.states import Row, Sparse, State, StateSpace, Words
-from constrain.symbols import SPECIAL, Symbols, node_of
+from constrain.symbols import SPECIAL, Symbols, is_once, node_of, plain
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
@@ -55,6 +55,25 @@ _Ended = dict[int, dict[int, set[_Source]]]
 _SPACE = Terminal("space", Literal(b" "))
 _SPACED = ("", "space before the text")
 """The rule of texts before which decoding drops a space."""
+
+
+class OnceLexer(NamedTuple):
+    """The terminals of a template that match once."""
+
+    lexer: int
+    always: frozenset[int]
+    """What none of them ever matches (nodes of the store)."""
+    some: frozenset[int]
+    """What some of them never match."""
+
+
+class Barred(NamedTuple):
+    """What terminals that match once must not begin with in a row: nodes that read it before a mark."""
+
+    always: int
+    """No terminal may."""
+    some: int
+    """Some terminal may not. Tokens that do have to be tried."""
 
 
 class GrammarSpace(StateSpace):
@@ -82,9 +101,10 @@ class GrammarSpace(StateSpace):
         self.lexer = token_sets.lexer
         if network.rule_cost(network.number(grammar.start)) == NEVER:
             raise self._nothing(grammar)
-        self.recogniser = Recogniser(network, symbols.ignore, symbols.once.keys(), limits)
+        self.recogniser = Recogniser(network, symbols.ignore, plain, limits)
         self.recogniser.forget = self.forget_states
         self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self, limits)
+        self._bar_lexers: dict[frozenset[int], int] = {}
         self._depths: dict[Hashable, tuple[int, ...]] = {}
         """How many continuations, one behind the other, masks of states of a shape depend on."""
         self._alive: dict[tuple[GrammarRow, int, int], bool] = {}
@@ -210,8 +230,7 @@ class GrammarSpace(StateSpace):
             for ending in lexed.endings:
                 sources = ended.setdefault(at + ending.at, {}).setdefault(ending.shun, set())
                 if once:
-                    text = before + rest[: ending.at]
-                    sources.update((row, terminal, self.symbols.bar(terminal, text)) for terminal in ending.terminals)
+                    sources.update(self._matched(row, ending.terminals, before + rest[: ending.at]))
                 else:
                     sources.update((row, terminal, 0) for terminal in ending.terminals)
             if lexed.node:
@@ -237,24 +256,48 @@ class GrammarSpace(StateSpace):
 
     def lexers_of(self, row: GrammarRow, shun: int) -> Sequence[Lexing]:
         """The lexers that begin in a row."""
-        plain, once = self._lexer_of(row), self.once_lexer(row.template)
-        if not once:
+        plain = self._lexer_of(row)
+        if not row.template.twins:
             return ((plain, shun, False),) if plain else ()
-        barred = (once, self.store.unite(shun, self._bar(row), self.limits) if row.bars else shun, True)
+        bar, once = self.barred(row).always, self.once(row.template).lexer
+        barred = (once, self.store.unite(shun, bar, self.limits) if shun else bar, True)
         return ((plain, shun, False), barred) if plain else (barred,)
 
-    def _bar(self, row: GrammarRow) -> int:
-        """What terminals that match once must not begin with in a row: a node that reads it before a mark."""
-        if row.bar is None:
-            row.bar = self.store.lexer(row.bars, self.limits)
-        return row.bar
-
-    def once_lexer(self, template: Template) -> int:
-        """The lexer of the terminals that match once; 0 if a template expects none."""
+    def once(self, template: Template) -> OnceLexer:
+        """The lexer of the terminals of a template that match once. There must be some."""
         if template.once is None:
-            once = frozenset(symbol for symbol in template.expects if symbol in self.symbols.once)
-            template.once = self.lexer.start(once)
-        return template.once
+            kinds = [self.symbols.once[symbol] for twins in template.twins.values() for symbol in twins]
+            first = kinds[0]
+            always = frozenset.intersection(*[kind.never for kind in kinds])
+            some = frozenset().union(*[kind.never for kind in kinds])
+            bars = [frozenset(self.symbols.bar(first, value) for value in values) for values in (always, some)]
+            template.once = OnceLexer(self.lexer.start(frozenset(template.twins)), *bars)
+        known: OnceLexer = template.once
+        return known
+
+    def barred(self, row: GrammarRow) -> Barred:
+        """What the terminals that match once must not begin with in a row."""
+        if row.barred is None:
+            once, bars = self.once(row.template), row.bars
+            always = self._lexer_of_bars(once.always | bars)
+            row.barred = Barred(always, self._lexer_of_bars(once.some | bars) if once.some != once.always else always)
+        known: Barred = row.barred
+        return known
+
+    def _lexer_of_bars(self, bars: frozenset[int]) -> int:
+        known = self._bar_lexers.get(bars)
+        if known is None:
+            known = self._bar_lexers[bars] = self.store.lexer(bars, self.limits) if bars else EMPTY
+        return known
+
+    def _matched(self, row: GrammarRow, terminals: Iterable[int], text: bytes) -> Iterator[_Source]:
+        """The terminals that have matched `text` once, of those that look alike to the lexer."""
+        for lexed in terminals:
+            for symbol in row.template.twins[lexed]:
+                once = self.symbols.once[symbol]
+                value = once.value(text)
+                if value not in once.never:
+                    yield row, symbol, self.symbols.bar(once, value)
 
     def _lexer_of(self, row: GrammarRow) -> int:
         """The lexer of the terminals that a row expects; 0 if it expects none."""
@@ -265,7 +308,7 @@ class GrammarSpace(StateSpace):
         """The lexer of what a template expects, without terminals that match once; 0 if that is nothing."""
         known = template.lexers.get(ignores)
         if known is None:
-            text = {symbol for symbol in template.expects if symbol < SPECIAL and symbol not in self.symbols.once}
+            text = {symbol for symbol in template.expects if symbol < SPECIAL and not is_once(symbol)}
             if ignores and self.symbols.ignore:
                 text.add(self.symbols.ignore)
             known = template.lexers[ignores] = self.lexer.start(frozenset(text))
@@ -409,11 +452,18 @@ class GrammarSpace(StateSpace):
         self._keep(state.mask_key, mask)
         return mask
 
+    def _avoided(self, row: GrammarRow, shunned: int, read: bytes) -> int:
+        """What some terminal that matches once must not match after `read`; `shunned` is what none of them may."""
+        barred = self.barred(row)
+        return shunned if barred.some == barred.always else self.store.advance(barred.some, read, self.limits).node
+
     def _shape(self, state: State) -> Hashable:
-        elements = [
-            (id(row.template), row.ignores, node, shun, row.bars if not node and self.once_lexer(row.template) else None)
-            for row, node, shun, _ in self._elements(state)
-        ]
+        elements: list[Hashable] = []
+        for row, node, shun, read in self._elements(state):
+            once: Hashable = self._avoided(row, shun, read) if read else None
+            if row.template.twins and not node:
+                once = row.bars
+            elements.append((id(row.template), row.ignores, node, shun, once))
         return (state.accepting, state.terminated, *elements)
 
     def _seen(self, state: State, shape: Hashable, depth: int) -> Hashable:
@@ -427,9 +477,10 @@ class GrammarSpace(StateSpace):
     def _allow(self, state: State, words: Words) -> int | None:
         """Returns how many continuations, one behind the other, the mask depends on; None if nobody knows."""
         depth, tried = 0.0, list[int]()
-        for row, node, shun, _ in state.place:
-            for lexing, shunned, _ in self._lexing(row, node, shun):
-                depth = max(depth, self._pieces.allow(row, lexing, shunned, words, tried))
+        for row, node, shun, read in state.place:
+            for lexing, shunned, once in self._lexing(row, node, shun):
+                avoided = self._avoided(row, shunned, read) if once or read else shunned
+                depth = max(depth, self._pieces.allow(row, lexing, shunned, avoided, words, tried))
         allowed = {token for token in tried if self._advance(state.place, self.vocabulary.token_bytes(token))}
         for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
             words[token >> 5] |= np.uint32(1 << (token & 31))

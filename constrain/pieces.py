@@ -24,6 +24,7 @@ from constrain.automata.rows import Recogniser, Row, Template
 from constrain.automata.store import ExpressionStore
 from constrain.limits import Limits
 from constrain.states import Sparse, Words, add, pack
+from constrain.symbols import is_once
 from constrain.terminals import TokenForest, TokenSet, TokenSets, Undecided
 
 Symbols = tuple[int, ...]
@@ -58,14 +59,26 @@ class Allowed(NamedTuple):
     """Whether a terminal that matches once has been read since the token began."""
 
 
+class Barred(Protocol):
+    """See `constrain.contextfree.Barred`."""
+
+    @property
+    def always(self) -> int:
+        """No terminal may begin with it."""
+
+    @property
+    def some(self) -> int:
+        """Some terminal may not."""
+
+
 class Lexing(Protocol):
     """What pieces ask of the space of states that they belong to."""
 
     def make_lexer(self, template: Template, ignores: bool) -> int:
         """The lexer of a template, with ignored text or without, and without terminals that match once."""
 
-    def once_lexer(self, template: Template) -> int:
-        """The lexer of a template's terminals that match once; 0 if there are none."""
+    def barred(self, row: Row) -> Barred:
+        """What the terminals that match once must not begin with in a row that expects some."""
 
     def lexers_of(self, row: Row, shun: int) -> Sequence[tuple[int, int, bool]]:
         """The lexers that begin in a row, what must not be matched there, and whether their terminals match once."""
@@ -93,17 +106,37 @@ class Pieces:
         self._firsts: dict[int, int] = {}
         self._nbytes = 0
 
-    def allow(self, row: Row, node: int, shun: int, words: Words, tried: list[int]) -> float:
+    def allow(self, row: Row, node: int, shun: int, avoided: int, words: Words, tried: list[int]) -> float:
         """Add the tokens that may come next where `row` was reached and its lexer is at `node`.
 
-        Returns how many continuations, one behind the other, have been looked at; infinity if nobody knows. Tokens that
-        must be tried one by one are added to `tried`: where the lexer state is one that others share, what follows
-        later than a token is long cannot be told from it.
+        What is `avoided` includes what is shunned. Returns how many continuations, one behind the other, have been
+        looked at; infinity if nobody knows. Tokens that must be tried one by one are added to `tried`: where the lexer
+        state is one that others share, what follows later than a token is long cannot be told from it.
         """
         forests = self._sets.of_vocabulary(node)
+        if avoided and not self._lexer.longest:
+            found = np.zeros_like(words)
+            depths = [self._allow(row, key, 0, forest, Allowed(found, tried, key != node)) for key, forest in forests]
+            for _, forest in forests:
+                self._strike(node, avoided, forest, found, tried, certain=avoided == shun)
+            words |= found
+            return max(depths)
         return max(
             [self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests]
         )
+
+    def _strike(self, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int], certain: bool) -> None:
+        """Take away the tokens that match what is shunned, or have them tried, unless that is `certain`."""
+        killed, doubtful = self._store.strike(node, shun, forest.trees, self._limits)
+        for tokens in killed:
+            if not certain:
+                tried.extend(tokens[words[tokens >> 5] >> (tokens & 31).astype(np.uint32) & 1 > 0].tolist())
+            for token in tokens.tolist():
+                words[token >> 5] &= ~np.uint32(1 << (token & 31))
+        for token in doubtful:
+            if words[token >> 5] >> np.uint32(token & 31) & 1:
+                tried.append(token)
+                words[token >> 5] &= ~np.uint32(1 << (token & 31))
 
     def _allow(
         self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed
@@ -126,22 +159,26 @@ class Pieces:
         Where a terminal that matches once has been read on the way, the row does not know of it: tokens that may match
         it again are tried one by one.
         """
-        once = self._recogniser.once
-        if once and any(symbol in once for ended in symbols for symbol in ended):
+        if any(is_once(symbol) for ended in symbols for symbol in ended):
             out = out._replace(matched=True)
         depth = 1.0
         for shunned, trees in opens:
-            for lexing, barred, is_once in self._lexing.lexers_of(after, shunned):
+            for lexing, barred, once in self._lexing.lexers_of(after, shunned):
                 if not trees.first & self._first(lexing):
                     continue
-                if is_once and (out.matched or after.bars):
-                    depth = math.inf
-                if is_once and out.matched:
-                    found = np.zeros_like(out.words)
-                    self._allow(after, lexing, barred, trees, out._replace(words=found))
-                    out.tried.extend(np.unpackbits(found.view(np.uint8), bitorder="little").nonzero()[0].tolist())
-                else:
+                if not once:
                     depth = max(depth, 1 + self._allow(after, lexing, barred, trees, out))
+                    continue
+                found, known = np.zeros_like(out.words), self._lexing.barred(after)
+                depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
+                if out.matched:
+                    out.tried.extend(np.unpackbits(found.view(np.uint8), bitorder="little").nonzero()[0].tolist())
+                elif known.some:
+                    self._strike(lexing, known.some, trees, found, out.tried, certain=known.some == known.always)
+                if not out.matched:
+                    np.bitwise_or(out.words, found, out=out.words)
+                if out.matched or after.bars:
+                    depth = math.inf
         return depth
 
     def _allow_narrow(
@@ -194,7 +231,7 @@ class Pieces:
         for marks, shun, forest in found.crossings:
             symbols = self._lexer.winners(marks)
             after = self._recogniser.shape_after(template, ignores, symbols)
-            if after is None or self._lexing.once_lexer(after[0]):
+            if after is None or after[0].twins:
                 symbols = self._recogniser.alias(template, symbols)
                 opens.setdefault((symbols,), {})[shun, forest.number] = shun, forest
                 continue

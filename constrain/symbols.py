@@ -7,7 +7,7 @@ Out: numbers, by which the recogniser and the lexer know them: nodes of the stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,15 +17,18 @@ from constrain.automata.store import EMPTY, ExpressionStore
 from constrain.errors import GrammarSyntaxError, VocabularyError
 from constrain.ir.expr import And, Closed, Expr, Repeat
 from constrain.ir.expr import Words as Listed
-from constrain.ir.grammar import Grammar, Special, Terminal
+from constrain.ir.grammar import Grammar, Once, Special, Terminal
 from constrain.limits import Limits
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
-SPECIAL = 1 << 48
+SPECIAL = 1 << 62
 """Numbers of special tokens begin here."""
-
+ONCE = 1 << 40
+"""Set in the numbers of terminals that match once."""
+_KIND = 1 << 41
+"""Those that never match the same values have equal numbers but for multiples of this."""
 
 _TWIN = 1 << 32
 """Terminals of one language that differ in priority: the node of the store, and so much more for each."""
@@ -34,6 +37,16 @@ _TWIN = 1 << 32
 def node_of(number: int) -> int:
     """The node of the store for a terminal."""
     return number % _TWIN
+
+
+def is_once(number: int) -> bool:
+    """Whether a terminal matches once."""
+    return number & ONCE != 0 and number < SPECIAL
+
+
+def plain(number: int) -> int:
+    """The number by which the lexer knows a terminal: it does not see what terminals never match."""
+    return number % _KIND if number < SPECIAL else number
 
 
 class Symbols:
@@ -47,8 +60,8 @@ class Symbols:
         self.priorities: dict[int, int] = {}
         self._longest = grammar.longest
         self._twins: dict[int, dict[Hashable, int]] = {}
-        self.once: dict[int, Callable[[bytes], Expr]] = {}
-        """For terminals that match once, from a match to what no later one may begin with."""
+        self.once: dict[int, Once] = {}
+        """What makes the matches of a terminal differ, for those that match once."""
         self._bars: dict[int, tuple[int, Expr]] = {}
         self.special: list[frozenset[int]] = []
         """The token ids of each special token."""
@@ -83,19 +96,21 @@ class Symbols:
                 "let it match one character or more, and make it optional where it is used"
             )
         twins = self._twins.setdefault(node, {})
-        kind = (terminal.priority if self._longest else 0, terminal.once)
-        number = twins.setdefault(kind, node + len(twins) * _TWIN)
-        self.priorities[number] = terminal.priority
         if terminal.once is not None:
+            number = twins.setdefault(terminal.once, node + ONCE + (1 + len(twins)) * _KIND)
             self.once[number] = terminal.once
+            self.names.setdefault(plain(number), terminal.name)
+            return number
+        number = twins.setdefault(terminal.priority if self._longest else 0, node + len(twins) * _TWIN)
+        self.priorities[number] = terminal.priority
         return number
 
-    def bar(self, number: int, text: bytes) -> int:
-        """What must not be matched after a terminal that matches once has matched `text`: a node of the store."""
-        expr = self.once[number](text)
+    def bar(self, once: Once, value: Hashable) -> int:
+        """What must not be matched where a value is taken: a node of the store."""
+        expr = once.spell(value)
         known = self._bars.get(id(expr))
         if known is None:
-            known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits), expr
+            known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits, self._built), expr
         return known[0]
 
     def _build(self, expr: Expr) -> int:

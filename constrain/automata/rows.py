@@ -145,15 +145,18 @@ class Template:
         "plans",
         "predicted",
         "straight",
+        "twins",
     )
 
-    def __init__(self, network: Network, kernel: _Shape) -> None:
+    def __init__(self, network: Network, plain: Callable[[int], int], kernel: _Shape) -> None:
         self.kernel = kernel
         self.completes: set[int] = set()
         """References to continuations whose rule may end in this row."""
         self.expects: dict[int, dict[_Place, None]] = {}
-        """The items after each terminal."""
-        rules, waiting = self._close(network)
+        """The items after each terminal, by its plain number."""
+        self.twins: dict[int, dict[int, dict[_Place, None]]] = {}
+        """By plain number, for terminals that match once: the items after each of them."""
+        rules, waiting = self._close(network, plain)
         following = [_follow(network, n, waiting) for n in range(len(waiting))]
         reached = _reached(following)
         self.predicted = [
@@ -171,20 +174,24 @@ class Template:
         self.lexers: dict[bool, int] = {}
         """The lexer of the terminals expected, without and with ignored text, and without those that match once. Filled
         in by its user."""
-        self.once: int | None = None
-        """The lexer of the terminals that match once; 0 if there are none. Filled in by its user."""
+        self.once: Any = None
+        """What its user knows of the terminals that match once."""
 
     def plan(self, network: Network, symbols: tuple[int, ...]) -> _Plan:
         """What to do with the items after some terminals."""
         plan = self.plans.get(symbols)
         if plan is None:
-            places = dict.fromkeys(place for symbol in symbols for place in self.expects.get(symbol, ()))
+            places = dict.fromkeys(place for symbol in symbols for place in self._after(symbol))
             on = tuple(sorted(place for place in places if network.goes_on(place[0])))
             ending = dict.fromkeys(ref for state, register, ref in places if network.may_end(state, register))
             plan = self.plans[symbols] = _Plan(on, tuple(sorted(ending)))
         return plan
 
-    def _close(self, network: Network) -> tuple[list[int], list[dict[_Place, None]]]:
+    def _after(self, symbol: int) -> Iterable[_Place]:
+        known = self.expects.get(symbol)
+        return next((each[symbol] for each in self.twins.values() if symbol in each), ()) if known is None else known
+
+    def _close(self, network: Network, plain: Callable[[int], int]) -> tuple[list[int], list[dict[_Place, None]]]:
         """Predict rules until there are no more: these, and the items that wait for each of them."""
         numbers: dict[int, int] = {}
         waiting: list[dict[_Place, None]] = []
@@ -197,7 +204,10 @@ class Template:
             for actions, symbol, target in line.terminals:
                 after = run(actions, register)
                 if after is not None and network.is_alive(target, after):
-                    self.expects.setdefault(symbol, {})[target, after, reference] = None
+                    place, lexed = (target, after, reference), plain(symbol)
+                    self.expects.setdefault(lexed, {})[place] = None
+                    if lexed != symbol:
+                        self.twins.setdefault(lexed, {}).setdefault(symbol, {})[place] = None
             for actions, symbol, target in line.calls:
                 after = run(actions, register)
                 if after is None or not network.is_alive(target, after):
@@ -265,7 +275,7 @@ def _system(number: int, reached: list[set[int]]) -> tuple[int, ...]:
 class Row:
     """A place in the text, as far as it matters for what may follow. Interned by its `Recogniser`."""
 
-    __slots__ = ("__weakref__", "_recogniser", "accepting", "bar", "bound", "gotos", "ignores", "template")
+    __slots__ = ("__weakref__", "_recogniser", "accepting", "barred", "bound", "gotos", "ignores", "template")
 
     def __init__(
         self,
@@ -285,8 +295,8 @@ class Row:
         """Whether ignored text may come next."""
         self.gotos: dict[tuple[int, ...], Row] = {}
         """The rows after the terminals read so far."""
-        self.bar: int | None = None
-        """What terminals that match once must not begin with, as one node of the store. Filled in by its user."""
+        self.barred: Any = None
+        """What its user knows of what terminals that match once must not begin with."""
 
     @property
     def expected(self) -> Collection[int]:
@@ -327,10 +337,11 @@ class Row:
 class Recogniser:
     """All rows of a grammar."""
 
-    def __init__(self, network: Network, ignore: int, once: Collection[int], limits: Limits) -> None:
-        """`ignore` is the number of ignored text, 0 if there is none; `once` has the terminals that match once."""
+    def __init__(self, network: Network, ignore: int, plain: Callable[[int], int], limits: Limits) -> None:
+        """`ignore` is the number of ignored text, 0 if there is none. `plain` gives terminals that match once, and
+        differ in what they never match, one number for all of them."""
         self.network, self._ignore, self._limits = network, ignore, limits
-        self.once = once
+        self._plain = plain
         self._templates: dict[_Shape, Template] = {}
         self._rows: WeakValueDictionary[tuple[Any, ...], Row] = WeakValueDictionary()
         self._continuations: dict[Hashable, Continuation] = {}
@@ -373,7 +384,7 @@ class Recogniser:
         known = template.alias.get(symbols)
         if known is None:
             plan = template.plan(self.network, symbols)
-            own = self._ignore in symbols or not self.once.isdisjoint(symbols)
+            own = self._ignore in symbols or any(symbol in template.twins for symbol in symbols)
             known = symbols if own else template.leading.setdefault(plan, symbols)
             template.alias[symbols] = known
         return known
@@ -535,7 +546,7 @@ class Recogniser:
     def _template(self, shape: _Shape) -> Template:
         template = self._templates.get(shape)
         if template is None:
-            template = self._templates[shape] = Template(self.network, shape)
+            template = self._templates[shape] = Template(self.network, self._plain, shape)
         return template
 
     def _row(self, template: Template, bound: tuple[Continuation, ...], accepting: bool, ignores: bool) -> Row:

@@ -17,6 +17,21 @@ from constrain.ir.expr import Expr
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """What makes the matches of a terminal differ from each other, within one activation of a rule.
+
+    However many matches there were, others must be left to end with: nobody counts them.
+    """
+
+    value: Callable[[bytes], Hashable]
+    """What a match stands for; no two matches stand for the same."""
+    spell: Callable[[Hashable], Expr]
+    """The texts that only matches of a value begin with. They end within the match."""
+    never: frozenset[Hashable] = frozenset()
+    """What no match may stand for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Terminal:
     """A regular language, the unit that rules are made of. It denotes at least one string and not the empty one."""
 
@@ -24,9 +39,8 @@ class Terminal:
     expr: Expr
     priority: int = 0
     """Among equally long matches the higher one wins, under longest match only."""
-    once: Callable[[bytes], Expr] | None = None
-    """If given, no two matches in one activation of a rule count as equal: from the text of a match, what no later one
-    may begin with. Not under longest match. However many matches there were, others must be left to end with."""
+    once: Once | None = None
+    """If given, no match may stand for the same as an earlier one. Not under longest match."""
 
 
 @dataclass(frozen=True, slots=True)

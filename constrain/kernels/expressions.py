@@ -54,7 +54,7 @@ DIVISIBLE = np.int64(17)  # digits and points: behind a number with remainder LE
 
 # Flags.
 NULLABLE = ONE  # accepts the empty rest of the text
-SURE = np.int64(2)  # certainly not empty: no intersection (`_reaches` is the exception), complement, assertion inside
+SURE = np.int64(2)  # certainly not empty: no complement, assertion or intersection inside (but `_enough_digits`)
 POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
 LOOKS = np.int64(8)  # has an assertion that looks ahead
 COUNTS = np.int64(16)  # `_clip` may change it
@@ -220,7 +220,7 @@ def _describe(st, node):
             child = st.node[st.pool[i], FLAG]
             flag = (flag & child & NULLABLE) | ((flag | child) & (POSITIONAL | LOOKS))
             shortest = max(shortest, st.node[st.pool[i], SHORTEST])
-        if right == 2 and _reaches(st, st.pool[left], st.pool[left + 1]):
+        if right == 2 and _enough_digits(st, st.pool[left], st.pool[left + 1]) == LIVE:
             flag |= SURE
     elif kind == NOT or kind == NOT_AHEAD:
         flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
@@ -254,22 +254,21 @@ def _digits_missing(divisor, remainder):
 
 
 @helper
-def _reaches(st, a, b):
-    """Whether a node is a DIVISIBLE and the other one digits without end, so that they have a string in common.
+def _enough_digits(st, a, b):
+    """Whether a DIVISIBLE and a REPEAT of digits have a string in common: LIVE or DEAD; UNKNOWN for other nodes.
 
-    The shortest is as long as the longer one of their shortest: a multiple with a zero behind it is one, too.
+    They have if a multiple needs no more digits than may follow, since with zeros behind it, it is still one: the
+    shortest string is as long as the longer one of their shortest. A search would have to try all remainders.
     """
     if st.node[a, KIND] != DIVISIBLE:
         a, b = b, a
-    body = st.node[b, LEFT]
-    if st.node[a, KIND] != DIVISIBLE or st.node[b, KIND] != REPEAT or st.node[b, HIGH] != UNBOUNDED:
-        return False
-    if st.node[body, KIND] != SET:
-        return False
+    body, high = st.node[b, LEFT], st.node[b, HIGH]
+    if st.node[a, KIND] != DIVISIBLE or st.node[b, KIND] != REPEAT or st.node[body, KIND] != SET:
+        return UNKNOWN
     for digit in range(ord("0"), ord("9") + 1):
         if not st.sets[st.node[body, LEFT], digit]:
-            return False
-    return True
+            return UNKNOWN
+    return LIVE if high == UNBOUNDED or high >= st.node[a, SHORTEST] else DEAD
 
 
 @helper
@@ -643,6 +642,8 @@ def _and(st, n):
         for j in range(kept):
             if st.node[node, KIND] == NOT and st.node[node, LEFT] == st.scratch[LIST, j]:
                 return EMPTY
+    if kept == 2 and _enough_digits(st, st.scratch[LIST, 0], st.scratch[LIST, 1]) == DEAD:
+        return EMPTY
     return _intern_list(st, AND, kept)
 
 

@@ -2,8 +2,8 @@
 
 Out: expressions for the decoded text.
 
-A-labels (`xn--..`) are Punycode, which no regular expression can decode and check, so that names with one are refused
-as `hostname`. Refused as well are names that end with a number, which RFC 1123 calls addresses.
+A-labels (`xn--..`) are Punycode, which no regular expression can decode and check: as `hostname` they are refused, with
+all other labels that RFC 5890 reserves. So are names that end with a number, which RFC 1123 takes for addresses.
 """
 
 from __future__ import annotations
@@ -14,14 +14,7 @@ from constrain.frontends.json_schema.format_dates import spelled
 from constrain.frontends.json_schema.strings import ANY_CHARACTER
 from constrain.ir.expr import EPSILON, And, Concat, Expr, Literal, Repeat, alt, concat, optional
 
-LABEL = "(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
-_UNCODED = (
-    "[A-WYZa-wyz0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    "|[xX](?:[A-MO-Za-mo-z0-9](?:[A-Za-z0-9-]{0,60}[A-Za-z0-9])?|-[A-Za-z0-9-]{0,60}[A-Za-z0-9]"
-    "|[nN](?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,59}[A-Za-z0-9])?|-[A-Za-z0-9](?:[A-Za-z0-9-]{0,58}[A-Za-z0-9])?)?)?"
-)
-"""A label that does not begin with `xn--`. What may not be is left out letter by letter: of a complement only a search
-tells that nothing can follow any more."""
+_LABEL = "(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)"
 LONGEST_NAME = 253
 """Characters of a name: 255 octets as sent, of which one is the length of the first label and one the root."""
 LONGEST_LOCAL = 64
@@ -65,15 +58,29 @@ def _after(most: int) -> Expr:
 @cache
 def hostname() -> Expr:
     """A name of RFC 1123, section 2.1 (RFC 952, RFC 1034): labels of letters, digits and inner hyphens."""
-    label = spelled(_UNCODED)
-    last = And((label, spelled("[0-9]*[A-Za-z-].*")))
-    return And((Concat((Repeat(Concat((label, Literal(b"."))), 0, None), last)), up_to(LONGEST_NAME)))
+    last = And((label(), spelled("[0-9]*[A-Za-z-].*")))
+    return And((Concat((Repeat(Concat((label(), Literal(b"."))), 0, None), last)), up_to(LONGEST_NAME)))
+
+
+@cache
+def label() -> Expr:
+    """A label that is not reserved (RFC 5890, section 2.3.1)."""
+    return And((spelled(_LABEL), unreserved()))
+
+
+@cache
+def unreserved() -> Expr:
+    """Labels that have no hyphens as their third and fourth character.
+
+    It says what may be: of a complement only a search tells that nothing can follow any more.
+    """
+    return spelled("[^.]{1,3}|[^.]{2}(?:[^.-][^.]|-[^.-])[^.]*")
 
 
 @cache
 def domain() -> Expr:
     """Labels with dots between them, of which RFC 5321 says nothing more."""
-    return And((spelled(rf"{LABEL}(?:\.{LABEL})*"), up_to(LONGEST_NAME)))
+    return And((spelled(rf"{_LABEL}(?:\.{_LABEL})*"), up_to(LONGEST_NAME)))
 
 
 def up_to(count: int) -> Expr:

@@ -18,7 +18,14 @@ from typing import NamedTuple
 
 from constrain.frontends import unicode
 from constrain.frontends.json_schema.format_dates import spelled
-from constrain.frontends.json_schema.format_hosts import LABEL, LONGEST_LOCAL, LONGEST_NAME, mail_host, up_to
+from constrain.frontends.json_schema.format_hosts import (
+    LONGEST_LOCAL,
+    LONGEST_NAME,
+    label,
+    mail_host,
+    unreserved,
+    up_to,
+)
 from constrain.frontends.json_schema.strings import ANY_TEXT
 from constrain.ir.expr import And, Chars, Concat, Expr, Literal, Ranges, Repeat, alt, concat, optional
 
@@ -62,9 +69,8 @@ class _Tables(NamedTuple):
 @cache
 def idn_hostname() -> Expr:
     """A name of labels in Unicode, or of letters, digits and hyphens, with no two hyphens where A-labels have them."""
-    plain = And((spelled(LABEL), _uncoded()))
-    names = And((_dotted(alt([plain, _label()])), up_to(_LONGEST), _directed()))
-    return alt([And((_dotted(plain), up_to(LONGEST_NAME))), names])
+    names = And((_dotted(alt([label(), _label()])), up_to(_LONGEST), _directed()))
+    return alt([And((_dotted(label()), up_to(LONGEST_NAME))), names])
 
 
 @cache
@@ -89,12 +95,7 @@ def _label() -> Expr:
     marks = [Repeat(Chars(ranges), 0, None) for ranges in known.marks]
     following = Repeat(concat([Chars(known.starters), *marks]), 0, None)
     sizes = alt([_of_size(*size) for size in _SIZES])
-    return And((concat([Chars(known.first), *marks, following]), sizes, _uncoded(), *_placed()))
-
-
-def _uncoded() -> Expr:
-    """Labels that have no hyphens as their third and fourth character."""
-    return spelled("[^.]{1,3}|[^.]{2}(?:[^.-][^.]|-[^.-])[^.]*")
+    return And((concat([Chars(known.first), *marks, following]), sizes, unreserved(), *_placed()))
 
 
 def _of_size(last: int, beyond: int, length: int) -> Expr:
@@ -136,12 +137,12 @@ def _directed() -> Expr:
     def one(names: str) -> Expr:
         return Chars(unicode.union(*(sets[name] for name in names.split() if name in sets)))
 
-    def label(first: str, last: str) -> Expr:
+    def written(first: str, last: str) -> Expr:
         inside = Repeat(one(f"{last} ES CS ET ON BN NSM"), 0, None)
         return Concat((one(first), optional(Concat((inside, one(last)))), Repeat(one("NSM"), 0, None)))
 
     left_to_right = Repeat(Chars(unicode.complement(unicode.union(sets["R"], sets["AL"], sets["AN"]))), 0, None)
-    labels = [label("L", "L EN"), label("R AL", "R AL EN"), label("R AL", "R AL AN")]
+    labels = [written("L", "L EN"), written("R AL", "R AL EN"), written("R AL", "R AL AN")]
     return alt([left_to_right, _dotted(alt(labels))])
 
 

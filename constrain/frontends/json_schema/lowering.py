@@ -7,8 +7,10 @@ next state, which costs the recogniser nothing. What stands between the structur
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from constrain.errors import UnsatisfiableError, UnsupportedError
@@ -23,8 +25,9 @@ from constrain.frontends.json_schema.strings import StringSet
 from constrain.frontends.json_schema.text import Layout, Speller, spelled_text
 from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
 from constrain.ir.expr import And, Chars, Concat, Expr, Literal, Repeat, Words, alt, concat
-from constrain.ir.grammar import Body, Call, Either, Grammar, Rule, Seq, Terminal
+from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, Terminal
 
+_MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 
 
@@ -39,7 +42,8 @@ class _Array(NamedTuple):
 
     plan: int
     state: arrays.State
-    first: bool
+    comes: str
+    """Whether an item `MAY` come or the end, the next one `THEN` comes after a comma or the end, or one `MUST` come."""
 
 
 class _Object(NamedTuple):
@@ -54,7 +58,6 @@ class _Then(NamedTuple):
     """The rule of a value, and what follows it."""
 
     formula: int
-    unique: bool
     after: Hashable
 
 
@@ -99,30 +102,25 @@ class Lowering(Mapping[Hashable, Rule]):
     def _body(self, name: Hashable) -> Body:
         match name:
             case _Value(formula):
-                return _either(self._value(formula, unique=False))
-            case _Then(formula, unique, after):
-                return self._then(formula, unique, after)
-            case _Array(plan, state, first):
-                return self._array(plan, state, first)
+                return _either(self._value(formula))
+            case _Then(formula, after):
+                return self._then(formula, after)
+            case _Array(plan, state, comes):
+                return self._array(plan, state, comes)
             case _Object(plan, state, first):
                 return self._object(plan, state, first)
         raise KeyError(name)
 
     # ------------------------------------------------------------------------------------------------- values
 
-    def _value(self, formula: int, unique: bool) -> list[Body]:
+    def _value(self, formula: int) -> list[Body]:
         """The ways to write a value of a formula."""
         meant = self._reader.values(formula)
-        ways: list[Body] = list(self._texts.scalars(meant, unique))
-        if unique and (meant.arrays or meant.objects):
-            raise UnsupportedError(
-                "`uniqueItems` for items that may be arrays or objects is not supported; say by `type` that the items "
-                "are strings, numbers, booleans or null"
-            )
+        ways: list[Body] = list(self._texts.scalars(meant))
         for array in meant.arrays:
             plan = self._array_plan(array)
             if plan.is_alive(plan.start()):
-                ways.append(Seq((self._texts.open_array, Call(_Array(self._arrays[array], plan.start(), True), lazy=True))))
+                ways.append(Seq((self._texts.open_array, Call(_Array(self._arrays[array], plan.start(), _MAY), lazy=True))))
         for each in meant.objects:
             members = self._object_plan(each)
             if members.is_alive(members.start()):
@@ -130,32 +128,52 @@ class Lowering(Mapping[Hashable, Rule]):
                 ways.append(Seq((self._texts.open_object, Call(name, lazy=True))))
         return ways
 
-    def _then(self, formula: int, unique: bool, after: Hashable) -> Body:
+    def _then(self, formula: int, after: Hashable) -> Body:
         """A value and what follows it. Scalars need no rule of their own."""
         meant = self._reader.values(formula)
-        if unique or not (meant.arrays or meant.objects):
-            value = _either(self._value(formula, unique))
+        if not (meant.arrays or meant.objects):
+            value = _either(self._value(formula))
         else:
             value = Call(_Value(formula), lazy=True)
         return Seq((value, Call(after, lazy=True)))
 
     # ------------------------------------------------------------------------------------- arrays and objects
 
-    def _array(self, number: int, state: arrays.State, first: bool) -> Body:
+    def _array(self, number: int, state: arrays.State, comes: str) -> Body:
         plan, texts = self._array_plans[number], self._texts
-        ways: list[Body] = [texts.close_array] if plan.may_end(state) else []
-        items = [
-            Call(_Then(way.formula, way.unique, _Array(number, way.after, False)), lazy=True) for way in plan.ways(state)
-        ]
+        ways: list[Body] = [texts.close_array] if comes != _MUST and plan.may_end(state) else []
+        items: list[Body] = []
+        for way in plan.ways(state):
+            if way.unique:
+                items += self._different(number, way)
+            else:
+                items.append(Call(_Then(way.formula, _Array(number, way.after, _THEN)), lazy=True))
         if items:
-            ways.append(_either(items) if first else Seq((texts.comma, _either(items))))
+            ways.append(Seq((texts.comma, _either(items))) if comes == _THEN else _either(items))
         return _either(ways)
+
+    def _different(self, number: int, way: arrays.Way) -> list[Body]:
+        """The ways to write an item that differs from all before it, together with what shows where it ends."""
+        meant = self._reader.values(way.formula)
+        if meant.arrays or meant.objects:
+            raise UnsupportedError(
+                "`uniqueItems` for items that may be arrays or objects is not supported; say by `type` that the items "
+                "are strings, numbers, booleans or null"
+            )
+        plan, found = self._array_plans[number], list[Body]()
+        for scalar in self._texts.scalars(meant):
+            if plan.may_end(way.after):
+                found.append(self._texts.different(scalar, self._texts.close_array))
+            if plan.ways(way.after):
+                more = Call(_Array(number, way.after, _MUST), lazy=True)
+                found.append(Seq((self._texts.different(scalar, self._texts.comma), more)))
+        return found
 
     def _object(self, number: int, state: objects.State, first: bool) -> Body:
         plan, texts = self._object_plans[number][0], self._texts
         ways: list[Body] = [texts.close_object] if plan.may_end(state) else []
         members = [
-            Seq((texts.names(way.group), Call(_Then(way.formula, False, _Object(number, way.after, False)), lazy=True)))
+            Seq((texts.names(way.group), Call(_Then(way.formula, _Object(number, way.after, False)), lazy=True)))
             for way in plan.ways(state)
         ]
         if members:
@@ -210,7 +228,9 @@ class Texts:
         self.close_object = Terminal('"}"', concat([layout.inside, Literal(b"}")]))
         self.comma = Terminal('","', concat([layout.before, Literal(b","), layout.inside]))
         self._colon = concat([layout.before, Literal(b":"), layout.after_colon])
-        self._end = concat([alt([layout.before, layout.inside]), Chars(((0x2C, 0x2C), (0x5D, 0x5D)))])
+        self._different: dict[Hashable, Terminal] = {}
+        self._once_name = Once(name_of, spelled_name)
+        self._once_item = Once(item_of, partial(_spelled_item, alt([self.close_array.expr, self.comma.expr])))
         self._null = _fixed("null")
         self._truths = {
             frozenset((True,)): _fixed("true"),
@@ -220,8 +240,9 @@ class Texts:
         self._names: dict[Hashable, Terminal] = {}
         self._strings: dict[Hashable, tuple[StringSet, Terminal]] = {}
         self._numbers: dict[Hashable, Terminal] = {}
+        self._exprs: dict[Hashable, Expr] = {}
 
-    def scalars(self, meant: Values, unique: bool) -> Iterator[Terminal]:
+    def scalars(self, meant: Values) -> list[Terminal]:
         """The terminals of the values that are no arrays or objects."""
         found = []
         if meant.null:
@@ -232,12 +253,18 @@ class Texts:
             found.append(self._number(meant.numbers))
         if meant.strings.only != frozenset():
             found.append(self._string(meant.strings))
-        return iter([self._once(each) for each in found] if unique else found)
+        return found
 
-    def _once(self, scalar: Terminal) -> Terminal:
-        """An item that must differ from earlier ones. (Numbers without exponents: 1 has no end of forms with them.)"""
-        expr = And((scalar.expr, _PLAIN)) if scalar.name == "number" else scalar.expr
-        return Terminal(scalar.name, expr, once=self._bar_value)
+    def different(self, scalar: Terminal, end: Terminal) -> Terminal:
+        """An item that must differ from earlier ones, and its end. (Numbers without exponents, as 1 has no end of forms
+        with them.)"""
+        key = (id(scalar), id(end))
+        known = self._different.get(key)
+        if known is None:
+            expr = And((scalar.expr, _PLAIN)) if scalar.name == "number" else scalar.expr
+            known = Terminal(f"{scalar.name}, not twice", Concat((expr, end.expr)), once=self._once_item)
+            self._different[key] = known
+        return known
 
     def names(self, group: Group) -> Terminal:
         """The name of a member, with its colon."""
@@ -247,11 +274,12 @@ class Texts:
         if terminal is None:
             if only is not None and len(only) == 1:
                 (name,) = only
-                text = concat([Literal(b'"'), spelled_text(name), Literal(b'"')])
-                terminal = Terminal(json.dumps(name, ensure_ascii=False), concat([text, self._colon]))
+                terminal = Terminal(json.dumps(name, ensure_ascii=False), concat([spelled_name(name), self._colon]))
             else:
-                text = self._speller.string(group.names.expr())
-                terminal = Terminal("property name", concat([text, self._colon]), once=bar_name)
+                text = self._speller.string(StringSet(only, parts=group.names.parts).expr())
+                never = group.names.but
+                once = replace(self._once_name, never=never) if never else self._once_name
+                terminal = Terminal("property name", self._ended_name(group.names, text), once=once)
             self._names[key] = terminal
             self._kept(group.names)
         return terminal
@@ -273,26 +301,46 @@ class Texts:
             terminal = self._numbers[known] = Terminal("number", expression(known))
         return terminal
 
-    def _bar_value(self, text: bytes) -> Expr:
-        value = json.loads(text, parse_float=numbers.exact, parse_int=int)
-        return _barred(self, type(value), value)
+    def _ended_name(self, names: StringSet, text: Expr) -> Expr:
+        """A property name and its colon: one value for equal sets, so that what is worked out for it is shared."""
+        key = ("name", StringSet(names.only, parts=names.parts).key)
+        known = self._exprs.get(key)
+        if known is None:
+            known = self._exprs[key] = concat([text, self._colon])
+        return known
 
 
-@lru_cache(maxsize=10_000)
-def bar_name(text: bytes) -> Expr:
-    """The spellings of the name that a property name with its colon spells."""
-    name, _ = json.JSONDecoder().raw_decode(text.decode())
-    return concat([Literal(b'"'), spelled_text(name), Literal(b'"')])
+def name_of(text: bytes) -> str:
+    """The name that a property name with its colon spells."""
+    name: str = _DECODER.raw_decode(text.decode())[0]
+    return name
 
 
-@lru_cache(maxsize=10_000)
-def _barred(texts: Texts, kind: type, value: Any) -> Expr:
-    """The texts of an item that equals a value, up to what shows that it ends there."""
-    if isinstance(value, str):
-        return concat([Literal(b'"'), spelled_text(value), Literal(b'"')])
-    if value is None or isinstance(value, bool):
-        return Literal(json.dumps(value).encode())
-    return Concat((expression(numbers.exactly(value)), texts._end))
+@lru_cache(maxsize=50_000)
+def spelled_name(name: str) -> Expr:
+    """The spellings of a property name, in quotes."""
+    return concat([_QUOTE, spelled_text(name), _QUOTE])
+
+
+def item_of(text: bytes) -> Hashable:
+    """The value of an item that stands before its end."""
+    value = _DECODER.raw_decode(text.decode())[0]
+    return type(value), value
+
+
+@lru_cache(maxsize=50_000)
+def _spelled_item(end: Expr, value: tuple[type, Any]) -> Expr:
+    """The texts of an item, and its end."""
+    kind, item = value
+    if kind is str:
+        return spelled_name(item)
+    if kind is Decimal:
+        return Concat((expression(numbers.exactly(item)), end))
+    return Concat((Literal(json.dumps(item).encode()), end))
+
+
+_QUOTE = Literal(b'"')
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 
 
 def _fixed(text: str) -> Terminal:
