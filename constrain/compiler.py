@@ -20,6 +20,7 @@ from constrain.limits import Limits
 from constrain.matcher import show_bytes
 from constrain.regular import RegularSpace
 from constrain.spec import Spec
+from constrain.symbols import TextTerminals
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _Shared:
     def clear(self) -> None:
         self.store: ExpressionStore | None = None
         self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
-        self.token_sets: dict[tuple[Vocabulary, Limits], TokenSets] = {}
+        self.terminals: dict[tuple[Vocabulary, Limits], tuple[TextTerminals, TokenSets]] = {}
 
 
 _shared = _Shared()
@@ -90,7 +91,7 @@ class Compiler:
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
-            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, _token_sets(self.vocabulary, self.limits))
+            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, _terminals(self.vocabulary, self.limits))
             return TokenAutomaton(spec, space, space.start(), self.vocabulary)
         return self._compile_regular(spec, lowered)
 
@@ -138,14 +139,15 @@ def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
         return _shared.spaces[key]
 
 
-def _token_sets(vocabulary: Vocabulary, limits: Limits) -> TokenSets:
-    """What tokens do to terminals, for all grammars over a vocabulary that are read in every way."""
+def _terminals(vocabulary: Vocabulary, limits: Limits) -> tuple[TextTerminals, TokenSets]:
+    """Terminals, and what tokens do to them, for all grammars over a vocabulary that are read in every way."""
     with _lock:
         store = _store(limits)
         key = (vocabulary, limits)
-        if key not in _shared.token_sets:
-            _shared.token_sets[key] = TokenSets(vocabulary, Lexer(store, False, {}, limits), limits)
-        return _shared.token_sets[key]
+        if key not in _shared.terminals:
+            text = TextTerminals(vocabulary, store, False, limits)
+            _shared.terminals[key] = text, TokenSets(vocabulary, Lexer(store, False, text.priorities, limits), limits)
+        return _shared.terminals[key]
 
 
 def _with_leading_space(expr: Expr, starts_with_space: bool) -> Expr:

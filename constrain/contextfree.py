@@ -34,7 +34,7 @@ from constrain.ir.grammar import Call, Grammar, Rule, Seq, Terminal
 from constrain.limits import Limits
 from constrain.pieces import Pieces
 from constrain.states import Row, Sparse, State, StateSpace, Words
-from constrain.symbols import SPECIAL, Symbols, is_once, node_of, plain
+from constrain.symbols import SPECIAL, Symbols, TextTerminals, is_once, node_of, plain
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
@@ -85,20 +85,22 @@ class GrammarSpace(StateSpace):
         vocabulary: Vocabulary,
         store: ExpressionStore,
         limits: Limits,
-        token_sets: TokenSets | None = None,
+        shared: tuple[TextTerminals, TokenSets] | None = None,
     ) -> None:
-        """`token_sets` may be those of other grammars, over the same vocabulary and read in every way as well."""
+        """`shared` may be what grammars over the same vocabulary have in common that are read in every way."""
         super().__init__(vocabulary, store, limits)
         grammar = fuse(grammar)
-        symbols = self.symbols = Symbols(grammar, vocabulary, store, limits)
+        if shared is None or grammar.longest:
+            text = TextTerminals(vocabulary, store, grammar.longest, limits)
+            shared = text, TokenSets(vocabulary, Lexer(store, grammar.longest, text.priorities, limits), limits)
+        text, token_sets = shared
+        self.lexer = token_sets.lexer
+        symbols = self.symbols = Symbols(grammar, vocabulary, text)
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
         spaced: dict[Hashable, Rule] = {_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}
         rules: Mapping[Hashable, Rule] = ChainMap(spaced, cast("MutableMapping[Hashable, Rule]", grammar.rules))
         network = self.network = Network(rules, roots, symbols.number, symbols.length, limits, grammar.cost)
         self._grammar = grammar
-        if token_sets is None or grammar.longest:
-            token_sets = TokenSets(vocabulary, Lexer(store, grammar.longest, symbols.priorities, limits), limits)
-        self.lexer = token_sets.lexer
         if network.rule_cost(network.number(grammar.start)) == NEVER:
             raise self._nothing(grammar)
         self.recogniser = Recogniser(network, symbols.ignore, plain, limits)
@@ -130,7 +132,7 @@ class GrammarSpace(StateSpace):
             self._alive.clear()
 
     def _nothing(self, grammar: Grammar) -> UnsatisfiableError | VocabularyError:
-        unspellable = [self.symbol_name(symbol) for symbol in self.symbols.unspellable]
+        unspellable = [self.symbol_name(symbol) for symbol in self.symbols.text.unspellable]
         if unspellable:
             return VocabularyError(
                 f"no tokens of {self.vocabulary!r} spell a text of the grammar: {unspellable[0]} cannot be spelled"
@@ -161,7 +163,7 @@ class GrammarSpace(StateSpace):
 
     def symbol_name(self, symbol: int) -> str:
         """The name of a terminal."""
-        return self.symbols.names[symbol]
+        return self.symbols.name(symbol)
 
     def expected_names(self, state: State) -> tuple[str, ...]:
         """See `StateSpace.expected_names`."""
@@ -266,11 +268,11 @@ class GrammarSpace(StateSpace):
     def once(self, template: Template) -> OnceLexer:
         """The lexer of the terminals of a template that match once. There must be some."""
         if template.once is None:
-            kinds = [self.symbols.once[symbol] for twins in template.twins.values() for symbol in twins]
+            kinds = [self.symbols.text.once[symbol] for twins in template.twins.values() for symbol in twins]
             first = kinds[0]
             always = frozenset.intersection(*[kind.never for kind in kinds])
             some = frozenset().union(*[kind.never for kind in kinds])
-            bars = [frozenset(self.symbols.bar(first, value) for value in values) for values in (always, some)]
+            bars = [frozenset(self.symbols.text.bar(first, value) for value in values) for values in (always, some)]
             template.once = OnceLexer(self.lexer.start(frozenset(template.twins)), *bars)
         known: OnceLexer = template.once
         return known
@@ -294,10 +296,10 @@ class GrammarSpace(StateSpace):
         """The terminals that have matched `text` once, of those that look alike to the lexer."""
         for lexed in terminals:
             for symbol in row.template.twins[lexed]:
-                once = self.symbols.once[symbol]
+                once = self.symbols.text.once[symbol]
                 value = once.value(text)
                 if value not in once.never:
-                    yield row, symbol, self.symbols.bar(once, value)
+                    yield row, symbol, self.symbols.text.bar(once, value)
 
     def _lexer_of(self, row: GrammarRow) -> int:
         """The lexer of the terminals that a row expects; 0 if it expects none."""

@@ -23,10 +23,11 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.rows import Recogniser, Row, Template
 from constrain.automata.store import ExpressionStore
 from constrain.limits import Limits
-from constrain.states import Sparse, Words, add, pack
+from constrain.states import Packer, Sparse, Words, add
 from constrain.symbols import is_once
 from constrain.terminals import TokenForest, TokenSet, TokenSets, Undecided
 
+_PARTS = 8
 Symbols = tuple[int, ...]
 """Terminals that end together."""
 
@@ -40,7 +41,7 @@ Open = tuple[int, TokenForest]
 class Piece(NamedTuple):
     """What may come next in all rows of a shape."""
 
-    allowed: Sparse | Words | None
+    allowed: tuple[Sparse | Words, ...]
     undecided: tuple[tuple[Path, Undecided], ...]
     """Tokens that the row must decide, by the place that they lead to."""
     opens: tuple[tuple[Path, tuple[Open, ...]], ...]
@@ -104,6 +105,7 @@ class Pieces:
         self._store: ExpressionStore = lexer.store
         self._pieces: dict[tuple[Template, bool, int, int, int], Piece] = {}
         self._firsts: dict[int, int] = {}
+        self._packer = Packer(token_sets.width)
         self._nbytes = 0
 
     def allow(self, row: Row, node: int, shun: int, avoided: int, words: Words, tried: list[int]) -> float:
@@ -142,7 +144,8 @@ class Pieces:
         self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed
     ) -> float:
         piece = self._piece(row.template, row.ignores, node, shun, forest)
-        add(out.words, piece.allowed)
+        for some in piece.allowed:
+            add(out.words, some)
         depth = 0.0
         for path, undecided in piece.undecided:
             self._decide(_follow(row, path), undecided, out)
@@ -172,7 +175,7 @@ class Pieces:
                 found, known = np.zeros_like(out.words), self._lexing.barred(after)
                 depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
                 if out.matched:
-                    out.tried.extend(np.unpackbits(found.view(np.uint8), bitorder="little").nonzero()[0].tolist())
+                    out.tried.extend(self._packer.tokens(found))
                 elif known.some:
                     self._strike(lexing, known.some, trees, found, out.tried, certain=known.some == known.always)
                 if not out.matched:
@@ -186,7 +189,8 @@ class Pieces:
     ) -> float:
         """The same where so many tokens cross that only those are looked at that what follows in `row` can read."""
         found = self._sets.narrow(node, shun, forest, partial(self._follows, row))
-        add(out.words, found.inside)
+        if found.inside is not None:
+            add(out.words, found.inside)
         depth = 1.0
         for undecided in found.undecided:
             self._decide(row, undecided, out)
@@ -213,19 +217,18 @@ class Pieces:
                 self._pieces.clear()
             found = self._sets.of(node, shun, forest)
             if found is None:
-                piece = Piece(None, (), (((), ()),))
+                piece = Piece((), (), (((), ()),))
             else:
                 piece = self._make(template, ignores, found)
             self._pieces[key] = piece
-            self._nbytes += 500 + (piece.allowed.nbytes if piece.allowed is not None else 0)
+            self._nbytes += 500
         return piece
 
     def _make(self, template: Template, ignores: bool, found: TokenSet) -> Piece:
         """Follow crossing tokens as far as the template tells."""
+        allowed = [] if found.inside is None else [found.inside]
         if not found.crossings:
-            return Piece(found.inside, tuple(((), undecided) for undecided in found.undecided), ())
-        words = np.zeros(self._sets.width, np.uint32)
-        add(words, found.inside)
+            return Piece(tuple(allowed), tuple(((), undecided) for undecided in found.undecided), ())
         waiting: list[tuple[Path, Undecided]] = [((), undecided) for undecided in found.undecided]
         opens: dict[Path, dict[tuple[int, int], Open]] = {}
         for marks, shun, forest in found.crossings:
@@ -238,13 +241,25 @@ class Pieces:
             lexing = self._lexing.make_lexer(*after)
             if forest.first & self._first(lexing):
                 inner = self._piece(*after, lexing, shun, forest)
-                add(words, inner.allowed)
+                allowed += inner.allowed
                 waiting += [((symbols, *path), undecided) for path, undecided in inner.undecided]
                 for path, left in inner.opens:
                     for shunned, trees in left or [(shun, forest)]:
                         opens.setdefault((symbols, *path), {})[shunned, trees.number] = shunned, trees
         left_open = tuple((path, tuple(left.values())) for path, left in opens.items())
-        return Piece(pack(words), tuple(waiting), left_open)
+        return Piece(self._joined(allowed), tuple(waiting), left_open)
+
+    def _joined(self, allowed: list[Sparse | Words]) -> tuple[Sparse | Words, ...]:
+        """The same bits in few parts."""
+        if len(allowed) <= _PARTS:
+            return tuple(allowed)
+        words = np.zeros(self._sets.width, np.uint32)
+        for some in allowed:
+            add(words, some)
+        joined = self._packer.pack(words)
+        assert joined is not None
+        self._nbytes += joined.nbytes
+        return (joined,)
 
     def _follows(self, row: Row, marks: int) -> int:
         """The bytes that may follow terminals expected in a row, one bit for each."""

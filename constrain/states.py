@@ -23,6 +23,7 @@ import numpy.typing as npt
 from constrain.automata.store import ExpressionStore
 from constrain.closing import Piece, tokens_of
 from constrain.errors import TerminatedError, TokenError
+from constrain.kernels.words import put, take
 from constrain.limits import Limits
 
 if TYPE_CHECKING:
@@ -58,30 +59,44 @@ class Sparse:
 
     __slots__ = ("at", "nbytes", "words")
 
-    def __init__(self, row: Row | Words, at: npt.NDArray[np.intp]) -> None:
-        self.at, self.words = at.astype(np.int32), row[at]
-        self.nbytes = self.at.nbytes + self.words.nbytes
+    def __init__(self, at: npt.NDArray[np.int32], words: Words) -> None:
+        self.at, self.words = at, words
+        self.nbytes = at.nbytes + words.nbytes
 
     def fill(self, row: Row) -> None:
         """Overwrite a row."""
         row.fill(0)
-        row[self.at] = self.words
+        row.view(np.uint32)[self.at] = self.words
 
 
-def add(words: Words, more: Sparse | Words | None) -> None:
+def add(words: Words, more: Sparse | Words) -> None:
     """Set the bits of `more`."""
     if isinstance(more, Sparse):
-        words[more.at] |= more.words
-    elif more is not None:
+        put(words, more.at, more.words)
+    else:
         words |= more
 
 
-def pack(words: Words) -> Sparse | Words | None:
-    """Some bits of a mask in the form that takes less room; None if there are none."""
-    used = words.nonzero()[0]
-    if not len(used):
-        return None
-    return Sparse(words, used) if len(used) < len(words) // 8 else words
+class Packer:
+    """Puts bits of masks into the form that takes less room."""
+
+    def __init__(self, width: int) -> None:
+        self._at, self._found = np.zeros(width, np.int32), np.zeros(width, np.uint32)
+
+    def tokens(self, words: Words) -> list[int]:
+        """Move the bits out of `words`, as tokens."""
+        n = take(words, self._at, self._found)
+        bits = np.unpackbits(self._found[:n].view(np.uint8), bitorder="little").nonzero()[0]
+        return ((self._at[bits >> 5].astype(np.int64) << 5) + (bits & 31)).tolist() if n else []
+
+    def pack(self, words: Words) -> Sparse | Words | None:
+        """Move the bits out of `words`, which is left empty; None if there are none."""
+        n = take(words, self._at, self._found)
+        if 8 * n < len(words):
+            return Sparse(self._at[:n].copy(), self._found[:n].copy()) if n else None
+        dense = np.zeros_like(words)
+        put(dense, self._at[:n], self._found[:n])
+        return dense
 
 
 class StateSpace(ABC):
@@ -217,9 +232,10 @@ class StateSpace(ABC):
         for token in self._eos:
             bit = np.uint32(1 << (token & 31))
             words[token >> 5] = words[token >> 5] | bit if state.accepting else words[token >> 5] & ~bit
-        row = words.view(np.int32)
-        used = row.nonzero()[0]
-        return Sparse(row, used) if len(used) < self.width // 8 else row, found
+        mask = Packer(self.width).pack(words)
+        if mask is None:
+            return Sparse(np.zeros(0, np.int32), np.zeros(0, np.uint32)), found
+        return mask if isinstance(mask, Sparse) else mask.view(np.int32), found
 
     def _touch(self, key: Hashable) -> None:
         with suppress(KeyError):  # another thread may have dropped it since

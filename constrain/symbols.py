@@ -49,44 +49,46 @@ def plain(number: int) -> int:
     return number % _KIND if number < SPECIAL else number
 
 
-class Symbols:
-    """The numbers of a grammar's terminals: nodes of the store for text, SPECIAL + n for special tokens."""
+class TextTerminals:
+    """The terminals of one vocabulary under one reading. Grammars that are read in every way share them."""
 
-    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
-        self._vocabulary, self._store, self._limits = vocabulary, store, limits
-        self._numbers: dict[int, tuple[int, Terminal | Special]] = {}  # by identity: to hash an expression takes long
+    def __init__(self, vocabulary: Vocabulary, store: ExpressionStore, longest: bool, limits: Limits) -> None:
+        self._store, self._longest, self._limits = store, longest, limits
+        self._numbers: dict[int, tuple[int, Terminal]] = {}  # by identity: to hash an expression takes long
         self._built: Built = {}
+        self._twins: dict[int, dict[Hashable, int]] = {}
+        self._bars: dict[int, tuple[int, Expr]] = {}
+        self._units = _characters(vocabulary)
         self.names: dict[int, str] = {}
         self.priorities: dict[int, int] = {}
-        self._longest = grammar.longest
-        self._twins: dict[int, dict[Hashable, int]] = {}
         self.once: dict[int, Once] = {}
         """What makes the matches of a terminal differ, for those that match once."""
-        self._bars: dict[int, tuple[int, Expr]] = {}
-        self.special: list[frozenset[int]] = []
-        """The token ids of each special token."""
-        self._units = _characters(vocabulary)
         self.unspellable: set[int] = set()
-        self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
 
-    def number(self, terminal: Terminal | Special) -> int:
+    def number(self, terminal: Terminal) -> int:
         """The number of a terminal. Raises GrammarSyntaxError if it matches the empty text, or nothing."""
         known = self._numbers.get(id(terminal))
-        if known is not None:
-            return known[0]
-        number = self._text(terminal) if isinstance(terminal, Terminal) else self._special_token(terminal)
-        self._numbers[id(terminal)] = number, terminal
-        self.names.setdefault(number, terminal.name)
-        return number
+        if known is None:
+            number = self._number(terminal)
+            known = self._numbers[id(terminal)] = number, terminal
+            self.names.setdefault(number, terminal.name)
+            self.names.setdefault(plain(number), terminal.name)
+        return known[0]
 
     def length(self, number: int) -> float:
-        """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""
-        if number >= SPECIAL:
-            return 1
+        """Bytes of the shortest string of a terminal; NEVER if no tokens spell any."""
         node = node_of(number)
         return NEVER if node in self.unspellable else max(1, self._store.shortest(node))
 
-    def _text(self, terminal: Terminal) -> int:
+    def bar(self, once: Once, value: Hashable) -> int:
+        """What must not be matched where a value is taken: a node of the store."""
+        expr = once.spell(value)
+        known = self._bars.get(id(expr))
+        if known is None:
+            known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits, self._built), expr
+        return known[0]
+
+    def _number(self, terminal: Terminal) -> int:
         node = self._build(terminal.expr)
         if node == EMPTY:
             raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
@@ -99,19 +101,10 @@ class Symbols:
         if terminal.once is not None:
             number = twins.setdefault(terminal.once, node + ONCE + (1 + len(twins)) * _KIND)
             self.once[number] = terminal.once
-            self.names.setdefault(plain(number), terminal.name)
             return number
         number = twins.setdefault(terminal.priority if self._longest else 0, node + len(twins) * _TWIN)
         self.priorities[number] = terminal.priority
         return number
-
-    def bar(self, once: Once, value: Hashable) -> int:
-        """What must not be matched where a value is taken: a node of the store."""
-        expr = once.spell(value)
-        known = self._bars.get(id(expr))
-        if known is None:
-            known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits, self._built), expr
-        return known[0]
 
     def _build(self, expr: Expr) -> int:
         """The node of what tokens can spell of an expression."""
@@ -124,7 +117,37 @@ class Symbols:
         return spelled or node
 
     def _alive(self, expr: Expr) -> int:
-        return self._store.advance(self._store.build(expr, self._limits, self._built), b"", self._limits).node
+        return self._store.alive(self._store.build(expr, self._limits, self._built), self._limits)
+
+
+class Symbols:
+    """The numbers of a grammar's terminals: those of text, and SPECIAL + n for special tokens."""
+
+    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, text: TextTerminals) -> None:
+        self._vocabulary, self.text = vocabulary, text
+        self._numbers: dict[int, tuple[int, Special]] = {}
+        self._names: dict[int, str] = {}
+        self.special: list[frozenset[int]] = []
+        """The token ids of each special token."""
+        self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
+
+    def number(self, terminal: Terminal | Special) -> int:
+        """The number of a terminal. Raises GrammarSyntaxError, VocabularyError."""
+        if isinstance(terminal, Terminal):
+            return self.text.number(terminal)
+        known = self._numbers.get(id(terminal))
+        if known is None:
+            known = self._numbers[id(terminal)] = self._special_token(terminal), terminal
+            self._names[known[0]] = terminal.name
+        return known[0]
+
+    def name(self, number: int) -> str:
+        """The name of a terminal."""
+        return self._names[number] if number >= SPECIAL else self.text.names[number]
+
+    def length(self, number: int) -> float:
+        """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""
+        return 1 if number >= SPECIAL else self.text.length(number)
 
     def _special_token(self, special: Special) -> int:
         vocabulary = self._vocabulary

@@ -24,7 +24,7 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.store import Follow, Forest, Parted
 from constrain.kernels.trie import BROKEN, INSIDE, WHOLE, group_of
 from constrain.limits import Limits
-from constrain.states import Sparse, Words, pack
+from constrain.states import Packer, Sparse, Words
 from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class TokenSets:
         self._flags: dict[int, tuple[np.ndarray, int]] = {}
         self._forests: dict[tuple[bool, bytes], TokenForest] = {}
         self._numbers = count(2)
+        self._packer, self._words = Packer(self.width), np.zeros(self.width, np.uint32)
         self._nbytes = 0
 
     def of_vocabulary(self, node: int) -> tuple[tuple[int, TokenForest], tuple[int, TokenForest]]:
@@ -149,12 +150,12 @@ class TokenSets:
             forest.sets, forest.broad, forest.narrowed = {}, {}, {}
 
     def _split(self, node: int, shun: int, trees: Forest, follow: Follow, most: int) -> tuple[Words, Parted]:
-        words = np.zeros(self.width, np.uint32)
-        lexer = self.lexer
+        words, lexer = self._words, self.lexer
+        words.fill(0)
         return words, lexer.store.split(node, shun, trees, follow, lexer.longest, most, words, self._limits)
 
     def _made(self, words: Words, found: np.ndarray, trees: Forest) -> TokenSet:
-        inside = pack(words)
+        inside = self._packer.pack(words)
         crossings: tuple[Crossing, ...] = ()
         undecided: tuple[Undecided, ...] = ()
         if len(found):

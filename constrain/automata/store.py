@@ -142,6 +142,10 @@ class ExpressionStore:
         reach, near = (min(-(-n // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP)) for n in reaches)
         return Reached(*map(int, self._call(limits, k.advance, node, buffer, reach, near, limits.search, flags)))
 
+    def alive(self, node: int, limits: Limits) -> int:
+        """The node itself, or 0 if it turns out to denote nothing."""
+        return node if self._tables.node[node, k.FLAG] & k.SURE else self.advance(node, b"", limits).node
+
     def is_nullable(self, node: int) -> bool:
         """Whether `node` denotes the empty string: the text may end here."""
         return bool(self._tables.node[node, k.FLAG] & k.NULLABLE)

@@ -133,20 +133,33 @@ def _below_nonmultiples(numbers: Numbers) -> NumberSet:
 
 def _plain(numbers: Numbers) -> Expr:
     """Texts without an exponent."""
-    step = numbers.multiple
-    factor, exponent = (1, 0) if step is None else sets.split(step)
+    factor, exponent = (1, 0) if numbers.multiple is None else sets.split(numbers.multiple)
     is_sparse = factor > 1 or exponent > 0
     if (is_sparse or numbers.nonmultiples) and (few := sets.finite((numbers,), _LISTED)) is not None:
         return _listed(few)
-    places, is_bounded = None if step is None else max(0, -exponent), not _is_half_line(numbers)
-    conditions = [_between(*_bounds(numbers), places)] if is_bounded else []
-    if places == 0 and (is_sparse or not is_bounded):
-        conditions.append(_whole_multiples(factor, exponent, is_bounded))
-    elif step is not None and (is_sparse or not is_bounded):
-        conditions.append(_multiples(step, True))
+    if numbers.multiples and exponent >= 0:
+        return concat([_whole(sets.shifted(numbers, -exponent)), Literal(b"0" * exponent), _ZERO_FRACTION])
+    conditions = [_nonmultiples(n) for n in sorted(numbers.nonmultiples)]
+    if not _is_half_line(numbers):
+        conditions.append(_between(*_bounds(numbers), -exponent if numbers.multiples else None))
+    if numbers.multiple is not None and (is_sparse or _is_half_line(numbers)):
+        conditions.append(_multiples(numbers.multiple, True))
+    return _all_of(conditions)
+
+
+def _whole(numbers: Numbers) -> Expr:
+    """Texts of integers, without a point.
+
+    Just bounds and a divisor, if possible: it takes no search to tell whether digits can become a multiple.
+    """
+    conditions = [_POSITIVE_INTEGER if _is_half_line(numbers) else _between(*_bounds(numbers), 0)]
+    conditions += [_divisible(int(n)) for n in numbers.multiples if n != 1]
     conditions += [_nonmultiples(n) for n in sorted(numbers.nonmultiples)]
-    texts = conditions[0] if len(conditions) == 1 else And(tuple(conditions))
-    return Concat((texts, _ZERO_FRACTION)) if places == 0 else texts
+    return _all_of(conditions)
+
+
+def _all_of(conditions: list[Expr]) -> Expr:
+    return conditions[0] if len(conditions) == 1 else And(tuple(conditions))
 
 
 def _listed(values: list[Decimal]) -> Expr:
@@ -163,7 +176,7 @@ def _multiples(step: Decimal, has_zero: bool) -> Expr:
     """Texts of the multiples of a number, without sign and exponent; zero may be among them if `has_zero`."""
     factor, exponent = sets.split(step)
     if exponent >= 0:
-        return Concat((_whole_multiples(factor, exponent, False), _ZERO_FRACTION))
+        return _plain(Numbers(step, multiples=frozenset((step,))))
     if factor > 1:
         texts = _multiples_with_point(factor, -exponent)
         return texts if has_zero else And((texts, Not(_ZERO)))
@@ -171,17 +184,6 @@ def _multiples(step: Decimal, has_zero: bool) -> Expr:
         return Concat((_INTEGER, _fraction(-exponent)))
     small = Concat((_NOUGHT, _POINT, Repeat(_DIGIT, 0, -exponent - 1), _NONZERO, _NOUGHTS))
     return alt([Concat((_POSITIVE_INTEGER, _fraction(-exponent))), small])
-
-
-def _whole_multiples(factor: int, zeros: int, among_integers: bool) -> Expr:
-    """Multiples of factor * 10**zeros, above 0 and without a point, which may be known already of what they are among.
-
-    Less said is sooner read: a divisor and digits without end are known to have a string in common without a search.
-    """
-    if among_integers and not zeros:
-        return _divisible(factor)
-    texts = And((_POSITIVE_INTEGER, _divisible(factor))) if factor > 1 else _POSITIVE_INTEGER
-    return concat([texts, Literal(b"0" * zeros)])
 
 
 def _multiples_with_point(factor: int, places: int) -> Expr:

@@ -168,6 +168,17 @@ def mirrored(numbers: Numbers) -> Numbers:
     return Numbers(low, numbers.high_open, high, numbers.low_open, numbers.multiples, numbers.nonmultiples)
 
 
+def shifted(numbers: Numbers, places: int) -> Numbers:
+    """The same numbers times 10**places."""
+
+    def shift(number: Decimal) -> Decimal:
+        return _tidy(_EXACT.scaleb(number, places))
+
+    low, high = (None if bound is None else shift(bound) for bound in (numbers.low, numbers.high))
+    multiples, nonmultiples = (frozenset(map(shift, steps)) for steps in (numbers.multiples, numbers.nonmultiples))
+    return Numbers(low, numbers.low_open, high, numbers.high_open, multiples, nonmultiples)
+
+
 def from_zero(numbers: Numbers) -> Numbers | None:
     """Those from zero on: of multiples, those above zero."""
     return _normal(_both(numbers, Numbers(Decimal(0), bool(numbers.multiples))))
