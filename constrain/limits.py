@@ -25,6 +25,9 @@ class Limits:
     rules: int = 100_000
     """Rules of one grammar; every use of a template with other arguments is one."""
 
+    alternatives: int = 4096
+    """Alternatives into which the arrays or the objects of one subschema fall (`anyOf`, `oneOf` and `not` together)."""
+
     expressions: int = 2_000_000
     """Distinct subexpressions held by one process-wide store: about 120 bytes each."""
 

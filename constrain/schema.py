@@ -1,7 +1,7 @@
 """JSON Schema as a constraint: where schemas come from, and what is asked of the texts.
 
 >>> json_schema({"type": "integer"})
-JsonSchema(text='{"type": "integer"}', formats='assert', property_order='schema', whitespace='bounded', draft=None)
+JsonSchema(text='{"type": "integer"}', formats='assert', property_order='schema', whitespace='bounded', escapes='plain', draft=None)
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from constrain.spec import Regex, Spec, regex
 if TYPE_CHECKING:
     from referencing import Registry
 
+    from constrain.frontends.json_schema.document import Document
     from constrain.frontends.json_schema.text import Layout
 
 Formats = Literal["assert", "annotation"]
 Order = Literal["schema", "any"]
+Escapes = Literal["plain", "any"]
 
 _WHITESPACE = ("bounded", "compact", "flexible")
 
@@ -41,22 +43,23 @@ class JsonSchema(Spec):
     formats: Formats = "assert"
     property_order: Order = "schema"
     whitespace: str | Regex = "bounded"
+    escapes: Escapes = "plain"
     draft: str | None = None
     registry: Any = field(default=None, hash=False, repr=False)
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`. Raises SchemaError, UnsupportedError, UnsatisfiableError."""
-        from constrain.frontends.json_schema.lowering import Lowering
+        from constrain.frontends.json_schema.lowering import Lowering, texts_of
         from constrain.frontends.json_schema.reader import Reader
 
-        reader = Reader(_document(self), languages or _own_languages(limits), self.formats)
-        return Lowering(reader, self._layout(), self.property_order == "schema").grammar()
+        reader = Reader(_document(self), languages or _own_languages(limits), self.formats, limits)
+        texts = texts_of(self._layout(), self.escapes == "any")
+        return Lowering(reader, texts, self.property_order == "schema").grammar()
 
     def check(self) -> None:
         """Raise SchemaError if the schema is malformed."""
-        from constrain.frontends.json_schema.syntax import Syntax
-
-        Syntax().check(_document(self).root)
+        document = _document(self)
+        document.syntax.check(document.root)
 
     def _layout(self) -> Layout:
         from constrain.frontends.json_schema.text import LAYOUTS, spaced
@@ -71,6 +74,7 @@ def json_schema(
     format: Formats = "assert",
     property_order: Order = "schema",
     whitespace: str = "bounded",
+    escapes: Escapes = "plain",
     draft: str | None = None,
 ) -> JsonSchema:
     """The output is the JSON text of a value that is valid under a schema.
@@ -84,6 +88,9 @@ def json_schema(
     property_order: "schema" writes members in the order of `properties`, others after them; "any" in any order.
     whitespace: "bounded" (one space, or one line break with indentation), "compact" (none), "flexible" (any amount),
         or a regular expression for what may stand wherever JSON allows whitespace.
+    escapes: "plain" spells the names and strings that the schema lists as most programs do, so that they can be forced;
+        "any" allows every escape in them. All other strings may hold any escape in both cases, and a name never passes
+        for another one because it is spelled differently.
 
     Raises SchemaError with a JSON Pointer if the schema is malformed, SpecTypeError. What cannot be enforced exactly
     raises when it is compiled.
@@ -94,6 +101,7 @@ def json_schema(
     for name, given, known in (
         ("format", format, ("assert", "annotation")),
         ("property_order", property_order, ("schema", "any")),
+        ("escapes", escapes, ("plain", "any")),
         ("draft", draft, (None, "2020-12", "2019-09", "7", "6", "4")),
     ):
         if given not in known:
@@ -101,7 +109,7 @@ def json_schema(
     if not isinstance(whitespace, str):
         raise SpecTypeError(f"json_schema(whitespace=..) takes a string, not {type(whitespace).__name__}")
     layout = whitespace if whitespace in _WHITESPACE else regex(whitespace)
-    spec = JsonSchema(_text(schema), format, property_order, layout, draft, registry)
+    spec = JsonSchema(_text(schema), format, property_order, layout, escapes, draft, registry)
     spec.check()
     return spec
 
@@ -183,7 +191,8 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _document(spec: JsonSchema) -> Any:
+@lru_cache(maxsize=256)
+def _document(spec: JsonSchema) -> Document:
     from constrain.frontends.json_schema.document import Document
     from constrain.frontends.json_schema.drafts import DRAFTS
 

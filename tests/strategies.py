@@ -40,7 +40,8 @@ def examples(count: int) -> settings:
 # ---- expressions
 
 ALPHABET = "abcé日\n"
-LETTERS = tuple(bytes([b]) for b in sorted(set("abcz é日".encode()) | {0x0A, 0x80, 0xFF}))
+_DIGITS = "0123."  # the divisors that are drawn tell apart no more
+LETTERS = tuple(bytes([b]) for b in sorted(set(f"abcz é日{_DIGITS}".encode()) | {0x0A, 0x80, 0xFF}))
 """Every byte that `expressions` tell apart, one for all others, what may follow any lead byte (80 for ED and F4), and
 one that is never valid: enough to search with."""
 
@@ -65,6 +66,7 @@ def leaves() -> st.SearchStrategy[ir.Expr]:
         st.builds(ir.Chars, st.sampled_from(_RANGES)),
         st.builds(ir.Words, st.lists(_words, min_size=1, max_size=4, unique=True).map(tuple)),
         st.sampled_from([ir.Anything(), ir.NOTHING, ir.EPSILON, ir.Repeat(ir.Chars(_RANGES[2]), 0, None)]),
+        st.builds(ir.Divisible, st.integers(1, 4)),
     )
 
 
@@ -104,7 +106,7 @@ def expressions(draw: st.DrawFn, depth: int = 3, looks: bool = True, ahead: bool
     return draw(st.one_of(kinds))
 
 
-def texts(max_size: int = 5, alphabet: str = ALPHABET) -> st.SearchStrategy[bytes]:
+def texts(max_size: int = 5, alphabet: str = ALPHABET + _DIGITS) -> st.SearchStrategy[bytes]:
     """Short texts, some of which end within a character."""
     whole = st.text(alphabet, max_size=max_size).map(str.encode)
     return st.builds(lambda data, cut: data[: len(data) - cut], whole, st.sampled_from([0, 0, 0, 1, 2]))

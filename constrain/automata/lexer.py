@@ -47,12 +47,16 @@ class Lexer:
         self.store, self.longest = store, longest
         self._priorities, self._limits = priorities, limits
         self._lexed: dict[tuple[int, int, bytes], Lexed] = {}
+        self._starts: dict[frozenset[int], int] = {}
         self._winners: dict[int, tuple[int, ...]] = {}
         self._settled: dict[int, int] = {EMPTY: EMPTY}
 
     def start(self, terminals: frozenset[int]) -> int:
         """The state before any of `terminals`; 0 if there are none."""
-        return self.store.lexer(terminals, self._limits) if terminals else EMPTY
+        known = self._starts.get(terminals)
+        if known is None:
+            known = self._starts[terminals] = self.store.lexer(terminals, self._limits) if terminals else EMPTY
+        return known
 
     def read(self, node: int, shun: int, data: bytes) -> Lexed:
         """Read bytes in a state."""
@@ -88,10 +92,9 @@ class Lexer:
         return known
 
     def _read(self, node: int, shun: int, data: bytes) -> Lexed:
-        scanned = self.store.scan(node, shun, data, self.longest, self._limits)
-        endings = [Ending(at, self.winners(marks), self.settled(away)) for at, marks, away in scanned.crossings]
-        node, shun = scanned.node, scanned.shun
-        marks = self.store.marks(node, self._limits)
+        node, shun, crossings = self.store.scan(node, shun, data, self.longest, self._limits)
+        endings = [Ending(at, self.winners(marks), self.settled(away)) for at, marks, away in crossings]
+        marks = self.store.marks(node, self._limits) if node != EMPTY and self.store.may_end(node) else EMPTY
         if marks != EMPTY:
             endings.append(self.ending(marks, node, shun, len(data)))
         return Lexed(EMPTY if marks == node else node, self.settled(shun), tuple(endings))

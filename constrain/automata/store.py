@@ -146,6 +146,10 @@ class ExpressionStore:
         """The node itself, or 0 if it turns out to denote nothing."""
         return node if self._tables.node[node, k.FLAG] & k.SURE else self.advance(node, b"", limits).node
 
+    def may_end(self, node: int) -> bool:
+        """Whether a terminal may end at `node`."""
+        return bool(self._tables.node[node, k.FLAG] & k.ENDED)
+
     def is_nullable(self, node: int) -> bool:
         """Whether `node` denotes the empty string: the text may end here."""
         return bool(self._tables.node[node, k.FLAG] & k.NULLABLE)

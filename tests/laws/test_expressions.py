@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import LETTERS, Language, examples, expressions, leaves, plain, repeats, texts, vocabularies, walked
 
-from constrain import LimitExceeded, Limits, Vocabulary
+from constrain import LimitExceeded, Limits, UnsupportedError, Vocabulary
 from constrain.automata import store as stores
 from constrain.automata.store import ExpressionStore
 from constrain.ir import expr as ir
@@ -112,6 +112,70 @@ def test_counts_are_exact(low: int, high: int | None) -> None:
         assert reached.read == (count if high is None else min(count, high))
         ended = reached.read == count and store.is_nullable(reached.node)
         assert ended == (low <= count and (high is None or count <= high)), count
+
+
+@examples(100)
+@given(st.integers(1, 60) | st.integers(1, ir.LARGEST_DIVISOR), st.text("0123456789.", max_size=40), st.integers(0, 99))
+def test_multiples(divisor: int, text: str, factor: int) -> None:
+    store = ExpressionStore()
+    node = store.build(ir.Divisible(divisor), LIMITS)
+    for data in (text, str(divisor * factor), f"{divisor * factor:.1e}"[:3], f"{text}a"):
+        reached = store.advance(node, data.encode(), LIMITS)
+        readable = data.rstrip("a")
+        value = int(readable.replace(".", "") or 0)
+        assert reached.read == len(readable)
+        assert store.is_nullable(reached.node) == (value % divisor == 0)
+        missing = next(n for n in range(20) if -value * 10**n % divisor < 10**n)
+        assert store.shortest(reached.node) == missing
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 3, 16, 40, 625, 10**17 - 1, 10**17])
+def test_multiples_among_numbers_are_found_without_a_search(divisor: int) -> None:
+    """Once digits may follow for ever, no remainder has to be looked at to know that they reach a multiple."""
+    digits = ir.Repeat(ir.Chars(((0x30, 0x39),)), 0, None)
+    integers = ir.Alt((ir.Literal(b"0"), ir.Concat((ir.Chars(((0x31, 0x39),)), digits))))
+    language = Language(ir.And((integers, ir.Divisible(divisor))), limits=Limits(search=20))
+    rng, text = random.Random(divisor), b"7"
+    for _ in range(30):
+        assert language.viable(text) and not language.viable(text + b".")
+        assert language.accepts(text) == (int(text) % divisor == 0)
+        rest = language.store.shortest(language.store.advance(language.node, text, LIMITS).node)
+        assert rest == next(n for n in range(20) if -int(text) * 10**n % divisor < 10**n)
+        text += str(rng.randrange(10)).encode()
+    assert language.accepts(str(divisor * 12345678901234567890).encode())
+
+
+@examples(150)
+@given(
+    st.integers(1, 300) | st.integers(1, ir.LARGEST_DIVISOR),
+    st.integers(0, 9),
+    st.none() | st.integers(0, 9),
+    st.sampled_from([((0x30, 0x39),), ((0x2E, 0x2E), (0x30, 0x39)), ((0x30, 0x3A),)]),
+    st.text("0123456789", max_size=9),
+)
+def test_multiples_of_some_lengths(divisor: int, low: int, more: int | None, ranges: ir.Ranges, text: str) -> None:
+    """Whether as many digits as may still follow can make a multiple is known without a search."""
+    high = None if more is None else low + more
+    expr = ir.And((ir.Repeat(ir.Chars(ranges), low, high), ir.Divisible(divisor)))
+    language = Language(expr, limits=Limits(search=20))
+    for n in range(len(text) + 1):
+        left = range(max(0, low - n), (99 if high is None else high) - n + 1)
+        begun = int(text[:n] or 0)
+        assert language.viable(text[:n].encode()) == any(-begun * 10**k % divisor < 10**k for k in left)
+        assert language.accepts(text[:n].encode()) == (0 in left and begun % divisor == 0)
+
+
+def test_multiples_without_some_digits() -> None:
+    nonzero = ir.Chars(((0x31, 0x39),))
+    assert not Language(ir.And((ir.Repeat(nonzero, 1, 9), ir.Divisible(10)))).viable(b"")
+    assert not Language(ir.And((ir.Repeat(nonzero, 2, 9), ir.Divisible(50)))).viable(b"")
+    assert Language(ir.And((ir.Repeat(nonzero, 2, 2), ir.Divisible(37)))).accepts(b"74")
+
+
+@pytest.mark.parametrize("divisor", [0, -3, ir.LARGEST_DIVISOR + 1])
+def test_divisors_out_of_range_are_refused(divisor: int) -> None:
+    with pytest.raises(UnsupportedError, match=f"multiples of {divisor}: a divisor lies between 1 and"):
+        ExpressionStore().build(ir.Divisible(divisor), LIMITS)
 
 
 HARD = {

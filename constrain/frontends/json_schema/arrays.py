@@ -14,8 +14,8 @@ from constrain.errors import LimitExceeded, UnsupportedError
 from constrain.frontends.json_schema.formulas import FALSE, Formulas
 from constrain.frontends.json_schema.values import ArraySet, Contains
 from constrain.ir.reach import reaches_end
+from constrain.limits import Limits
 
-_SEARCHED = 200_000
 _LISTED = 1000
 
 
@@ -52,9 +52,10 @@ class ArrayPlan:
         formulas: Formulas,
         is_empty: Callable[[int], bool],
         constants: Callable[[int, int], list[int] | None],
+        limits: Limits,
     ) -> None:
         self._arrays, self._formulas, self._is_empty = arrays, formulas, is_empty
-        self._constants = constants
+        self._constants, self._limits = constants, limits
         starts = [some.start for some in arrays.contains]
         self._last = max([len(arrays.prefix), *starts])
         """From here on all items are treated alike."""
@@ -90,9 +91,10 @@ class ArrayPlan:
         if not arrays.contains and self._lists is None:
             needed = range(state.index, min(arrays.low, len(arrays.prefix) + 1))
             return not any(self._is_empty(arrays.at(i)) for i in needed)
-        alive = reaches_end(state, self._next, self.may_end, self._alive, _SEARCHED)
+        most = self._limits.search
+        alive = reaches_end(state, self._next, self.may_end, self._alive, most)
         if alive is None:
-            raise LimitExceeded("search", _SEARCHED + 1, _SEARCHED, "completing an array")
+            raise LimitExceeded("search", most + 1, most, "completing an array")
         return alive
 
     def _next(self, state: State) -> Iterator[State]:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from constrain.errors import SchemaError
 from constrain.frontends.json_schema.drafts import NEWEST, Draft, draft_of, with_vocabularies
+from constrain.frontends.json_schema.syntax import Syntax
 
 if TYPE_CHECKING:
     from referencing import Registry
@@ -42,6 +43,7 @@ class Document:
         self._root, self._registry = root, registry
         self._given = draft
         self._metaschemas: dict[str, Draft] = {}
+        self.syntax = Syntax()
         self._plain = registry is None and not _names_something(root)
         own = self._draft(root, draft or NEWEST, "")
         resolver = None if self._plain else self._resolver(own)

@@ -20,8 +20,8 @@ from functools import cache
 from typing import NamedTuple
 
 from constrain.frontends import unicode
-from constrain.frontends.json_schema.format_dates import spelled
-from constrain.frontends.json_schema.format_hosts import LONGEST_LOCAL, LONGEST_NAME, label, mail_host, up_to
+from constrain.frontends.json_schema.format_hosts import hostname, label, mailbox
+from constrain.frontends.json_schema.strings import of_length
 from constrain.ir.expr import And, Chars, Concat, Expr, Literal, Ranges, Repeat, alt, concat
 
 _FULL_STOPS = ".\u3002\uff0e\uff61"
@@ -46,12 +46,11 @@ _MARK_CLASSES = (7, _VIRAMA, 103, 107, 118, 122, 129, 130, 132, 220, 230)
 below and above other letters."""
 
 _LAST = 0xFFFF
-_SIZES = ((14, 14), (5, 38))
-"""Labels whose Punycode has at most 63 characters: those of at most so many characters beyond ASCII, none of which is
-beyond U+FFFF, and of so many in all. That is from the algorithm of RFC 3492, each step made as costly as the sum of all
-steps allows; a character takes four digits or five."""
-_LONGEST = 52
-"""Characters of a name that has at most 253 in Punycode: no label takes more than 4.7 for each, its dot included."""
+_SIZES = ((13, 13), (5, 37))
+_LONGEST, _MOST = 62, 4
+"""Labels are of at most so many characters beyond ASCII, none of them beyond U+FFFF, and of so many in all. Then their
+Punycode has at most 62 characters, four to five for each; and four labels have at most 253 in all. That follows from
+the algorithm of RFC 3492, each step made as costly as the sum of all steps allows."""
 
 
 class _Tables(NamedTuple):
@@ -67,27 +66,21 @@ class _Tables(NamedTuple):
 
 
 @cache
-def idn_hostname() -> Expr:
+def idn_hostname(dots: str = _FULL_STOPS) -> Expr:
     """A name of labels in Unicode, or of letters, digits and hyphens. The rule of RFC 5893 is about whole names."""
-    lettered = And((label(), spelled("[A-Za-z].*")))
-    right_to_left = alt([_right_to_left("EN"), _right_to_left("AN")])
-    names = [
-        _dotted(alt([label(), _left_to_right()])),
-        _dotted(alt([lettered, _strictly_left_to_right(), right_to_left])),
-    ]
-    return alt([And((_dotted(label()), up_to(LONGEST_NAME))), And((alt(names), up_to(_LONGEST)))])
+    right_to_left = [_right_to_left("EN"), _right_to_left("AN")]
+    labels = alt([label(_LONGEST), _left_to_right()])
+    directed = alt([label(_LONGEST, "[A-Za-z]"), _strictly_left_to_right(), *right_to_left])
+    more = Repeat(Concat((_one(dots), labels)), 0, _MOST - 1), Repeat(Concat((_one(dots), directed)), 0, _MOST - 1)
+    return alt([hostname(f"[{dots}]"), Concat((labels, more[0])), Concat((directed, more[1]))])
 
 
 @cache
 def idn_email() -> Expr:
     """`Mailbox` of RFC 5321 as RFC 6531 extends it: with any characters beyond ASCII."""
-    plain = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
-    quoted = r'"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*"'
-    octets = ((0x7F, 1), (0x7FF, 2), (0xFFFF, 3), (unicode.LAST, 4))
-    short = alt([Repeat(Chars(((0, last),)), 0, LONGEST_LOCAL // width) for last, width in octets])
-    local = And((spelled(rf"{plain}(?:\.{plain})*|{quoted}"), short))
-    name = And((idn_hostname(), Repeat(_but(_codes(_FULL_STOPS[1:])), 0, None)))
-    return Concat((local, Literal(b"@"), mail_host(name)))
+    name, kinds = idn_hostname("."), (("", 1), (r"\x80-\uffff", 3), (r"\x80-\U0010ffff", 4))
+    char, quoted = r"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{}-]", r"[ !#-\[\]-~{}]"
+    return alt([mailbox(char.format(more), quoted.format(more), octets, name) for more, octets in kinds])
 
 
 # ---- labels
@@ -150,11 +143,7 @@ def _of_size(beyond: int, length: int) -> Expr:
     if beyond == length:
         return Repeat(Chars(((0, _LAST),)), 1, length)
     plain = Repeat(Chars(((0, 0x7F),)), 0, None)
-    return And((Concat((plain, Repeat(Concat((Chars(((0x80, _LAST),)), plain)), 0, beyond))), up_to(length)))
-
-
-def _dotted(one: Expr) -> Expr:
-    return Concat((one, Repeat(Concat((_one(_FULL_STOPS), one)), 0, None)))
+    return And((Concat((plain, Repeat(Concat((Chars(((0x80, _LAST),)), plain)), 0, beyond))), of_length(0, length)))
 
 
 # ---- characters
@@ -225,8 +214,3 @@ def _without(ranges: Ranges, others: Ranges) -> Ranges:
 def _one(chars: str) -> Expr:
     """One of these characters."""
     return Chars(_codes(chars))
-
-
-def _but(ranges: Ranges) -> Expr:
-    """One character that is none of these."""
-    return Chars(unicode.complement(ranges))

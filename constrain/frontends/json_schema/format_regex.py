@@ -3,8 +3,9 @@ r"""The format `regex`: patterns that are valid by ECMA-262, with the flag `u`.
 Out: an expression for the decoded text.
 
 Valid patterns are no regular language. This is a part of them: groups nest to a depth of `DEPTH`, at most one has a
-name, and none is referred to; what has to be in order is compared for counts below 1,000, for ASCII letters and digits,
-for escapes of equal length, and from the first letter of some alphabets on; properties are those of `_PROPERTIES`.
+name, and none is referred to; what has to be in order is so for counts below 1,000, for ASCII letters and digits, from
+the first letter of some alphabets on, and for escapes, as far as the digits it takes are few; properties are those of
+`_PROPERTIES`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ from __future__ import annotations
 from functools import cache
 
 from constrain.frontends.json_schema.format_dates import spelled
-from constrain.ir.expr import NOTHING, And, Chars, Concat, Expr, Literal, Ranges, Repeat, alt, concat, optional
+from constrain.ir.expr import NOTHING, Chars, Concat, Expr, Literal, Repeat, alt, concat, optional
 
 DEPTH = 8
 
-_DIGITS: list[Ranges] = [((code, code),) for code in range(0x30, 0x3A)]
-_HEX_DIGITS: list[Ranges] = [*_DIGITS, *(((code, code), (code + 0x20, code + 0x20)) for code in range(0x41, 0x47))]
 _ALPHABETS = (" ~", "!~", *"Àÿ àÿ Αώ αώ Ая ая את ءي ぁゖ ァヺ 一鿿 가힣".split())
 """First and last letter."""
 _PROPERTIES = (
@@ -47,11 +46,14 @@ def regex() -> Expr:
 
 
 def _quantifier() -> Expr:
-    """How often; two bounds are of equal length and in order, or the second has more digits."""
-    ordered = alt([_in_order("", ",", _DIGITS, length) for length in (1, 2, 3)])
-    longer = spelled("[0-9],[1-9][0-9]{1,2}|[0-9]{2},[1-9][0-9]{2}")
-    bounds = concat([Literal(b"{"), alt([spelled("[0-9]{1,3},?"), ordered, longer]), Literal(b"}")])
-    return concat([alt([spelled("[*+?]"), bounds]), spelled(r"\??")])
+    """How often; of two bounds the second has more digits, or it is not the smaller one."""
+    longer = "[0-9],[1-9][0-9]{1,2}|[0-9]{2},[1-9][0-9]{2}"
+    same = [
+        f"{low},[{low}-9]|{low}[0-9],[{low + 1}-9][0-9]|{low}[0-9]{{2}},[{low + 1}-9][0-9]{{2}}" for low in range(9)
+    ]
+    close = [f"{tens}{low},{tens}[{low}-9]" for tens in range(10) for low in range(10)]
+    bounds = spelled("[0-9]{1,3},?|9,9|" + "|".join([longer, *same, *close]))
+    return concat([alt([spelled("[*+?]"), Concat((Literal(b"{"), bounds, Literal(b"}")))]), spelled(r"\??")])
 
 
 def _escape() -> Expr:
@@ -65,13 +67,27 @@ def _class() -> Expr:
     """A class in brackets; hyphens that stand for themselves come first or last."""
     letters = [chr(code) for code in range(0x30, 0x7B) if chr(code).isalnum()]
     ranges = [_ascii_range(low) for low in letters] + [_alphabet(*pair) for pair in _ALPHABETS]
-    ranges += [_in_order("\\x", "-", _HEX_DIGITS, 2), And((_in_order("\\u", "-", _HEX_DIGITS, 4), _NO_SURROGATE))]
+    ranges += [_codes(digit) for digit in range(16)]
     member = alt([spelled(r"[^\\\][^-]|\\[b-]"), _escape(), *ranges])
     return concat([spelled(r"\[\^?-?"), Repeat(member, 0, None), spelled(r"-?\]")])
 
 
-_NO_SURROGATE = spelled(r"\\u[^dD].*")
-"""An escape that cannot be read as the second half of a pair with what is before it."""
+def _codes(digit: int) -> Expr:
+    """Ranges of escapes whose first ones begin with a digit.
+
+    The last ones begin with a larger digit, or the first ones end with zeros. A surrogate does not come first: it might
+    be read together with what is before it.
+    """
+    this, larger, every = _nibbles(digit, digit), _nibbles(digit + 1, 15), "[0-9A-Fa-f]"
+    short, long = rf"\\x{this}{every}-\\x{larger}{every}", rf"\\u{this}{every}{{3}}-\\u{larger}{every}{{3}}"
+    shorts, longs = [short] if digit < 15 else [], [long] if digit not in (0xD, 0xF) else []
+    zeros = rf"\\u{this}000-\\u{this}{every}{{3}}"
+    return spelled("|".join([*shorts, *longs, rf"\\x{this}0-\\x{this}{every}", zeros]))
+
+
+def _nibbles(first: int, last: int) -> str:
+    """A class of hexadecimal digits."""
+    return f"[{''.join(sorted({char for value in range(first, last + 1) for char in f'{value:x}{value:X}'}))}]"
 
 
 def _ascii_range(low: str) -> Expr:
@@ -85,22 +101,3 @@ def _alphabet(first: str, last: str) -> Expr:
     edges = [ord(first), *(edge for code in special for edge in (code - 1, code + 1)), ord(last)]
     ranges = tuple((low, high) for low, high in zip(edges[::2], edges[1::2]) if low <= high)
     return Concat((Literal(f"{first}-".encode()), Chars(ranges)))
-
-
-def _in_order(opening: str, between: str, digits: list[Ranges], count: int) -> Expr:
-    """Two numbers of `count` digits, each after `opening`, of which the first is not the larger one."""
-    every = Chars(tuple(sorted(pair for ranges in digits for pair in ranges)))
-
-    def where(position: int, pairs: list[tuple[Ranges, Ranges]]) -> Expr:
-        """The digits at a position are one of the pairs."""
-        before, after = Repeat(every, position, position), Repeat(every, count - 1 - position, count - 1 - position)
-        start, middle = Literal(opening.encode()), Literal((between + opening).encode())
-        return alt([concat([start, before, Chars(a), after, middle, before, Chars(b), after]) for a, b in pairs])
-
-    equal = [where(i, [(digit, digit) for digit in digits]) for i in range(count)]
-    below = [where(i, [(digits[n], _larger(digits, n)) for n in range(len(digits) - 1)]) for i in range(count)]
-    return alt([*(And((*equal[:i], below[i])) for i in range(count)), And(tuple(equal))])
-
-
-def _larger(digits: list[Ranges], index: int) -> Ranges:
-    return tuple(sorted(pair for ranges in digits[index + 1 :] for pair in ranges))

@@ -64,9 +64,8 @@ class _Then(NamedTuple):
 class Lowering(Mapping[Hashable, Rule]):
     """The rules of one schema, by name."""
 
-    def __init__(self, reader: Reader, layout: Layout, in_order: bool) -> None:
-        self._reader, self._in_order = reader, in_order
-        self._texts = texts_of(layout)
+    def __init__(self, reader: Reader, texts: Texts, in_order: bool) -> None:
+        self._reader, self._texts, self._in_order = reader, texts, in_order
         self._arrays: dict[ArraySet, int] = {}
         self._objects: dict[int, int] = {}
         self._array_plans: list[ArrayPlan] = []
@@ -185,14 +184,16 @@ class Lowering(Mapping[Hashable, Rule]):
         if number is None:
             number = self._arrays[array] = len(self._array_plans)
             formulas = self._reader.formulas
-            self._array_plans.append(ArrayPlan(array, formulas, self.is_empty, self._constants))
+            self._array_plans.append(
+                ArrayPlan(array, formulas, self.is_empty, self._constants, self._reader.limits)
+            )
         return self._array_plans[number]
 
     def _object_plan(self, each: ObjectSet) -> ObjectPlan:
         number = self._objects.get(id(each))
         if number is None:
             languages = self._reader.algebra.languages
-            plan = ObjectPlan(each, self._reader.formulas, languages, self.is_empty, self._in_order)
+            plan = ObjectPlan(each, self._reader.formulas, languages, self.is_empty, self._in_order, self._reader.limits)
             number = self._objects[id(each)] = len(self._object_plans)
             self._object_plans.append((plan, each))
         return self._object_plans[number][0]
@@ -219,9 +220,10 @@ def _either(ways: list[Any]) -> Body:
 class Texts:
     """The terminals of one layout. Terminals of the same texts are the same, whatever schema they are for."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, every_way: bool) -> None:
         self._layout = layout
-        self._speller = Speller()
+        self._speller = Speller(every_way)
+        self._any_way = Speller(every_way=True)
         self.open_array = Terminal('"["', concat([Literal(b"["), layout.inside]))
         self.close_array = Terminal('"]"', concat([layout.inside, Literal(b"]")]))
         self.open_object = Terminal('"{"', concat([Literal(b"{"), layout.inside]))
@@ -274,7 +276,7 @@ class Texts:
         if terminal is None:
             if only is not None and len(only) == 1:
                 (name,) = only
-                terminal = Terminal(json.dumps(name, ensure_ascii=False), concat([spelled_name(name), self._colon]))
+                terminal = Terminal(json.dumps(name, ensure_ascii=False), concat([_QUOTE, self._speller.text(name), _QUOTE, self._colon]))
             else:
                 text = self._speller.string(StringSet(only, parts=group.names.parts).expr())
                 never = group.names.but
@@ -348,6 +350,6 @@ def _fixed(text: str) -> Terminal:
 
 
 @lru_cache(maxsize=32)
-def texts_of(layout: Layout) -> Texts:
-    """The terminals of a layout."""
-    return Texts(layout)
+def texts_of(layout: Layout, every_way: bool) -> Texts:
+    """The terminals of a layout; with listed strings spelled in every way, or plainly."""
+    return Texts(layout, every_way)

@@ -17,10 +17,9 @@ from constrain.frontends.json_schema.strings import StringSet
 from constrain.frontends.json_schema.values import ObjectSet
 from constrain.ir.languages import Languages
 from constrain.ir.reach import reaches_end
+from constrain.limits import Limits
 
-_SEARCHED = 200_000
 _LISTED = 256
-_PARTS = 256
 
 
 class Option(NamedTuple):
@@ -69,9 +68,10 @@ class ObjectPlan:
         languages: Languages,
         is_empty: Callable[[int], bool],
         in_order: bool,
+        limits: Limits,
     ) -> None:
         self._objects, self._formulas, self._languages, self._is_empty = objects, formulas, languages, is_empty
-        self._in_order = in_order
+        self._in_order, self._limits = in_order, limits
         listed, self._others = self._groups()
         self._impossible = any(group.required and not group.options for group in listed)
         listed = [group for group in listed if group.options]
@@ -103,9 +103,10 @@ class ObjectPlan:
             return False
         if not self._counts and not self._needed:
             return True
-        alive = reaches_end(state, self._next, self.may_end, self._alive, _SEARCHED)
+        most = self._limits.search
+        alive = reaches_end(state, self._next, self.may_end, self._alive, most)
         if alive is None:
-            raise LimitExceeded("search", _SEARCHED + 1, _SEARCHED, "completing an object")
+            raise LimitExceeded("search", most + 1, most, "completing an object")
         return alive
 
     def _is_count(self, count: int) -> bool:
@@ -180,8 +181,9 @@ class ObjectPlan:
                         both = self._formulas.every((whole, formula)) if inside else whole
                         split.append((met, both, [*settles, index] if inside and index is not None else settles))
             found = split
-            if len(found) > _PARTS:
-                raise LimitExceeded("alternatives", len(found), _PARTS, "overlapping sets of property names")
+            if len(found) > self._limits.alternatives:
+                most = self._limits.alternatives
+                raise LimitExceeded("alternatives", len(found), most, "overlapping sets of property names")
         return found
 
     def _options(self, formula: int, settles: list[int]) -> tuple[Option, ...]:

@@ -32,9 +32,10 @@ from constrain.ir.expr import NOTHING, Alt, Chars, Concat, Expr, Literal, Look, 
 
 _NEWLINES: Ranges = ((0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029))
 _WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
+_SPACES = "\t\r| |\u00a0|\u1680|\u2000\u200a|\u2028\u2029|\u202f|\u205f|\u3000|\ufeff"
 _SETS: dict[str, Ranges] = {
     "d": ((0x30, 0x39),),
-    "s": unicode.union(_NEWLINES, ((0x09, 0x0D), (0xFEFF, 0xFEFF)), unicode.property_ranges("Zs")),
+    "s": tuple((ord(pair[0]), ord(pair[-1])) for pair in _SPACES.split("|")),
     "w": _WORD,
 }
 _CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D}
@@ -359,7 +360,7 @@ class _Parser:
         needs = {"x": "two hexadecimal digits", "u": "four hexadecimal digits, or {..}", "c": "a letter"}
         if char in needs:
             self._fail(f"\\{char} needs {needs[char]}")
-        self._fail(f"\\{char} is no escape of ECMA-262; write {char} for the letter" if char.isalpha() else f"\\{char}")
+        self._fail(f"\\{char} is no escape of ECMA-262; write {char} for the letter")
 
 
 @lru_cache(maxsize=4096)

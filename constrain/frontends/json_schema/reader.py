@@ -16,10 +16,10 @@ from constrain.frontends.json_schema.formulas import FALSE, TRUE, Every, Formula
 from constrain.frontends.json_schema.numbers import NumberSet
 from constrain.frontends.json_schema.patterns import pattern
 from constrain.frontends.json_schema.strings import StringSet
-from constrain.frontends.json_schema.syntax import Syntax
 from constrain.frontends.json_schema.unevaluated import Evaluation
 from constrain.frontends.json_schema.values import Algebra, ArraySet, Contains, ObjectSet, Values
 from constrain.ir.languages import Languages
+from constrain.limits import Limits
 
 Formats = Literal["assert", "annotation"]
 
@@ -34,11 +34,10 @@ _NUMBER_KEYWORDS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum 
 class Reader:
     """The subschemas of one document as formulas, and the values of formulas."""
 
-    def __init__(self, document: Document, languages: Languages, formats: Formats) -> None:
-        self.document, self._languages, self._formats = document, languages, formats
+    def __init__(self, document: Document, languages: Languages, formats: Formats, limits: Limits) -> None:
+        self.document, self._languages, self._formats, self.limits = document, languages, formats, limits
         self.formulas = Formulas()
-        self.algebra = Algebra(self.formulas, languages)
-        self._syntax = Syntax()
+        self.algebra = Algebra(self.formulas, languages, limits)
         self._values: dict[int, Values | None] = {TRUE: values.ALL, FALSE: values.NONE}
         self._literals: list[Values] = []
         self._evaluation = Evaluation(self)
@@ -52,7 +51,7 @@ class Reader:
             return TRUE
         if place.schema is False:
             return FALSE
-        self._syntax.check(place)
+        self.document.syntax.check(place)
         return self.formulas.leaf(place.key, place)
 
     def child(self, place: Place, *path: str | int) -> int:
@@ -128,10 +127,8 @@ class Reader:
     def _read(self, place: Place) -> Values:
         schema = place.schema
         if "unevaluatedProperties" in schema or "unevaluatedItems" in schema:
-            if not (place.draft.lone_ref and "$ref" in schema) and place.draft.keywords & {
-                "unevaluatedProperties",
-                "unevaluatedItems",
-            }:
+            keywords = self.keywords(place)
+            if "unevaluatedProperties" in keywords or "unevaluatedItems" in keywords:
                 return self._evaluation.values(place)
         meant = self.assertions(place)
         for part in self.applied(place):
@@ -350,7 +347,7 @@ class Reader:
 
     def _are_disjoint(self, a: int, b: int) -> bool:
         """Whether it is clear at a glance that no value is in both."""
-        return is_void(self.values(self.formulas.every([a, b])), self)
+        return self.algebra.are_disjoint(self.values(a), self.values(b), self.is_clearly_empty)
 
     def is_clearly_empty(self, formula: int, depth: int = 2) -> bool:
         """Whether it is clear without looking deeper than `depth` levels that there is no value in a formula."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from constrain.errors import SchemaError
-from constrain.frontends.json_schema.document import Place
 from constrain.frontends.json_schema.drafts import Draft
+
+if TYPE_CHECKING:
+    from constrain.frontends.json_schema.document import Place
 
 _TYPES = frozenset(("null", "boolean", "object", "array", "number", "string", "integer"))
 _DEPTH = 400

@@ -39,9 +39,10 @@ _REMEMBERED = 20_000
 
 
 class Speller:
-    """Spells expressions; those that are the same value are spelled once."""
+    """Spells expressions; those that are the same value are spelled once. Listed strings in every way, or plainly."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_way: bool) -> None:
+        self.text = spelled_text if every_way else plain_text
         self._known: dict[int, tuple[Expr, Expr]] = {}
 
     def string(self, expr: Expr) -> Expr:
@@ -65,7 +66,7 @@ class Speller:
             case Literal(data):
                 return spelled_text(data.decode())
             case Words(words):
-                return alt([spelled_text(word.decode()) for word in words])
+                return self._words(words)
             case Chars(ranges):
                 return spelled_characters(ranges)
             case Anything():
@@ -88,6 +89,14 @@ class Speller:
                 raise AssertionError(f"{type(expr).__name__} is not about characters")
 
 
+    def _words(self, words: tuple[bytes, ...]) -> Expr:
+        """Strings spelled alike wherever possible stay a list, which is built as a tree of common beginnings."""
+        spelled = [self.text(word.decode()) for word in words]
+        plain = [each.data for each in spelled if isinstance(each, Literal)]
+        others = [each for each in spelled if not isinstance(each, Literal)]
+        return alt([Words(tuple(plain)), *others]) if plain else alt(others)
+
+
 @lru_cache(maxsize=50_000)
 def spelled_character(char: str) -> Expr:
     """One character, in every way to write it."""
@@ -99,6 +108,20 @@ def spelled_text(text: str) -> Expr:
     if len(text) == 1:
         return spelled_character(text)
     return Concat(tuple([spelled_character(char) for char in text])) if text else EPSILON
+
+
+def plain_text(text: str) -> Expr:
+    """One string as JSON writes it: escapes where they must be, or instead of what is not ASCII."""
+    return concat([_plain_character(char) for char in text])
+
+
+@lru_cache(maxsize=50_000)
+def _plain_character(char: str) -> Expr:
+    if char in _SHORT and char != "/":
+        return Literal(b"\\" + _SHORT[char].encode())
+    if " " <= char <= "~":
+        return Literal(char.encode())
+    return spelled_character(char)
 
 
 @lru_cache(maxsize=10_000)

@@ -21,9 +21,6 @@ from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
 if TYPE_CHECKING:
     from constrain.frontends.json_schema.reader import Reader
 
-_CASES = 2048
-
-
 class Case(NamedTuple):
     """Some of the values of a subschema, and what it evaluates of them."""
 
@@ -166,8 +163,9 @@ class Evaluation:
         for case in cases:
             if case.formula != FALSE and not self._reader.is_clearly_empty(case.formula):
                 found[case.formula, case.names.key, case.items, frozenset(case.matches)] = case
-            if len(found) > _CASES:
-                raise LimitExceeded("alternatives", len(found), _CASES, "the cases of `unevaluated..` keywords")
+            if len(found) > self._reader.limits.alternatives:
+                most = self._reader.limits.alternatives
+                raise LimitExceeded("alternatives", len(found), most, "the cases of `unevaluated..` keywords")
         return list(found.values())
 
 

@@ -19,8 +19,9 @@ from constrain.frontends.json_schema.formulas import FALSE, TRUE, Formulas
 from constrain.frontends.json_schema.numbers import NumberSet
 from constrain.frontends.json_schema.strings import StringSet
 from constrain.ir.languages import Languages
+from constrain.limits import Limits
 
-_ALTERNATIVES = 4096
+_COMPARED = 64
 _Set = TypeVar("_Set")
 
 
@@ -102,8 +103,8 @@ ALL = Values(True, BOTH, numbers.ALL, strings.ALL, (ArraySet(),), (ObjectSet(),)
 class Algebra:
     """Operations on sets of values whose members are formulas."""
 
-    def __init__(self, formulas: Formulas, languages: Languages) -> None:
-        self.formulas, self.languages = formulas, languages
+    def __init__(self, formulas: Formulas, languages: Languages, limits: Limits) -> None:
+        self.formulas, self.languages, self._limits = formulas, languages, limits
 
     def intersect(self, a: Values, b: Values) -> Values:
         """The values in both."""
@@ -141,12 +142,19 @@ class Algebra:
             not a.null, BOTH - a.booleans, numbers.complement(a.numbers), strings.complement(a.strings), arrays, objects
         )
 
+    def _check(self, most: int, alternatives: int) -> None:
+        if alternatives > most:
+            what = "combining the alternatives of `anyOf`, `oneOf` and `not`"
+            raise LimitExceeded("alternatives", alternatives, self._limits.alternatives, what)
+
     # ------------------------------------------------------------------------------------------------- arrays
 
     def _arrays(self, some: tuple[ArraySet, ...], others: tuple[ArraySet, ...]) -> tuple[ArraySet, ...]:
-        _check(len(some) * len(others))
+        self._check(16 * self._limits.alternatives, len(some) * len(others))
         met = (self._array(a, b) for a, b in product(some, others))
-        return _distinct_arrays(a for a in met if a is not None)
+        found = _distinct_arrays(a for a in met if a is not None)
+        self._check(self._limits.alternatives, len(found))
+        return found
 
     def _array(self, a: ArraySet, b: ArraySet) -> ArraySet | None:
         """The arrays in both; None if there are clearly none."""
@@ -187,9 +195,11 @@ class Algebra:
     # ------------------------------------------------------------------------------------------------ objects
 
     def _objects(self, some: tuple[ObjectSet, ...], others: tuple[ObjectSet, ...]) -> tuple[ObjectSet, ...]:
-        _check(len(some) * len(others))
+        self._check(16 * self._limits.alternatives, len(some) * len(others))
         met = (self._object(a, b) for a, b in product(some, others))
-        return _distinct(a for a in met if a is not None)
+        found = _distinct(a for a in met if a is not None)
+        self._check(self._limits.alternatives, len(found))
+        return found
 
     def _object(self, a: ObjectSet, b: ObjectSet) -> ObjectSet | None:
         """The objects in both; None if there are clearly none."""
@@ -200,18 +210,46 @@ class Algebra:
         low, high = max(a.low, b.low, len(required)), _least(a.high, b.high)
         if (high is not None and high < low) or any(properties.get(name) == FALSE for name in required):
             return None
+        if self._forbids(a, b.required - a.required) or self._forbids(b, a.required - b.required):
+            return None
         return ObjectSet(properties, a.patterns + b.patterns, required, a.some + b.some, low, high)
+
+    def _forbids(self, a: ObjectSet, names: Iterable[str]) -> bool:
+        """Whether one of the names must not be there."""
+        closed = [known for known, formula in a.patterns if formula == FALSE]
+        return any(known.contains(name, self.languages) for name in names for known in closed)
+
+    def are_disjoint(self, a: Values, b: Values, is_empty: Callable[[int], bool]) -> bool:
+        """Whether it is clear that no value is in both; `is_empty` tells which formulas are clearly without values."""
+        if (a.null and b.null) or a.booleans & b.booleans or numbers.intersect(a.numbers, b.numbers):
+            return False
+        if not strings.intersect(a.strings, b.strings, self.languages).is_empty(self.languages):
+            return False
+        every = self.formulas.every
+        for x, y in product(a.arrays, b.arrays):
+            met = self._array(x, y)
+            if met is not None and not any(is_empty(met.at(i)) for i in range(min(met.low, len(met.prefix) + 1))):
+                return False
+        for one, other in product(a.objects, b.objects):
+            if self._object(one, other) is not None and not any(
+                is_empty(every((one.properties.get(name, TRUE), other.properties.get(name, TRUE))))
+                for name in one.required | other.required
+            ):
+                return False
+        return True
 
     def _object_complement(self, a: ObjectSet) -> list[ObjectSet]:
         negate = self.formulas.negate
         found = []
         for name, formula in a.properties.items():
-            if formula != TRUE:
+            if name in a.required:  # absent, or there with another value
+                found.append(ObjectSet({name: negate(formula)}))
+            elif formula != TRUE:
                 found.append(ObjectSet({name: negate(formula)}, required=frozenset((name,)), low=1))
         for names, formula in a.patterns:
             if formula != TRUE:
                 found.append(ObjectSet(some=((names, negate(formula)),), low=1))
-        for name in sorted(a.required):
+        for name in sorted(a.required - a.properties.keys()):
             found.append(ObjectSet({name: FALSE}))
         for names, formula in a.some:
             found.append(ObjectSet(patterns=((names, negate(formula)),)))
@@ -249,6 +287,8 @@ def _distinct_arrays(sets: Iterable[ArraySet]) -> tuple[ArraySet, ...]:
 
 def _largest(sets: list[_Set], is_within: Callable[[_Set, _Set], bool]) -> tuple[_Set, ...]:
     """Those that are not clearly part of another one."""
+    if len(sets) > _COMPARED:
+        return tuple(sets)
     kept: list[_Set] = []
     for each in sets:
         if not any(is_within(each, other) for other in kept):
@@ -279,10 +319,3 @@ def _is_array_within(a: ArraySet, b: ArraySet) -> bool:
     if (b.unique and not a.unique) or (b.repeats and not a.repeats) or not set(b.contains) <= set(a.contains):
         return False
     return all(b.at(i) in (TRUE, a.at(i)) for i in range(max(len(a.prefix), len(b.prefix)) + 1))
-
-
-def _check(alternatives: int) -> None:
-    if alternatives > _ALTERNATIVES:
-        raise LimitExceeded(
-            "alternatives", alternatives, _ALTERNATIVES, "combining the alternatives of `anyOf`, `oneOf` and `not`"
-        )
