@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from constrain import spec as spec_module
-from constrain.automata.lexer import Lexer
 from constrain.automata.languages import StoreLanguages
+from constrain.automata.lexer import Lexer
 from constrain.automata.store import ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace

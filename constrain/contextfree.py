@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import ChainMap, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial, reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -45,8 +45,18 @@ Element = tuple[GrammarRow, int, int, bytes]
 that of terminals that match once, what it has read."""
 Front = frozenset[Element]
 
-Lexing = tuple[int, int, bool]
-"""A lexer state, what must not be matched from there on, and whether it begins terminals that match once."""
+
+class Barred(NamedTuple):
+    """What terminals that match once must not begin with in a row: nodes that read it before a mark."""
+
+    always: int
+    """No terminal may."""
+    some: int
+    """Some terminal may not. Tokens that do have to be tried."""
+
+
+Lexing = tuple[int, int, Barred | None]
+"""A lexer state, what must not be matched from there on, and, where terminals begin that match once, more of that."""
 _Source = tuple[GrammarRow, int, int]
 """The row where a terminal was begun, the terminal, and what must not be matched again (0 if it may)."""
 _Ended = dict[int, dict[int, set[_Source]]]
@@ -58,22 +68,13 @@ _SPACED = ("", "space before the text")
 
 
 class OnceLexer(NamedTuple):
-    """The terminals of a template that match once."""
+    """The terminals of a template that match once, and look alike to the lexer."""
 
     lexer: int
     always: frozenset[int]
     """What none of them ever matches (nodes of the store)."""
     some: frozenset[int]
     """What some of them never match."""
-
-
-class Barred(NamedTuple):
-    """What terminals that match once must not begin with in a row: nodes that read it before a mark."""
-
-    always: int
-    """No terminal may."""
-    some: int
-    """Some terminal may not. Tokens that do have to be tried."""
 
 
 class GrammarSpace(StateSpace):
@@ -228,15 +229,15 @@ class GrammarSpace(StateSpace):
         rest = data[at:] if at else data
         for lexing, shunned, once in self._lexing(row, node, shun):
             lexed = self.lexer.read(lexing, shunned, rest)
-            once = once or bool(before)
+            is_once = once is not None or bool(before)
             for ending in lexed.endings:
                 sources = ended.setdefault(at + ending.at, {}).setdefault(ending.shun, set())
-                if once:
+                if is_once:
                     sources.update(self._matched(row, ending.terminals, before + rest[: ending.at]))
                 else:
                     sources.update((row, terminal, 0) for terminal in ending.terminals)
             if lexed.node:
-                after = (row, lexed.node, lexed.shun, before + rest if once else b"")
+                after = (row, lexed.node, lexed.shun, before + rest if is_once else b"")
                 if checked:
                     self._add(after, reached)
                 else:
@@ -254,36 +255,42 @@ class GrammarSpace(StateSpace):
 
     def _lexing(self, row: GrammarRow, node: int, shun: int) -> Sequence[Lexing]:
         """The lexer states of an element. In the middle of a terminal nobody says whether it matches once."""
-        return ((node, shun, False),) if node else self.lexers_of(row, shun)
+        return ((node, shun, None),) if node else self.lexers_of(row, shun)
 
     def lexers_of(self, row: GrammarRow, shun: int) -> Sequence[Lexing]:
         """The lexers that begin in a row."""
         plain = self._lexer_of(row)
-        if not row.template.twins:
-            return ((plain, shun, False),) if plain else ()
-        bar, once = self.barred(row).always, self.once(row.template).lexer
-        barred = (once, self.store.unite(shun, bar, self.limits) if shun else bar, True)
-        return ((plain, shun, False), barred) if plain else (barred,)
+        found: list[Lexing] = [(plain, shun, None)] if plain else []
+        if row.template.twins:
+            for once, barred in zip(self._once(row.template), self._barred(row)):
+                both = self.store.unite(shun, barred.always, self.limits) if shun else barred.always
+                found.append((once.lexer, both, barred))
+        return found
 
-    def once(self, template: Template) -> OnceLexer:
-        """The lexer of the terminals of a template that match once. There must be some."""
+    def _once(self, template: Template) -> list[OnceLexer]:
+        """The lexers of the terminals of a template that match once: one for those that look alike."""
         if template.once is None:
-            kinds = [self.symbols.text.once[symbol] for twins in template.twins.values() for symbol in twins]
-            first = kinds[0]
-            always = frozenset.intersection(*[kind.never for kind in kinds])
-            some = frozenset().union(*[kind.never for kind in kinds])
-            bars = [frozenset(self.symbols.text.bar(first, value) for value in values) for values in (always, some)]
-            template.once = OnceLexer(self.lexer.start(frozenset(template.twins)), *bars)
-        known: OnceLexer = template.once
+            template.once = [self._once_lexer(lexed, twins) for lexed, twins in template.twins.items()]
+        known: list[OnceLexer] = template.once
         return known
 
-    def barred(self, row: GrammarRow) -> Barred:
-        """What the terminals that match once must not begin with in a row."""
+    def _once_lexer(self, lexed: int, twins: Iterable[int]) -> OnceLexer:
+        kinds = [self.symbols.text.once[symbol] for symbol in twins]
+        always = frozenset.intersection(*[kind.never for kind in kinds])
+        some = frozenset[Hashable]().union(*[kind.never for kind in kinds])
+        bar = self.symbols.text.bar
+        bars = [frozenset(bar(kinds[0], value) for value in values) for values in (always, some)]
+        return OnceLexer(self.lexer.start(frozenset((lexed,))), *bars)
+
+    def _barred(self, row: GrammarRow) -> list[Barred]:
+        """What the terminals that match once must not begin with in a row, for each lexer of theirs."""
         if row.barred is None:
-            once, bars = self.once(row.template), row.bars
-            always = self._lexer_of_bars(once.always | bars)
-            row.barred = Barred(always, self._lexer_of_bars(once.some | bars) if once.some != once.always else always)
-        known: Barred = row.barred
+            row.barred = []
+            for once in self._once(row.template):
+                always = self._lexer_of_bars(once.always | row.bars)
+                some = always if once.some == once.always else self._lexer_of_bars(once.some | row.bars)
+                row.barred.append(Barred(always, some))
+        known: list[Barred] = row.barred
         return known
 
     def _lexer_of_bars(self, bars: frozenset[int]) -> int:
@@ -456,8 +463,11 @@ class GrammarSpace(StateSpace):
 
     def _avoided(self, row: GrammarRow, shunned: int, read: bytes) -> int:
         """What some terminal that matches once must not match after `read`; `shunned` is what none of them may."""
-        barred = self.barred(row)
-        return shunned if barred.some == barred.always else self.store.advance(barred.some, read, self.limits).node
+        (first, *others) = barred = self._barred(row)
+        if not others and first.some == first.always:
+            return shunned
+        left = [self.store.advance(some, read, self.limits).node for _, some in barred]
+        return reduce(partial(self.store.unite, limits=self.limits), left, shunned)
 
     def _shape(self, state: State) -> Hashable:
         elements: list[Hashable] = []

@@ -69,7 +69,7 @@ def picture(automaton: TokenAutomaton, form: str = "dot", trace: Trace | None = 
 def _cluster(space: GrammarSpace, rule: int) -> _Cluster:
     """A rule's states, breadth first."""
     network = space.network
-    first = network.starts[rule][0]
+    first = network.start(rule)[0]
     states, edges, cut = {first: False}, [], False
     todo = deque(states)
     while todo:

@@ -78,11 +78,8 @@ class Lexing(Protocol):
     def make_lexer(self, template: Template, ignores: bool) -> int:
         """The lexer of a template, with ignored text or without, and without terminals that match once."""
 
-    def barred(self, row: Row) -> Barred:
-        """What the terminals that match once must not begin with in a row that expects some."""
-
-    def lexers_of(self, row: Row, shun: int) -> Sequence[tuple[int, int, bool]]:
-        """The lexers that begin in a row, what must not be matched there, and whether their terminals match once."""
+    def lexers_of(self, row: Row, shun: int) -> Sequence[tuple[int, int, Barred | None]]:
+        """The lexers that begin in a row, what must not be matched there, and more of it if they match once."""
 
     def may_follow(self, row: Row, node: int, shun: int) -> bool:
         """Whether the text can be completed where `row` was reached, its lexer is at `node` since, and something is
@@ -123,9 +120,7 @@ class Pieces:
                 self._strike(node, avoided, forest, found, tried, certain=avoided == shun)
             words |= found
             return max(depths)
-        return max(
-            [self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests]
-        )
+        return max([self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests])
 
     def _strike(self, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int], certain: bool) -> None:
         """Take away the tokens that match what is shunned, or have them tried, unless that is `certain`."""
@@ -140,9 +135,7 @@ class Pieces:
                 tried.append(token)
                 words[token >> 5] &= ~np.uint32(1 << (token & 31))
 
-    def _allow(
-        self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed
-    ) -> float:
+    def _allow(self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed) -> float:
         piece = self._piece(row.template, row.ignores, node, shun, forest)
         for some in piece.allowed:
             add(out.words, some)
@@ -169,24 +162,22 @@ class Pieces:
             for lexing, barred, once in self._lexing.lexers_of(after, shunned):
                 if not trees.first & self._first(lexing):
                     continue
-                if not once:
+                if once is None:
                     depth = max(depth, 1 + self._allow(after, lexing, barred, trees, out))
                     continue
-                found, known = np.zeros_like(out.words), self._lexing.barred(after)
+                found = np.zeros_like(out.words)
                 depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
                 if out.matched:
                     out.tried.extend(self._packer.tokens(found))
-                elif known.some:
-                    self._strike(lexing, known.some, trees, found, out.tried, certain=known.some == known.always)
+                elif once.some:
+                    self._strike(lexing, once.some, trees, found, out.tried, certain=once.some == once.always)
                 if not out.matched:
                     np.bitwise_or(out.words, found, out=out.words)
                 if out.matched or after.bars:
                     depth = math.inf
         return depth
 
-    def _allow_narrow(
-        self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed
-    ) -> float:
+    def _allow_narrow(self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed) -> float:
         """The same where so many tokens cross that only those are looked at that what follows in `row` can read."""
         found = self._sets.narrow(node, shun, forest, partial(self._follows, row))
         if found.inside is not None:

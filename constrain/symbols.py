@@ -127,6 +127,7 @@ class Symbols:
         self._vocabulary, self.text = vocabulary, text
         self._numbers: dict[int, tuple[int, Special]] = {}
         self._names: dict[int, str] = {}
+        self._used: set[int] = set()
         self.special: list[frozenset[int]] = []
         """The token ids of each special token."""
         self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
@@ -134,12 +135,19 @@ class Symbols:
     def number(self, terminal: Terminal | Special) -> int:
         """The number of a terminal. Raises GrammarSyntaxError, VocabularyError."""
         if isinstance(terminal, Terminal):
-            return self.text.number(terminal)
+            number = self.text.number(terminal)
+            self._used.add(number)
+            return number
         known = self._numbers.get(id(terminal))
         if known is None:
             known = self._numbers[id(terminal)] = self._special_token(terminal), terminal
             self._names[known[0]] = terminal.name
         return known[0]
+
+    @property
+    def count(self) -> int:
+        """How many terminals have been numbered."""
+        return len(self._used)
 
     def name(self, number: int) -> str:
         """The name of a terminal."""

@@ -21,6 +21,7 @@ from constrain.automata.rows import Row
 from constrain.contextfree import GrammarSpace
 from constrain.errors import UnsupportedError
 from constrain.states import State
+from constrain.symbols import SPECIAL
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
@@ -191,14 +192,14 @@ class _Chart:
 
     def _lexer_of(self, row: Row) -> int:
         symbols = self._space.symbols
-        text = {symbol for symbol in row.expected if symbol in symbols.priorities}
+        text = {symbol for symbol in row.expected if symbol < SPECIAL}
         return self._space.lexer.start(frozenset(text | {symbols.ignore} if row.ignores and symbols.ignore else text))
 
     def _join(self, sources: dict[tuple[_Column, int], None]) -> _Column:
         """The column where terminals that were begun in some columns end."""
-        pairs = {(column.row, symbol) for column, symbol in sources}
-        rows = {row for row, _ in pairs}
-        together = tuple(sorted(symbol for _, symbol in pairs))
+        pairs = {(column.row, symbol, 0) for column, symbol in sources}
+        rows = {row for row, _, _ in pairs}
+        together = tuple(sorted(symbol for _, symbol, _ in pairs))
         row = rows.pop().after(together) if len(rows) == 1 else self._space.recogniser.join(pairs)
         column = _Column(row, [item for source, symbol in sources for item in self._after(source, symbol)])
         self._close(column)

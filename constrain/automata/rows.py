@@ -440,7 +440,11 @@ class Recogniser:
         members = [predicted.template.predicted[-1 - reference] for reference in system] or [predicted]
         signatures = {member.rule: self._signature(member, system, bound) for member in members}
         bars = frozenset().union(*[bound[k].bars for k in predicted.through])
-        form = (predicted.rule if system else None, frozenset(signatures.items() if system else signatures.values()), bars)
+        form = (
+            predicted.rule if system else None,
+            frozenset(signatures.items() if system else signatures.values()),
+            bars,
+        )
         known = self._continuations.get(form)
         if known is None:
             absorbed = self._absorbed(predicted, signatures[predicted.rule], bound) if len(system) <= 1 else None

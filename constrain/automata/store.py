@@ -247,9 +247,7 @@ class ExpressionStore:
             marks = np.concatenate([marks, np.zeros(met, np.int64)])
             crossing = np.empty((max(found, len(crossing)), 3), np.int64)
 
-    def strike(
-        self, node: int, shun: int, forest: Forest, limits: Limits
-    ) -> tuple[list[np.ndarray], list[int]]:
+    def strike(self, node: int, shun: int, forest: Forest, limits: Limits) -> tuple[list[np.ndarray], list[int]]:
         """The tokens of `forest` that match what is shunned, and those after which a lexer at `node` may have no way out."""
         path = np.zeros((2, forest.depth + 2), np.int64)
         found = np.empty((256, 2), np.int64)

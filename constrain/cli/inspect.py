@@ -99,7 +99,7 @@ def _counted(automaton: TokenAutomaton) -> dict[str, Any]:
     if not isinstance(space, GrammarSpace):
         return {}
     reading = "longest" if space.lexer.longest else "scannerless"
-    return {"rules": len(space.network.names), "terminals": len(space.symbols.names), "reading": reading}
+    return {"rules": len(space.network.names), "terminals": space.symbols.count, "reading": reading}
 
 
 def _described(facts: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ An expression denotes a set of byte strings. Characters are Unicode code points 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Ranges = tuple[tuple[int, int], ...]
@@ -128,7 +129,7 @@ def concat(parts: list[Expr]) -> Expr:
     return Concat(tuple(joined)) if joined else EPSILON
 
 
-def alt(parts: list[Expr]) -> Expr:
+def alt(parts: Sequence[Expr]) -> Expr:
     """Unite; one part stands for itself."""
     return parts[0] if len(parts) == 1 else Alt(tuple(parts))
 

@@ -22,7 +22,7 @@ _LISTED = 1000
 class State(NamedTuple):
     """Where an array is."""
 
-    index: int
+    length: int
     """Items so far, as far as it matters."""
     counts: tuple[int, ...]
     """How many items have met each `contains`, as far as it matters."""
@@ -74,7 +74,7 @@ class ArrayPlan:
 
     def may_end(self, state: State) -> bool:
         """Whether the array may end."""
-        if state.index < self._arrays.low or (self._arrays.repeats and FALSE not in state.used):
+        if state.length < self._arrays.low or (self._arrays.repeats and FALSE not in state.used):
             return False
         return all(
             count >= some.low and (some.high is None or count <= some.high)
@@ -89,7 +89,7 @@ class ArrayPlan:
         """Whether the array can be completed. Raises LimitExceeded when that takes too long to find out."""
         arrays = self._arrays
         if not arrays.contains and self._lists is None:
-            needed = range(state.index, min(arrays.low, len(arrays.prefix) + 1))
+            needed = range(state.length, min(arrays.low, len(arrays.prefix) + 1))
             return not any(self._is_empty(arrays.at(i)) for i in needed)
         most = self._limits.search
         alive = reaches_end(state, self._next, self.may_end, self._alive, most)
@@ -101,9 +101,9 @@ class ArrayPlan:
         return (way.after for way in self._ways(state))
 
     def _ways(self, state: State) -> Iterator[Way]:
-        if self._arrays.high is not None and state.index >= self._arrays.high:
+        if self._arrays.high is not None and state.length >= self._arrays.high:
             return
-        index = min(state.index + 1, self._most)
+        index = min(state.length + 1, self._most)
         for formula, counts in self._items(state):
             if self._lists is None:
                 yield Way(formula, State(index, counts, state.used), self._arrays.unique)
@@ -116,12 +116,12 @@ class ArrayPlan:
 
     def _items(self, state: State) -> Iterator[tuple[int, tuple[int, ...]]]:
         """What the next item may be in, and the counts after it; items that settle something first."""
-        options = [(self._arrays.at(state.index), ())]
+        options: list[tuple[int, tuple[int, ...]]] = [(self._arrays.at(state.length), ())]
         for some, count in zip(self._arrays.contains, state.counts):
             options = [
                 (self._formulas.every((formula, more)), (*counts, after))
                 for formula, counts in options
-                for more, after in self._met(some, count, state.index)
+                for more, after in self._met(some, count, state.length)
             ]
         return ((formula, counts) for formula, counts in options if formula != FALSE and not self._is_empty(formula))
 

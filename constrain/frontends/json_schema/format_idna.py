@@ -30,7 +30,7 @@ _EVER = "\u00df\u03c2\u06fd\u06fe\u0f0b\u3007"
 _NEVER = "\u0640\u07fa\u302e\u302f\u3031\u3032\u3033\u3034\u3035\u303b"
 """Exceptions to the rules (RFC 5892, section 2.6)."""
 _MIDDLE_DOT, _KERAIA, _GERESHES, _KATAKANA_DOT, _JOINERS = "\u00b7", "\u0375", "\u05f3\u05f4", "\u30fb", "\u200c\u200d"
-_GREEK: Ranges = ((0x370, 0x3FF),)
+_GREEK: Ranges = ((0x3AC, 0x3CE),)
 _HEBREW: Ranges = ((0x5D0, 0x5EA),)
 _JAPANESE: Ranges = ((0x3041, 0x3096), (0x30A1, 0x30FA), (0x4E00, 0x9FFF))
 """What has to stand beside certain others (RFC 5892, appendix A), and the most of those that all readers agree on."""

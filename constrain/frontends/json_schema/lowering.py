@@ -6,17 +6,20 @@ next state, which costs the recogniser nothing. What stands between the structur
 
 from __future__ import annotations
 
+import heapq
 import json
+import math
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache, partial
+from itertools import count, product
 from typing import Any, NamedTuple
 
 from constrain.errors import UnsatisfiableError, UnsupportedError
 from constrain.frontends.json_schema import arrays, numbers, objects, strings
 from constrain.frontends.json_schema.arrays import ArrayPlan
-from constrain.frontends.json_schema.formulas import TRUE
+from constrain.frontends.json_schema.formulas import FALSE, TRUE
 from constrain.frontends.json_schema.inhabited import Inhabited
 from constrain.frontends.json_schema.number_texts import expression
 from constrain.frontends.json_schema.objects import Group, ObjectPlan
@@ -24,9 +27,10 @@ from constrain.frontends.json_schema.reader import Reader
 from constrain.frontends.json_schema.strings import StringSet
 from constrain.frontends.json_schema.text import Layout, Speller, spelled_text
 from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
-from constrain.ir.expr import And, Chars, Concat, Expr, Literal, Repeat, Words, alt, concat
+from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words, alt, concat
 from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, Terminal
 
+_COSTED = 5000
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 
@@ -70,8 +74,9 @@ class Lowering(Mapping[Hashable, Rule]):
         self._objects: dict[int, int] = {}
         self._array_plans: list[ArrayPlan] = []
         self._object_plans: list[tuple[ObjectPlan, ObjectSet]] = []
-        self._inhabited = Inhabited(reader, self._array_plan, self._object_plan)
+        self._inhabited = Inhabited(reader, self._new_array_plan, self._new_object_plan)
         self.rules: dict[Hashable, Rule] = {}
+        self._costs = Costs(self)
 
     def grammar(self) -> Grammar:
         """The grammar of the texts of the schema's values. Raises UnsatisfiableError if there are none."""
@@ -84,7 +89,8 @@ class Lowering(Mapping[Hashable, Rule]):
         return self._inhabited.is_empty(formula)
 
     def _cost(self, name: Hashable) -> float:
-        return 1.0
+        """Bytes of the shortest text of a rule, as far as its first few levels tell."""
+        return self._costs.of(name)
 
     def __getitem__(self, name: Hashable) -> Rule:
         rule = self.rules.get(name)
@@ -115,17 +121,26 @@ class Lowering(Mapping[Hashable, Rule]):
     def _value(self, formula: int) -> list[Body]:
         """The ways to write a value of a formula."""
         meant = self._reader.values(formula)
-        ways: list[Body] = list(self._texts.scalars(meant))
+        ways: list[Body] = list(self._texts.scalars(self._spelled(meant)))
         for array in meant.arrays:
             plan = self._array_plan(array)
             if plan.is_alive(plan.start()):
-                ways.append(Seq((self._texts.open_array, Call(_Array(self._arrays[array], plan.start(), _MAY), lazy=True))))
+                ways.append(
+                    Seq((self._texts.open_array, Call(_Array(self._arrays[array], plan.start(), _MAY), lazy=True)))
+                )
         for each in meant.objects:
             members = self._object_plan(each)
             if members.is_alive(members.start()):
                 name = _Object(self._objects[id(each)], members.start(), True)
                 ways.append(Seq((self._texts.open_object, Call(name, lazy=True))))
         return ways
+
+    def _spelled(self, meant: Values) -> Values:
+        """The same values, without strings if there turn out to be none."""
+        texts = meant.strings
+        if texts.parts and texts.is_empty(self._reader.algebra.languages):
+            return replace(meant, strings=strings.NONE)
+        return meant
 
     def _then(self, formula: int, after: Hashable) -> Body:
         """A value and what follows it. Scalars need no rule of their own."""
@@ -160,7 +175,7 @@ class Lowering(Mapping[Hashable, Rule]):
                 "are strings, numbers, booleans or null"
             )
         plan, found = self._array_plans[number], list[Body]()
-        for scalar in self._texts.scalars(meant):
+        for scalar in self._texts.scalars(self._spelled(meant)):
             if plan.may_end(way.after):
                 found.append(self._texts.different(scalar, self._texts.close_array))
             if plan.ways(way.after):
@@ -183,34 +198,158 @@ class Lowering(Mapping[Hashable, Rule]):
         number = self._arrays.get(array)
         if number is None:
             number = self._arrays[array] = len(self._array_plans)
-            formulas = self._reader.formulas
-            self._array_plans.append(
-                ArrayPlan(array, formulas, self.is_empty, self._constants, self._reader.limits)
-            )
+            self._array_plans.append(self._new_array_plan(array))
         return self._array_plans[number]
 
     def _object_plan(self, each: ObjectSet) -> ObjectPlan:
         number = self._objects.get(id(each))
         if number is None:
-            languages = self._reader.algebra.languages
-            plan = ObjectPlan(each, self._reader.formulas, languages, self.is_empty, self._in_order, self._reader.limits)
+            plan = self._new_object_plan(each)
             number = self._objects[id(each)] = len(self._object_plans)
             self._object_plans.append((plan, each))
         return self._object_plans[number][0]
 
+    def _new_array_plan(self, array: ArraySet) -> ArrayPlan:
+        return ArrayPlan(array, self._reader.formulas, self.is_empty, self._constants, self._reader.limits)
+
+    def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
+        reader = self._reader
+        languages, limits = reader.algebra.languages, reader.limits
+        strings_of = lambda formula: reader.values(formula).strings  # noqa: E731
+        return ObjectPlan(each, reader.formulas, languages, self.is_empty, strings_of, self._in_order, limits)
+
     def _constants(self, formula: int, most: int) -> list[int] | None:
-        """The values of a formula, each as a formula, if they are scalars and at most so many."""
+        """The values of a formula, each as a formula, if they are at most so many."""
+        listed = self._listed(formula, most)
+        return None if listed is None else [self._reader.constant(value) for value in listed]
+
+    def _listed(self, formula: int, most: int) -> list[Any] | None:
+        """The values of a formula, if they are at most so many and it is easily seen."""
         if formula == TRUE:
             return None
         meant = self._reader.values(formula)
-        if any(True for _ in (*meant.arrays, *meant.objects)):
-            return None
-        listed = numbers.finite(meant.numbers, most)
+        some = numbers.finite(meant.numbers, most)
         texts = strings.finite(meant.strings, most, self._reader.algebra.languages)
-        if listed is None or texts is None or len(listed) + len(texts) > most:
+        if some is None or texts is None:
             return None
-        found: list[Any] = [None] if meant.null else []
-        return [self._reader.constant(value) for value in (*found, *sorted(meant.booleans), *listed, *sorted(texts))]
+        found: list[Any] = [*([None] if meant.null else []), *sorted(meant.booleans), *some, *sorted(texts)]
+        for array in meant.arrays:
+            if array != ArraySet(array.prefix, FALSE, len(array.prefix), len(array.prefix)):
+                return None
+            items = [self._listed(item, most) for item in array.prefix]
+            if any(item is None for item in items) or math.prod(len(item or ()) for item in items) > most:
+                return None
+            found += map(list, product(*[item or () for item in items]))
+        for each in meant.objects:
+            names = list(each.properties)
+            if each.some or each.required != set(names) or not _is_closed(each):
+                return None
+            members = [self._listed(each.properties[name], most) for name in names]
+            if any(member is None for member in members) or math.prod(len(m or ()) for m in members) > most:
+                return None
+            found += [dict(zip(names, chosen)) for chosen in product(*[member or () for member in members])]
+        return found if len(found) <= most else None
+
+
+def _is_closed(each: ObjectSet) -> bool:
+    """Whether an object has no names but those listed, and nothing else is said of these."""
+    others = StringSet(but=frozenset(each.properties)).key
+    return [(names.key, formula) for names, formula in each.patterns] == [(others, FALSE)] and each.high is None
+
+
+class Costs:
+    """How long the shortest text of each rule is: what generation that has to end steers by.
+
+    The least fixed point over all rules that one calls, found when it is asked for.
+    """
+
+    def __init__(self, rules: Lowering) -> None:
+        self._rules = rules
+        self._known: dict[Hashable, float] = {}
+
+    def of(self, name: Hashable) -> float:
+        """Bytes of the shortest text of a rule."""
+        if name not in self._known:
+            self._find(name)
+        return self._known[name]
+
+    def _find(self, name: Hashable) -> None:
+        """Dijkstra's algorithm as Knuth (1977) has it: rules become known in the order of their costs."""
+        users: dict[Hashable, list[Hashable]] = {}
+        costs: dict[Hashable, float] = {}
+        todo = [name]
+        while todo:
+            rule = todo.pop()
+            if rule in costs or rule in self._known:
+                continue
+            costs[rule] = math.inf
+            for called in calls(self._rules[rule].body):
+                users.setdefault(called, []).append(rule)
+                todo.append(called)
+            if len(costs) > _COSTED:
+                self._known[name] = 1.0  # a schema so large that nobody waits for it
+                return
+        order = count()
+        heap = [(self._cost(rule), next(order), rule) for rule in costs]
+        heapq.heapify(heap)
+        while heap:
+            cost, _, rule = heapq.heappop(heap)
+            if cost == math.inf:
+                break
+            if rule in self._known:
+                continue
+            self._known[rule] = cost
+            for user in users.get(rule, ()):
+                if user not in self._known:
+                    heapq.heappush(heap, (self._cost(user), next(order), user))
+
+    def _cost(self, rule: Hashable) -> float:
+        return self._body_cost(self._rules[rule].body)
+
+    def _body_cost(self, body: Body) -> float:
+        match body:
+            case Seq(parts):
+                return sum(map(self._body_cost, parts))
+            case Either(parts):
+                return min(map(self._body_cost, parts), default=math.inf)
+            case Call(rule):
+                return self._known.get(rule, math.inf)
+            case Terminal():
+                return shortest_length(body.expr)
+        return 0.0
+
+
+def calls(body: Body) -> Iterator[Hashable]:
+    """The rules that a body calls."""
+    match body:
+        case Call(rule):
+            yield rule
+        case Seq(parts) | Either(parts):
+            for part in parts:
+                yield from calls(part)
+
+
+def shortest_length(expr: Expr) -> float:
+    """Length of the shortest string of an expression, or less where intersections or complements are in it."""
+    match expr:
+        case Literal(data):
+            return len(data)
+        case Chars():
+            return 1
+        case Words(words):
+            return min(map(len, words), default=math.inf)
+        case Concat(parts):
+            return sum(map(shortest_length, parts))
+        case Alt(parts):
+            return min(map(shortest_length, parts), default=math.inf)
+        case And(parts):
+            return max(map(shortest_length, parts), default=0)
+        case Repeat(body, low, _):
+            return low * shortest_length(body) if low else 0
+        case Closed(body):
+            return shortest_length(body)
+        case _:
+            return 0
 
 
 def _either(ways: list[Any]) -> Body:
@@ -276,7 +415,10 @@ class Texts:
         if terminal is None:
             if only is not None and len(only) == 1:
                 (name,) = only
-                terminal = Terminal(json.dumps(name, ensure_ascii=False), concat([_QUOTE, self._speller.text(name), _QUOTE, self._colon]))
+                terminal = Terminal(
+                    json.dumps(name, ensure_ascii=False),
+                    concat([_QUOTE, self._speller.text(name), _QUOTE, self._colon]),
+                )
             else:
                 text = self._speller.string(StringSet(only, parts=group.names.parts).expr())
                 never = group.names.but

@@ -44,7 +44,7 @@ class State(NamedTuple):
 
     used: tuple[int, ...]
     """In any order: names written so far of each group that has an end. In order: (groups passed,)."""
-    count: int
+    written: int
     """Members written so far, as far as it matters."""
     settled: int
     """What was needed and is there, one bit each."""
@@ -59,7 +59,10 @@ class Way(NamedTuple):
 
 
 class ObjectPlan:
-    """The automaton of one set of objects. `is_empty` tells of a formula whether it has no value."""
+    """The automaton of one set of objects.
+
+    `is_empty` tells of a formula whether it has no value, `strings_of` which strings it has.
+    """
 
     def __init__(
         self,
@@ -67,10 +70,15 @@ class ObjectPlan:
         formulas: Formulas,
         languages: Languages,
         is_empty: Callable[[int], bool],
+        strings_of: Callable[[int], StringSet],
         in_order: bool,
         limits: Limits,
     ) -> None:
         self._objects, self._formulas, self._languages, self._is_empty = objects, formulas, languages, is_empty
+        self._patterns, self._some = (
+            [(names.resolved(strings_of, languages) if names.of else names, formula) for names, formula in sets]
+            for sets in (objects.patterns, objects.some)
+        )
         self._in_order, self._limits = in_order, limits
         listed, self._others = self._groups()
         self._impossible = any(group.required and not group.options for group in listed)
@@ -87,7 +95,7 @@ class ObjectPlan:
 
     def may_end(self, state: State) -> bool:
         """Whether the object may end."""
-        if state.settled != self._needed or (self._counts and not self._is_count(state.count)):
+        if state.settled != self._needed or (self._counts and not self._is_count(state.written)):
             return False
         if self._in_order:
             return not any(group.required for group in self._listed[state.used[0] :])
@@ -118,9 +126,9 @@ class ObjectPlan:
         return iter([way.after for way in ways])
 
     def _ways(self, state: State) -> Iterator[Way]:
-        if self._counts and self._objects.high is not None and state.count >= self._objects.high:
+        if self._counts and self._objects.high is not None and state.written >= self._objects.high:
             return
-        count = min(state.count + 1, self._most) if self._counts else 0
+        count = min(state.written + 1, self._most) if self._counts else 0
         if self._in_order:
             for n in range(state.used[0], len(self._listed)):
                 yield from self._members(self._listed[n], state, (n + 1,), count)
@@ -146,7 +154,7 @@ class ObjectPlan:
         """Each name that something is said of, and the sets of all other names."""
         objects = self._objects
         names = dict.fromkeys([*objects.properties, *sorted(objects.required)])
-        for known, _ in (*objects.patterns, *objects.some):
+        for known, _ in (*self._patterns, *self._some):
             if known.only is not None:
                 names |= dict.fromkeys(sorted(known.only))
             elif len(known.but) < _LISTED and not known.but <= names.keys():
@@ -163,16 +171,16 @@ class ObjectPlan:
     def _group(self, name: str) -> Group:
         objects = self._objects
         parts = [objects.properties.get(name, TRUE)]
-        parts += [formula for names, formula in objects.patterns if names.contains(name, self._languages)]
-        settles = [n for n, (names, _) in enumerate(objects.some) if names.contains(name, self._languages)]
+        parts += [formula for names, formula in self._patterns if names.contains(name, self._languages)]
+        settles = [n for n, (names, _) in enumerate(self._some) if names.contains(name, self._languages)]
         options = self._options(self._formulas.every(parts), settles)
         return Group(strings.words([name]), options, name in objects.required, 1)
 
     def _partition(self, names: StringSet) -> list[tuple[StringSet, int, list[int]]]:
         """The names of a set by what is asked of their values: a formula, and what they may settle."""
         found: list[tuple[StringSet, int, list[int]]] = [(names, TRUE, [])]
-        asked = [(known, formula, None) for known, formula in self._objects.patterns]
-        for known, formula, index in [*asked, *((known, TRUE, n) for n, (known, _) in enumerate(self._objects.some))]:
+        asked = [(known, formula, None) for known, formula in self._patterns]
+        for known, formula, index in [*asked, *((known, TRUE, n) for n, (known, _) in enumerate(self._some))]:
             split = []
             for part, whole, settles in found:
                 for inside, those in ((True, known), (False, strings.complement(known))):
@@ -189,7 +197,7 @@ class ObjectPlan:
     def _options(self, formula: int, settles: list[int]) -> tuple[Option, ...]:
         options = [Option(formula, 0)]
         for n in settles:
-            wanted = self._objects.some[n][1]
+            wanted = self._some[n][1]
             options += [Option(self._formulas.every((each.formula, wanted)), each.settles | 1 << n) for each in options]
         return tuple(each for each in options if each.formula != FALSE and not self._is_empty(each.formula))
 

@@ -92,7 +92,9 @@ class Reader:
         parts = [self.values(part) for part in sorted(node.parts)]
         joined = parts[0]
         for part in parts[1:]:
-            joined = self.algebra.intersect(joined, part) if isinstance(node, Every) else self.algebra.unite(joined, part)
+            joined = (
+                self.algebra.intersect(joined, part) if isinstance(node, Every) else self.algebra.unite(joined, part)
+            )
         return joined
 
     def _circular(self, formula: int) -> SchemaError:
@@ -197,6 +199,7 @@ class Reader:
             parts.append(self._pattern(keywords["pattern"], place, "pattern"))
         if "format" in keywords and self._formats == "assert":
             from constrain.frontends.json_schema.formats import format_expr
+
             known = format_expr(keywords["format"], place.draft.name)
             parts += [] if known is None else [known]
         low, high = int(keywords.get("minLength", 0)), keywords.get("maxLength")
@@ -243,7 +246,10 @@ class Reader:
             return (ObjectSet(),)
         properties = {name: self.child(place, "properties", name) for name in keywords.get("properties", ())}
         patterns = [
-            (strings.language(self._pattern(text, place, "patternProperties")), self.child(place, "patternProperties", text))
+            (
+                strings.language(self._pattern(text, place, "patternProperties")),
+                self.child(place, "patternProperties", text),
+            )
             for text in keywords.get("patternProperties", ())
         ]
         if "additionalProperties" in keywords:
@@ -251,9 +257,9 @@ class Reader:
             if others != TRUE:
                 patterns.append((self.other_names(properties, [names for names, _ in patterns]), others))
         if "propertyNames" in keywords:
-            allowed = self.values(self.child(place, "propertyNames")).strings
-            if not allowed.is_all:
-                patterns.append((strings.complement(allowed), FALSE))
+            allowed = self.child(place, "propertyNames")
+            if allowed != TRUE:
+                patterns.append((StringSet(of=((allowed, True),)), FALSE))
         required = keywords.get("required", ())
         required = frozenset(required) if isinstance(required, list) else frozenset()
         low, high = int(keywords.get("minProperties", 0)), keywords.get("maxProperties")

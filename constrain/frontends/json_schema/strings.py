@@ -5,8 +5,8 @@ A set is a list of strings, or an intersection of regular languages without a li
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from constrain.ir.expr import Alt, And, Chars, Expr, Not, Repeat, Words
@@ -23,19 +23,22 @@ class StringSet:
     only: frozenset[str] | None = None
     but: frozenset[str] = frozenset()
     parts: tuple[Expr, ...] = ()
+    of: tuple[tuple[int, bool], ...] = ()
+    """Formulas whose strings, or, if the flag is set, whose other strings these are as well; see `resolved`."""
 
     @property
     def key(self) -> Hashable:
         """Sets with equal keys are equal. (Expressions are compared by identity: hashing one takes long.)"""
-        return self.only, self.but, frozenset(map(id, self.parts))
+        return self.only, self.but, frozenset(map(id, self.parts)), self.of
 
     @property
     def is_all(self) -> bool:
         """Whether nothing at all is left out."""
-        return self.only is None and not self.but and not self.parts
+        return self.only is None and not (self.but or self.parts or self.of)
 
     def contains(self, text: str, languages: Languages) -> bool:
         """Whether a string is in the set."""
+        assert not self.of
         if self.only is not None:
             return text in self.only
         return text not in self.but and all(languages.accepts(part, text.encode()) for part in self.parts)
@@ -50,10 +53,19 @@ class StringSet:
         """The strings, in UTF-8."""
         if self.only is not None:
             return Words(tuple(word.encode() for word in sorted(self.only)))
+        assert not self.of
         parts = list(self.parts) or [ANY_TEXT]
         if self.but:
             parts.append(Not(Words(tuple(word.encode() for word in sorted(self.but)))))
         return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def resolved(self, strings_of: Callable[[int], StringSet], languages: Languages) -> StringSet:
+        """The same set without formulas, given the strings of each."""
+        known = replace(self, of=())
+        for formula, negated in self.of:
+            found = strings_of(formula)
+            known = intersect(known, complement(found) if negated else found, languages)
+        return known
 
 
 ALL = StringSet()

@@ -88,7 +88,9 @@ _RULES: dict[str, tuple[_Check, str]] = {
     **dict.fromkeys(
         ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions"), (_is_map_of(_is_schema), _MAP)
     ),
-    **dict.fromkeys(("$ref", "$dynamicRef", "$recursiveRef", "$id", "id", "$anchor", "$dynamicAnchor"), (_is_string, _TEXT)),
+    **dict.fromkeys(
+        ("$ref", "$dynamicRef", "$recursiveRef", "$id", "id", "$anchor", "$dynamicAnchor"), (_is_string, _TEXT)
+    ),
 }
 _OLD_ITEMS = (lambda value: _is_schema(value) or _is_list_of(_is_schema)(value), "a schema or a list of schemas")
 _BOOLEAN_BOUND = (lambda value: _is_flag(value) or _is_number(value), "true or false")
@@ -98,9 +100,7 @@ _CHILD = frozenset(
     "unevaluatedProperties".split()
 )
 _LISTED = frozenset(("allOf", "anyOf", "oneOf", "prefixItems", "items"))
-_NAMED = frozenset(
-    ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "dependencies")
-)
+_NAMED = frozenset(("properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "dependencies"))
 
 
 class Syntax:
@@ -119,7 +119,9 @@ class Syntax:
             if isinstance(schema, bool) or id(schema) in self._checked:
                 continue
             if not isinstance(schema, dict):
-                raise SchemaError(f"{schema!r:.60} is no schema", pointer=pointer, hint="a schema is an object or a boolean")
+                raise SchemaError(
+                    f"{schema!r:.60} is no schema", pointer=pointer, hint="a schema is an object or a boolean"
+                )
             if depth > _DEPTH:
                 raise SchemaError(f"schemas nested more than {_DEPTH} deep", pointer=pointer)
             self._checked[id(schema)] = schema

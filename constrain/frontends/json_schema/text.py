@@ -88,7 +88,6 @@ class Speller:
             case _:
                 raise AssertionError(f"{type(expr).__name__} is not about characters")
 
-
     def _words(self, words: tuple[bytes, ...]) -> Expr:
         """Strings spelled alike wherever possible stay a list, which is built as a tree of common beginnings."""
         spelled = [self.text(word.decode()) for word in words]
@@ -207,10 +206,7 @@ def _without(ranges: Ranges, others: Ranges) -> Ranges:
     left = list(ranges)
     for first, last in others:
         left = [
-            (low, high)
-            for a, b in left
-            for low, high in ((a, min(b, first - 1)), (max(a, last + 1), b))
-            if low <= high
+            (low, high) for a, b in left for low, high in ((a, min(b, first - 1)), (max(a, last + 1), b)) if low <= high
         ]
     return tuple(left)
 

@@ -21,6 +21,7 @@ from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
 if TYPE_CHECKING:
     from constrain.frontends.json_schema.reader import Reader
 
+
 class Case(NamedTuple):
     """Some of the values of a subschema, and what it evaluates of them."""
 
@@ -153,7 +154,12 @@ class Evaluation:
     def _both(self, some: list[Case], others: list[Case]) -> list[Case]:
         every = self._reader.formulas.every
         return self._distinct(
-            Case(every((a.formula, b.formula)), strings.unite(a.names, b.names), max(a.items, b.items), a.matches + b.matches)
+            Case(
+                every((a.formula, b.formula)),
+                strings.unite(a.names, b.names),
+                max(a.items, b.items),
+                a.matches + b.matches,
+            )
             for a in some
             for b in others
         )

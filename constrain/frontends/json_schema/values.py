@@ -168,9 +168,7 @@ class Algebra:
 
     def _array_complement(self, a: ArraySet) -> list[ArraySet]:
         negate = self.formulas.negate
-        found = [
-            ArraySet((TRUE,) * i + (negate(part),), low=i + 1) for i, part in enumerate(a.prefix) if part != TRUE
-        ]
+        found = [ArraySet((TRUE,) * i + (negate(part),), low=i + 1) for i, part in enumerate(a.prefix) if part != TRUE]
         if a.rest != TRUE:
             start = len(a.prefix)
             if a.rest == FALSE:
@@ -216,7 +214,7 @@ class Algebra:
 
     def _forbids(self, a: ObjectSet, names: Iterable[str]) -> bool:
         """Whether one of the names must not be there."""
-        closed = [known for known, formula in a.patterns if formula == FALSE]
+        closed = [known for known, formula in a.patterns if formula == FALSE and not known.of]
         return any(known.contains(name, self.languages) for name in names for known in closed)
 
     def are_disjoint(self, a: Values, b: Values, is_empty: Callable[[int], bool]) -> bool:
