@@ -102,7 +102,7 @@ class GrammarSpace(StateSpace):
         rules: Mapping[Hashable, Rule] = ChainMap(spaced, cast("MutableMapping[Hashable, Rule]", grammar.rules))
         network = self.network = Network(rules, roots, symbols.number, symbols.length, limits, grammar.cost)
         self._grammar = grammar
-        if network.rule_cost(network.number(grammar.start)) == NEVER:
+        if grammar.cost is None and network.rule_cost(network.number(grammar.start)) == NEVER:
             raise self._nothing(grammar)
         self.recogniser = Recogniser(network, symbols.ignore, plain, limits)
         self.recogniser.forget = self.forget_states

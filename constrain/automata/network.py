@@ -79,7 +79,7 @@ class Network:
         """Of rules that are not called lazily; of those that are, once they have been asked for."""
         self._nullable: dict[int, bool] = {}
         for root in roots:
-            self.number(root)
+            self.number(root, lazy_cost is not None)
         self._read_rules()
 
     # ------------------------------------------------------------------------------------------------ questions
