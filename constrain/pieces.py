@@ -124,6 +124,8 @@ class Pieces:
 
     def _strike(self, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int], certain: bool) -> None:
         """Take away the tokens that match what is shunned, or have them tried, unless that is `certain`."""
+        if not forest.first & self._first(shun):
+            return
         killed, doubtful = self._store.strike(node, shun, forest.trees, self._limits)
         for tokens in killed:
             if not certain:
@@ -261,8 +263,7 @@ class Pieces:
         """The bytes that a lexer may read first, one bit for each."""
         known = self._firsts.get(node)
         if known is None:
-            viable = self._store.viable_bytes(node, self._limits) if node else b""
-            known = self._firsts[node] = sum(1 << b for b in viable)
+            known = self._firsts[node] = self._store.first_bytes(node, self._limits) if node else 0
         return known
 
 

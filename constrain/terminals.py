@@ -93,8 +93,8 @@ class TokenSets:
         self.lexer, self._limits = lexer, limits
         self.width = (vocabulary.size + 31) // 32
         self._near, self._far = (
-            TokenForest(_whole(vocabulary.near_trie), 0),
-            TokenForest(_whole(vocabulary.far_trie), 1),
+            _forest_of(vocabulary.near_trie, 0),
+            _forest_of(vocabulary.far_trie, 1),
         )
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
         self._keys: dict[int, tuple[tuple[int, TokenForest], tuple[int, TokenForest]]] = {}
@@ -211,6 +211,11 @@ def _bits(members: np.ndarray) -> int:
     flags = np.zeros(256, np.uint8)
     flags[members] = 1
     return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+
+
+def _forest_of(trie: TrieTables, number: int) -> TokenForest:
+    whole = _whole(trie)
+    return TokenForest(whole, number, _bits(trie.byte[whole.roots]))
 
 
 def _whole(trie: TrieTables) -> Forest:

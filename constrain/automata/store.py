@@ -83,6 +83,14 @@ class Parted(NamedTuple):
     """Whether this is all."""
 
 
+class _Room(NamedTuple):
+    """Memory that `ExpressionStore.split` writes to."""
+
+    path: np.ndarray
+    marks: np.ndarray
+    crossing: np.ndarray
+
+
 class ExpressionStore:
     """Interned regular expressions over bytes, their derivatives, and the transition rows made from them.
 
@@ -97,6 +105,7 @@ class ExpressionStore:
         self._lock = threading.RLock()
         self._tables = _empty_tables()
         self._chars: dict[Ranges, int] = {}
+        self._room = _Room(np.zeros((4, 0), np.int64), np.zeros(0, np.int64), np.zeros((0, 3), np.int64))
 
     @property
     def size(self) -> int:
@@ -136,6 +145,12 @@ class ExpressionStore:
         flags = np.zeros(256, np.uint8)
         self._advance(node, b"", limits, (0, 0), flags)
         return flags.nonzero()[0].astype(np.uint8).tobytes()
+
+    def first_bytes(self, node: int, limits: Limits) -> int:
+        """The bytes that may come next, one bit for each."""
+        flags = np.zeros(256, np.uint8)
+        self._advance(node, b"", limits, (0, 0), flags)
+        return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
 
     def _advance(self, node: int, data: bytes, limits: Limits, reaches: tuple[int, int], flags: np.ndarray) -> Reached:
         buffer = np.frombuffer(data, np.uint8)
@@ -233,19 +248,27 @@ class ExpressionStore:
 
         Adds the tokens that stay inside of a terminal to `mask` (uint32[words]). Gives up beyond `most` crossings.
         """
-        path = np.zeros((4, forest.depth + 2), np.int64)
-        tables, crossing = (forest.trie, forest.roots), np.empty((min(most, 8192) + 1, 3), np.int64)
-        marks = np.zeros(len(follow.marks) + 64, np.int64)
-        marks[: len(follow.marks)] = follow.marks
-        while True:
-            after = (marks, follow.flags, follow.groups)
-            args = ((node, shun), tables, after, longest, limits.search, most, path, mask, crossing)
-            found, met = map(int, self._call(limits, k.split, *args))
-            if (met <= len(marks) and found <= len(crossing)) or found > most:
-                listed = tuple(marks[len(follow.marks) : min(met, len(marks))].tolist())
-                return Parted(crossing[:found], listed, found <= most)
-            marks = np.concatenate([marks, np.zeros(met, np.int64)])
-            crossing = np.empty((max(found, len(crossing)), 3), np.int64)
+        with self._lock:
+            room = self._room_for(forest.depth + 2, len(follow.marks) + 64, min(most, 8192) + 1)
+            tables = (forest.trie, forest.roots)
+            while True:
+                room.marks[: len(follow.marks)] = follow.marks
+                after = (room.marks, follow.flags, follow.groups)
+                args = ((node, shun), tables, after, longest, limits.search, most, room.path, mask, room.crossing)
+                found, met = map(int, self._call(limits, k.split, *args))
+                if (met <= len(room.marks) and found <= len(room.crossing)) or found > most:
+                    listed = tuple(room.marks[len(follow.marks) : min(met, len(room.marks))].tolist())
+                    return Parted(room.crossing[:found].copy(), listed, found <= most)
+                room = self._room_for(forest.depth + 2, len(room.marks) + met, max(found, len(room.crossing)))
+
+    def _room_for(self, depth: int, marks: int, crossings: int) -> _Room:
+        """Memory for `split`, kept between calls."""
+        old = self._room
+        if old.path.shape[1] < depth or len(old.marks) < marks or len(old.crossing) < crossings:
+            depth, marks = max(depth, old.path.shape[1]), max(marks, len(old.marks))
+            crossing = np.zeros((max(crossings, len(old.crossing)), 3), np.int64)
+            self._room = _Room(np.zeros((4, depth), np.int64), np.zeros(marks, np.int64), crossing)
+        return self._room
 
     def strike(self, node: int, shun: int, forest: Forest, limits: Limits) -> tuple[list[np.ndarray], list[int]]:
         """The tokens of `forest` that match what is shunned, and those after which a lexer at `node` may have no way out."""
