@@ -1,7 +1,7 @@
 """JSON Schema as a constraint: where schemas come from, and what is asked of the texts.
 
->>> json_schema({"type": "integer"})
-JsonSchema(text='{"type": "integer"}', formats='assert', property_order='schema', whitespace='bounded', escapes='plain', draft=None)
+>>> json_schema({"type": "integer"}).text
+'{"type": "integer"}'
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from referencing import Registry
 
     from constrain.frontends.json_schema.document import Document
+    from constrain.frontends.json_schema.report import Remark
     from constrain.frontends.json_schema.text import Layout
 
 Formats = Literal["assert", "annotation"]
@@ -60,6 +61,16 @@ class JsonSchema(Spec):
         """Raise SchemaError if the schema is malformed."""
         document = _document(self)
         document.syntax.check(document.root)
+
+    def report(self) -> tuple[Remark, ...]:
+        """What becomes of every keyword: enforced, an annotation, or not supported and why.
+
+        >>> [(remark.pointer, remark.status) for remark in json_schema({"type": "string", "title": "x"}).report()]
+        [('/type', 'enforced'), ('/title', 'annotation')]
+        """
+        from constrain.frontends.json_schema.report import report
+
+        return report(_document(self), self.formats)
 
     def _layout(self) -> Layout:
         from constrain.frontends.json_schema.text import LAYOUTS, spaced
@@ -125,8 +136,8 @@ def from_response_format(response_format: Mapping[str, Any]) -> JsonSchema:
         return json_schema({"type": "object"})
     if kind != "json_schema":
         raise SpecTypeError(
-            f"a response_format has type 'json_schema' or 'json_object', not {kind!r:.40}; without a constraint, 'text' "
-            "needs none"
+            f"a response_format has type 'json_schema' or 'json_object', not {kind!r:.40}; type 'text' "
+            "needs no constraint"
         )
     described = response_format.get("json_schema")
     if not isinstance(described, Mapping) or "schema" not in described:
@@ -166,8 +177,8 @@ def _described(source: Any) -> Any:
     is_type = is_typeddict(source) or dataclasses.is_dataclass(source) or get_origin(source) is not None
     if not is_type and not (isinstance(source, type) and issubclass(source, enum.Enum)):
         raise SpecTypeError(
-            "json_schema() takes a dict, JSON text, a boolean, a pydantic model or TypeAdapter, a dataclass, TypedDict, "
-            f"Enum or Literal, not {type(source).__name__} {source!r:.40}"
+            "json_schema() takes a dict, JSON text, a boolean, a pydantic model or TypeAdapter, a dataclass, "
+            f"TypedDict, Enum or Literal, not {type(source).__name__} {source!r:.40}"
         )
     try:
         from pydantic import TypeAdapter

@@ -55,7 +55,7 @@ class Continuation:
         self._items: frozenset[Item] | None = frozenset() if predicted is None else None
         through = () if predicted is None else predicted.through
         self.bars: frozenset[int] = frozenset().union(*[bound[k].bars for k in through])
-        """What terminals that match once must not begin with in the activation that this follows: nodes of the store."""
+        """What terminals that match once must not begin with, in the activation that this follows (nodes)."""
         self.plain = number
         """The number of the continuation without bars."""
         self.known_cost: float | None = None

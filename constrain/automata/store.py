@@ -271,7 +271,7 @@ class ExpressionStore:
         return self._room
 
     def strike(self, node: int, shun: int, forest: Forest, limits: Limits) -> tuple[list[np.ndarray], list[int]]:
-        """The tokens of `forest` that match what is shunned, and those after which a lexer at `node` may have no way out."""
+        """The tokens of `forest` that match what is shunned, and those after which a lexer may have no way out."""
         path = np.zeros((2, forest.depth + 2), np.int64)
         found = np.empty((256, 2), np.int64)
         while True:
