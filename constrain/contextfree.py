@@ -23,7 +23,7 @@ import numpy as np
 
 from constrain.automata.lexer import Lexer
 from constrain.automata.network import NEVER, Network
-from constrain.automata.rows import Recogniser, Template
+from constrain.automata.rows import After, Recogniser, Template, Turn
 from constrain.automata.rows import Row as GrammarRow
 from constrain.automata.store import EMPTY, ExpressionStore
 from constrain.closing import Piece, joined, shortest
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 Element = tuple[GrammarRow, int, int, bytes]
-"""A row, the lexer's state since (0: nothing read yet), what must not be matched from here on, and, if the lexer is
-that of terminals that match once, what it has read."""
+"""A row, the lexer's state since (0: nothing read yet), what must not be matched from here on, and, if the
+lexer is that of terminals that match once, what it has read."""
 Front = frozenset[Element]
 
 
@@ -53,12 +53,14 @@ class Barred(NamedTuple):
     """No terminal may."""
     some: int
     """Some terminal may not. Tokens that do have to be tried."""
+    turns: bool
+    """Whether what follows depends on all of the text."""
 
 
 Lexing = tuple[int, int, Barred | None]
 """A lexer state, what must not be matched from there on, and, where terminals begin that match once, more of that."""
-_Source = tuple[GrammarRow, int, int]
-"""The row where a terminal was begun, the terminal, and what must not be matched again (0 if it may)."""
+_Source = tuple[GrammarRow, int, After]
+"""The row where a terminal was begun, the terminal, and what is known of its end."""
 _Ended = dict[int, dict[int, set[_Source]]]
 """Terminals that have ended; by place, and by what is shunned from there."""
 
@@ -75,6 +77,8 @@ class OnceLexer(NamedTuple):
     """What none of them ever matches (nodes of the store)."""
     some: frozenset[int]
     """What some of them never match."""
+    turns: bool
+    """Whether what follows them depends on all of the text."""
 
 
 class GrammarSpace(StateSpace):
@@ -95,6 +99,8 @@ class GrammarSpace(StateSpace):
             text = TextTerminals(vocabulary, store, grammar.longest, limits)
             shared = text, TokenSets(vocabulary, Lexer(store, grammar.longest, text.priorities, limits), limits)
         text, token_sets = shared
+        if grammar.remembers:  # its terminals are of no use to others
+            text = TextTerminals(vocabulary, store, False, limits)
         self.lexer = token_sets.lexer
         symbols = self.symbols = Symbols(grammar, vocabulary, text)
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
@@ -106,7 +112,7 @@ class GrammarSpace(StateSpace):
             raise self._nothing(grammar)
         self.recogniser = Recogniser(network, symbols.ignore, plain, limits)
         self.recogniser.forget = self.forget_states
-        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self, limits)
+        self._pieces = Pieces(token_sets, self.recogniser, self.lexer, self, text.turning, limits)
         self._bar_lexers: dict[frozenset[int], int] = {}
         self._depths: dict[Hashable, tuple[int, ...]] = {}
         """How many continuations, one behind the other, masks of states of a shape depend on."""
@@ -124,7 +130,7 @@ class GrammarSpace(StateSpace):
             self._add((spaced, 0, EMPTY, b""), elements)
             space = self.store.lexer({self.symbols.number(_SPACE)}, self.limits)
             self._add((start, 0, self.lexer.settled(space), b""), elements)
-        return self._intern(frozenset(elements))
+        return self._intern(frozenset(elements), b"")
 
     def forget_states(self) -> None:
         """See `StateSpace.forget_states`. What is known of elements would keep their rows."""
@@ -148,7 +154,7 @@ class GrammarSpace(StateSpace):
                 found = self.store.viable_bytes(lexing, self.limits)
                 if shunned:
                     front = frozenset({(row, node, shun, read)})
-                    found = bytes(b for b in found if self._advance(front, bytes([b])))
+                    found = bytes(b for b in found if self._advance(front, bytes([b]), state.text))
                 viable |= set(found)
         return bytes(sorted(viable))
 
@@ -156,11 +162,11 @@ class GrammarSpace(StateSpace):
         """See `StateSpace.read`."""
         front, n = state.place, 0
         for n in range(len(data) + 1):
-            after = self._advance(front, data[n : n + 1]) if n < len(data) else None
+            after = self._advance(front, data[n : n + 1], state.text + data[:n]) if n < len(data) else None
             if not after:
                 break
             front = after
-        return self._intern(front), n
+        return self._intern(front, state.text + data[:n]), n
 
     def symbol_name(self, symbol: int) -> str:
         """The name of a terminal."""
@@ -177,8 +183,8 @@ class GrammarSpace(StateSpace):
     # ----------------------------------------------------------------------------------------------------- steps
 
     def _read(self, state: State, data: bytes) -> State | None:
-        front = self._advance(state.place, data)
-        return self._intern(front) if front else None
+        front = self._advance(state.place, data, state.text)
+        return self._intern(front, state.text + data) if front else None
 
     def expects_special(self, state: State) -> bool:
         """See `StateSpace.expects_special`."""
@@ -186,7 +192,7 @@ class GrammarSpace(StateSpace):
 
     def _read_special(self, state: State, token: int) -> State | None:
         ended = [(row, symbol, 0) for row, symbol in self._specials(state) if token in self._ids(symbol)]
-        return self._intern(frozenset({(self.recogniser.join(ended), 0, EMPTY, b"")})) if ended else None
+        return self._intern(frozenset({(self.recogniser.join(ended), 0, EMPTY, b"")}), state.text) if ended else None
 
     def _specials(self, state: State) -> Iterator[tuple[GrammarRow, int]]:
         """The special tokens expected in a state, and where."""
@@ -197,32 +203,43 @@ class GrammarSpace(StateSpace):
     def _ids(self, symbol: int) -> frozenset[int]:
         return self.symbols.special[symbol - SPECIAL]
 
-    def _intern(self, front: Front) -> State:
-        state = self._states.get(front)
+    def _intern(self, front: Front, text: bytes) -> State:
+        text = text if self._grammar.remembers else b""
+        key = (front, text) if text else front
+        state = self._states.get(key)
         if state is None:
             with self._lock:
                 accepting = any(row.accepting for row, node, _, _ in front if not node)
-                state = self._states.setdefault(front, State(front, front, accepting))
+                state = self._states.setdefault(key, State(front, key, accepting, text=text))
         return state
 
-    def _advance(self, front: Front, data: bytes) -> Front:
-        """The elements after `data`; none if it cannot follow."""
+    def _advance(self, front: Front, data: bytes, text: bytes) -> Front:
+        """The elements after `data`; none if it cannot follow. `text` is what has been read before, if that counts."""
         reached: set[Element] = set()
         ended: _Ended = {}
         for element in front:
-            self._lex(element, data, 0, ended, reached)
+            self._lex(element, data, 0, ended, reached, text)
         while ended:
             at = min(ended)
             for shun, sources in ended.pop(at).items():
+                if not sources:
+                    continue
                 row = self._join(sources)
                 if at == len(data):
                     self._add((row, 0, shun, b""), reached)
                 else:
-                    self._lex((row, 0, shun, b""), data, at, ended, reached)
+                    self._lex((row, 0, shun, b""), data, at, ended, reached, text)
         return frozenset(reached)
 
     def _lex(
-        self, element: Element, data: bytes, at: int, ended: _Ended, reached: set[Element], checked: bool = True
+        self,
+        element: Element,
+        data: bytes,
+        at: int,
+        ended: _Ended,
+        reached: set[Element],
+        text: bytes,
+        checked: bool = True,
     ) -> None:
         """Read data[at:] in an element: note where terminals end, and where it is left."""
         row, node, shun, before = element
@@ -233,7 +250,9 @@ class GrammarSpace(StateSpace):
             for ending in lexed.endings:
                 sources = ended.setdefault(at + ending.at, {}).setdefault(ending.shun, set())
                 if is_once:
-                    sources.update(self._matched(row, ending.terminals, before + rest[: ending.at]))
+                    sources.update(
+                        self._matched(row, ending.terminals, before + rest[: ending.at], text + data[: at + ending.at])
+                    )
                 else:
                     sources.update((row, terminal, 0) for terminal in ending.terminals)
             if lexed.node:
@@ -275,12 +294,16 @@ class GrammarSpace(StateSpace):
         return known
 
     def _once_lexer(self, lexed: int, twins: Iterable[int]) -> OnceLexer:
-        kinds = [self.symbols.text.once[symbol] for symbol in twins]
+        terminals = [self.symbols.text.once[symbol] for symbol in twins]
+        kinds = [terminal.once for terminal in terminals if terminal.once is not None]
+        start = self.lexer.start(frozenset((lexed,)))
+        if not kinds:
+            return OnceLexer(start, frozenset(), frozenset(), True)
         always = frozenset.intersection(*[kind.never for kind in kinds])
         some = frozenset[Hashable]().union(*[kind.never for kind in kinds])
         bar = self.symbols.text.bar
         bars = [frozenset(bar(kinds[0], value) for value in values) for values in (always, some)]
-        return OnceLexer(self.lexer.start(frozenset((lexed,))), *bars)
+        return OnceLexer(start, bars[0], bars[1], lexed in self.symbols.text.turning)
 
     def _barred(self, row: GrammarRow) -> list[Barred]:
         """What the terminals that match once must not begin with in a row, for each lexer of theirs."""
@@ -289,7 +312,7 @@ class GrammarSpace(StateSpace):
             for once in self._once(row.template):
                 always = self._lexer_of_bars(once.always | row.bars)
                 some = always if once.some == once.always else self._lexer_of_bars(once.some | row.bars)
-                row.barred.append(Barred(always, some))
+                row.barred.append(Barred(always, some, once.turns))
         known: list[Barred] = row.barred
         return known
 
@@ -299,14 +322,20 @@ class GrammarSpace(StateSpace):
             known = self._bar_lexers[bars] = self.store.lexer(bars, self.limits) if bars else EMPTY
         return known
 
-    def _matched(self, row: GrammarRow, terminals: Iterable[int], text: bytes) -> Iterator[_Source]:
-        """The terminals that have matched `text` once, of those that look alike to the lexer."""
+    def _matched(self, row: GrammarRow, terminals: Iterable[int], match: bytes, text: bytes) -> Iterator[_Source]:
+        """The terminals that have matched at the end of a text, of those that look alike to the lexer."""
         for lexed in terminals:
             for symbol in row.template.twins[lexed]:
-                once = self.symbols.text.once[symbol]
-                value = once.value(text)
-                if value not in once.never:
-                    yield row, symbol, self.symbols.text.bar(once, value)
+                terminal = self.symbols.text.once[symbol]
+                if terminal.turn is not None:
+                    rule = terminal.turn(text) if text else None
+                    if rule is not None:
+                        yield row, symbol, Turn(rule)
+                    continue
+                assert terminal.once is not None
+                value = terminal.once.value(match)
+                if value not in terminal.once.never:
+                    yield row, symbol, self.symbols.text.bar(terminal.once, value)
 
     def _lexer_of(self, row: GrammarRow) -> int:
         """The lexer of the terminals that a row expects; 0 if it expects none."""
@@ -419,7 +448,7 @@ class GrammarSpace(StateSpace):
             for b in sorted({b for node, *_ in lexing for b in self.store.viable_bytes(node, self.limits)}):
                 reached: set[Element] = set()
                 ended: _Ended = {}
-                self._lex(element, bytes([b]), 0, ended, reached, checked=False)
+                self._lex(element, bytes([b]), 0, ended, reached, b"", checked=False)
                 for away, sources in ended.get(1, {}).items():
                     reached.add((self._join(sources), 0, away, b""))
                 for found in reached - seen:
@@ -461,20 +490,33 @@ class GrammarSpace(StateSpace):
         self._keep(state.mask_key, mask)
         return mask
 
+    def _turned(self, row: GrammarRow, text: bytes) -> GrammarRow | None:
+        """Where the terminals of a row with a turn lead; None if nothing may follow them."""
+        ended: list[tuple[GrammarRow, int, After]] = []
+        for twins in row.template.twins.values():
+            for symbol in twins:
+                turn = self.symbols.text.once[symbol].turn
+                rule = None if turn is None else turn(text)
+                if rule is not None:
+                    ended.append((row, symbol, Turn(rule)))
+        return self.recogniser.join(ended) if ended else None
+
     def _avoided(self, row: GrammarRow, shunned: int, read: bytes) -> int:
         """What some terminal that matches once must not match after `read`; `shunned` is what none of them may."""
-        (first, *others) = barred = self._barred(row)
-        if not others and first.some == first.always:
+        barred = self._barred(row)
+        if all(each.some == each.always for each in barred) and len({each.some for each in barred}) == 1:
             return shunned
-        left = [self.store.advance(some, read, self.limits).node for _, some in barred]
+        left = [self.store.advance(each.some, read, self.limits).node for each in barred]
         return reduce(partial(self.store.unite, limits=self.limits), left, shunned)
 
     def _shape(self, state: State) -> Hashable:
         elements: list[Hashable] = []
         for row, node, shun, read in self._elements(state):
-            once: Hashable = self._avoided(row, shun, read) if read else None
+            once: Hashable = None
             if row.template.twins and not node:
                 once = row.bars
+            elif read:
+                once = self._avoided(row, shun, read)
             elements.append((id(row.template), row.ignores, node, shun, once))
         return (state.accepting, state.terminated, *elements)
 
@@ -491,9 +533,19 @@ class GrammarSpace(StateSpace):
         depth, tried = 0.0, list[int]()
         for row, node, shun, read in state.place:
             for lexing, shunned, once in self._lexing(row, node, shun):
-                avoided = self._avoided(row, shunned, read) if once or read else shunned
-                depth = max(depth, self._pieces.allow(row, lexing, shunned, avoided, words, tried))
-        allowed = {token for token in tried if self._advance(state.place, self.vocabulary.token_bytes(token))}
+                if once is None and not read:
+                    depth = max(depth, self._pieces.allow(row, lexing, shunned, shunned, words, tried))
+                elif not self.symbols.text.turning.isdisjoint(self.store.terminals(lexing)):
+                    after = self._turned(row, state.text)
+                    if after is not None:
+                        self._pieces.turn(lexing, after, words, tried)
+                    depth = math.inf
+                else:
+                    avoided = self._avoided(row, shunned, read)
+                    depth = max(depth, self._pieces.allow(row, lexing, shunned, avoided, words, tried))
+        allowed = {
+            token for token in tried if self._advance(state.place, self.vocabulary.token_bytes(token), state.text)
+        }
         for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
             words[token >> 5] |= np.uint32(1 << (token & 31))
         return None if depth == math.inf else int(depth)

@@ -12,7 +12,7 @@ each row.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial, reduce
 from operator import or_
 from typing import NamedTuple, Protocol
@@ -71,6 +71,10 @@ class Barred(Protocol):
     def some(self) -> int:
         """Some terminal may not."""
 
+    @property
+    def turns(self) -> bool:
+        """Whether what follows depends on all of the text."""
+
 
 class Lexing(Protocol):
     """What pieces ask of the space of states that they belong to."""
@@ -95,8 +99,11 @@ class Pieces:
         recogniser: Recogniser,
         lexer: Lexer,
         lexing: Lexing,
+        turning: Collection[int],
         limits: Limits,
     ) -> None:
+        """`turning` has the terminals after which it depends on all of the text what comes next."""
+        self._turning = turning
         self._sets, self._recogniser, self._lexer, self._lexing = token_sets, recogniser, lexer, lexing
         self._limits = limits
         self._store: ExpressionStore = lexer.store
@@ -121,6 +128,29 @@ class Pieces:
             words |= found
             return max(depths)
         return max([self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests])
+
+    def turn(self, node: int, after: Row, words: Words, tried: list[int]) -> None:
+        """Add the tokens that may come next in a terminal which, wherever it ends, leads to the row `after`."""
+        first = reduce(or_, [self._first(lexing) for lexing, _, _ in self._lexing.lexers_of(after, 0)], 0)
+        for key, forest in self._sets.of_vocabulary(node):
+            out = Allowed(words, tried, key != node)
+            found = self._sets.of(key, 0, forest) or self._sets.narrow(key, 0, forest, lambda marks: first)
+            if found.inside is not None:
+                add(words, found.inside)
+            for _, shunned, trees in found.crossings:
+                self._cross(after, (), ((shunned, trees),), out)
+
+    def guess(self, row: Row, node: int, forest: TokenForest, tried: list[int]) -> None:
+        """Add the tokens of a forest to `tried` that may come next as far as the lexer can tell, and some others."""
+        found = self._sets.of(node, 0, forest) or self._sets.narrow(node, 0, forest, partial(self._follows, row))
+        words = np.zeros(self._sets.width, np.uint32)
+        if found.inside is not None:
+            add(words, found.inside)
+        tried.extend(self._packer.tokens(words))
+        for crossing in found.crossings:
+            tried.extend(_tokens_of(crossing.forest))
+        for undecided in found.undecided:
+            tried.extend(undecided.tokens.tolist())
 
     def _strike(self, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int], certain: bool) -> None:
         """Take away the tokens that match what is shunned, or have them tried, unless that is `certain`."""
@@ -159,13 +189,22 @@ class Pieces:
         """
         if any(is_once(symbol) for ended in symbols for symbol in ended):
             out = out._replace(matched=True)
+        turned = bool(self._turning) and any(symbol in self._turning for ended in symbols for symbol in ended)
         depth = 1.0
         for shunned, trees in opens:
+            if turned:
+                out.tried.extend(_tokens_of(trees))
+                depth = math.inf
+                continue
             for lexing, barred, once in self._lexing.lexers_of(after, shunned):
                 if not trees.first & self._first(lexing):
                     continue
                 if once is None:
                     depth = max(depth, 1 + self._allow(after, lexing, barred, trees, out))
+                    continue
+                if once.turns:
+                    self.guess(after, lexing, trees, out.tried)
+                    depth = math.inf
                     continue
                 found = np.zeros_like(out.words)
                 depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
@@ -265,6 +304,12 @@ class Pieces:
         if known is None:
             known = self._firsts[node] = self._store.first_bytes(node, self._limits) if node else 0
         return known
+
+
+def _tokens_of(forest: TokenForest) -> list[int]:
+    trie = forest.trees.trie
+    parts = [trie.order[trie.first[i] : trie.first[trie.skip[i]]] for i in forest.trees.roots.tolist()]
+    return [token for part in parts for token in part.tolist()]
 
 
 def _follow(row: Row, path: Path) -> Row:

@@ -39,9 +39,11 @@ Words = npt.NDArray[np.uint32]
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 
-    __slots__ = ("accepting", "mask_key", "next", "place", "terminated")
+    __slots__ = ("accepting", "mask_key", "next", "place", "terminated", "text")
 
-    def __init__(self, place: Any, mask_key: Hashable, accepting: bool, terminated: bool = False) -> None:
+    def __init__(
+        self, place: Any, mask_key: Hashable, accepting: bool, terminated: bool = False, text: bytes = b""
+    ) -> None:
         self.place = place
         """What the kind of constraint knows of it."""
         self.mask_key = mask_key
@@ -50,6 +52,8 @@ class State:
         """Whether the output may end here."""
         self.terminated = terminated
         """Whether it has ended."""
+        self.text = text
+        """All that has been read, where what may follow depends on it."""
         self.next: dict[int, State] = {}
         """Steps taken so far."""
 

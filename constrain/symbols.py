@@ -61,8 +61,10 @@ class TextTerminals:
         self._units = _characters(vocabulary)
         self.names: dict[int, str] = {}
         self.priorities: dict[int, int] = {}
-        self.once: dict[int, Once] = {}
-        """What makes the matches of a terminal differ, for those that match once."""
+        self.once: dict[int, Terminal] = {}
+        """The terminals that match once, or after which it depends on the text what comes next."""
+        self.turning: set[int] = set()
+        """The plain numbers of those after which it depends on the text what comes next."""
         self.unspellable: set[int] = set()
 
     def number(self, terminal: Terminal) -> int:
@@ -98,9 +100,11 @@ class TextTerminals:
                 "let it match one character or more, and make it optional where it is used"
             )
         twins = self._twins.setdefault(node, {})
-        if terminal.once is not None:
-            number = twins.setdefault(terminal.once, node + ONCE + (1 + len(twins)) * _KIND)
-            self.once[number] = terminal.once
+        if terminal.once is not None or terminal.turn is not None:
+            number = twins.setdefault(terminal.turn or terminal.once, node + ONCE + (1 + len(twins)) * _KIND)
+            self.once[number] = terminal
+            if terminal.turn is not None:
+                self.turning.add(plain(number))
             return number
         number = twins.setdefault(terminal.priority if self._longest else 0, node + len(twins) * _TWIN)
         self.priorities[number] = terminal.priority

@@ -20,6 +20,7 @@ from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 from constrain.ir import grammar as cfg
+from constrain.ir.languages import Languages
 from constrain.kernels import expressions_ref as ref
 from constrain.kernels.trie import build as build_trie
 
@@ -129,7 +130,7 @@ class Denoting(Spec):
 
     expr: ir.Expr
 
-    def lower(self, limits: Limits) -> ir.Expr:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         return ir.Closed(self.expr)
 
 

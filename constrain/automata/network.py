@@ -144,6 +144,10 @@ class Network:
 
     # ------------------------------------------------------------------------------------------- building states
 
+    def call(self, name: Hashable) -> int:
+        """The state in which a rule is called, lazily, and nothing else follows."""
+        return self._intern((_SYMBOL, -1 - self.number(name, lazy=True)))
+
     def number(self, name: Hashable, lazy: bool = False) -> int:
         """The number of a rule."""
         rule = self._rules.get(name)

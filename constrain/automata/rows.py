@@ -100,6 +100,16 @@ class Continuation:
 Item = tuple[int, int, Continuation]
 """State of a rule, register, what follows the rule."""
 
+
+class Turn(NamedTuple):
+    """The rule that the text goes on with."""
+
+    rule: Hashable
+
+
+After = int | Turn
+"""What is known of the end of a terminal: a node that reads what must not be matched again, 0, or a turn."""
+
 _Place = tuple[int, int, int]
 """An item with a reference in place of its continuation: from 0 up those of the row, -1 - n for what follows the n-th
 rule that the row predicts."""
@@ -396,11 +406,8 @@ class Recogniser:
         straight = self._straight(template, symbols)
         return None if straight is None else (straight[0], self._ignore != 0)
 
-    def join(self, ended: Iterable[tuple[Row, int, int]]) -> Row:
-        """The row at a place where terminals that were begun in several rows end together.
-
-        After a terminal that matches once, what must not follow it is given as well (a node of the store), else 0.
-        """
+    def join(self, ended: Iterable[tuple[Row, int, After]]) -> Row:
+        """The row at a place where terminals that were begun in several rows end together."""
         return self._join([(row, (symbol,), bar) for row, symbol, bar in ended])
 
     def barred(self, then: Continuation, bar: int) -> Continuation:
@@ -506,11 +513,15 @@ class Recogniser:
         for continuation, cost in reached.items():
             continuation.known_cost = cost
 
-    def _join(self, ended: list[tuple[Row, tuple[int, ...], int]]) -> Row:
+    def _join(self, ended: list[tuple[Row, tuple[int, ...], After]]) -> Row:
         items: set[Item] = set()
         accepting = False
         for row, symbols, bar in ended:
             plan = row.template.plan(self.network, symbols)
+            if isinstance(bar, Turn):
+                state = self.network.call(bar.rule)
+                items.update([(state, 0, self.bind(row.template, ref, row.bound)) for ref in plan.ending])
+                continue
             on = self.bind_all(row.template, plan.on, row.bound)
             items.update([(state, reg, self.barred(then, bar)) for state, reg, then in on] if bar else on)
             for reference in plan.ending:

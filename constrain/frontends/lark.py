@@ -76,8 +76,9 @@ def parse_lark(
     errors call the text. Raises GrammarSyntaxError, UnsupportedError, LimitExceeded.
 
     >>> grammar = parse_lark('// Reading: longest\nstart: "a"+')
-    >>> grammar.longest, grammar.rules["start"].body
-    (True, Many(body=Terminal(name='"a"', expr=Literal(data=b'a'), priority=1), low=1, high=None))
+    >>> loop = grammar.rules["start"].body
+    >>> grammar.longest, loop.body.name, loop.body.expr, loop.low, loop.high
+    (True, '"a"', Literal(data=b'a'), 1, None)
     """
     written = Source(source, text)
     reading = _reading(written)

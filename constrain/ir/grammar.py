@@ -24,7 +24,7 @@ class Once:
     """
 
     value: Callable[[bytes], Hashable]
-    """What a match stands for; no two matches stand for the same."""
+    """What a match stands for, by any text that ends with it; no two matches stand for the same."""
     spell: Callable[[Hashable], Expr]
     """The texts that only matches of a value begin with. They end within the match."""
     never: frozenset[Hashable] = frozenset()
@@ -41,6 +41,10 @@ class Terminal:
     """Among equally long matches the higher one wins, under longest match only."""
     once: Once | None = None
     """If given, no match may stand for the same as an earlier one. Not under longest match."""
+    turn: Callable[[bytes], Hashable] | None = None
+    """If given, what comes next depends on all of the text up to the match, and perhaps into it: the name of the rule to
+    go on with (it is called lazily), or None if nothing may follow. The terminal stands at the end of a rule, in a
+    grammar that `remembers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,5 +155,7 @@ class Grammar:
     match of all those that may come next, the one of highest priority among these (all of them if equal)."""
     cost: Callable[[Hashable], float] | None = None
     """Bytes of the shortest text of a rule that is called lazily."""
+    remembers: bool = False
+    """Whether terminals may have a `turn`."""
     is_plain: bool = False
     """Whether no rule has a loop over short terminals."""

@@ -22,6 +22,7 @@ from constrain.errors import SpecTypeError
 from constrain.frontends.lark import parse_lark
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq
+from constrain.ir.languages import Languages
 
 LIMITS = Limits(search=20_000)
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
@@ -37,7 +38,7 @@ class Deriving(Spec):
 
     grammar: Grammar
 
-    def lower(self, limits: Limits) -> Grammar:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         return self.grammar
 
 

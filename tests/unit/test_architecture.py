@@ -27,6 +27,7 @@ RANKS = {
     "symbols": 3,
     "closing": 3,
     "states": 4,
+    "schema": 4,
     "terminals": 5,
     "regular": 5,
     "matcher": 5,

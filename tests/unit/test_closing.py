@@ -28,7 +28,7 @@ class Deriving(Spec):
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
 
-    def lower(self, limits: Any) -> Grammar:
+    def lower(self, limits: Any, languages: Any = None) -> Grammar:
         return self._grammar
 
 

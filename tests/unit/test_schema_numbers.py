@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -144,6 +145,9 @@ def test_normal_forms_keep_no_more_than_they_need(numbers: NumberSet) -> None:
         rest = tuple(other for other in normal if other != part)
         for other in rest:
             assert not is_empty(intersect((part,), complement((other,)))), "one lies within the other"
+        for n in part.nonmultiples:
+            assert not any((Fraction(n) / Fraction(other)).denominator == 1 for other in part.nonmultiples - {n})
+            assert not is_empty(intersect((replace(part, nonmultiples=frozenset()),), multiples_of(n)))
         for step in part.multiples:
             assert all((Fraction(n) / Fraction(step)).denominator == 1 for n in part.nonmultiples)
             assert all(is_in(Fraction(bound), (part,)) for bound in (part.low, part.high) if bound is not None)
@@ -164,7 +168,7 @@ def test_numbers_are_exact() -> None:
     assert contains(multiples_of(0.1), 0.3) and contains(multiples_of(0.01), 19.99)
     assert contains(INTEGERS, 1.0) and contains(INTEGERS, Decimal("1E+400")) and not contains(INTEGERS, 1.5)
     assert exactly(1) == exactly(1.0) == exactly(Decimal("1.000"))
-    assert str(exactly(-0.0)[0].low) == "0"
+    assert str(exactly(-0.0)[0].low) == str(intersect(INTEGERS, bounded(-0.5, True, False))[0].low) == "0"
     assert intersect(multiples_of(0.4), multiples_of(0.6)) == multiples_of(Decimal("1.2"))
     assert intersect(INTEGERS, exactly(3)) == exactly(3)
 

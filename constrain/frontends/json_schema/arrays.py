@@ -42,8 +42,8 @@ class Way(NamedTuple):
 class ArrayPlan:
     """The automaton of one set of arrays.
 
-    `is_empty` tells of a formula whether it has no value; `constants` lists the values of one, each as a formula, if
-    there are no more than so many.
+    `is_empty` tells of a formula whether it has no value, `is_scalar` whether it has no arrays or objects; `constants`
+    lists the values of one, each as a formula, if there are no more than so many.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class ArrayPlan:
         formulas: Formulas,
         is_empty: Callable[[int], bool],
         constants: Callable[[int, int], list[int] | None],
+        is_scalar: Callable[[int], bool],
         limits: Limits,
     ) -> None:
         self._arrays, self._formulas, self._is_empty = arrays, formulas, is_empty
@@ -62,11 +63,8 @@ class ArrayPlan:
         self._most = max(self._last, arrays.low) if arrays.high is None else arrays.high
         self._alive: dict[State, bool] = {}
         self._known: dict[tuple[int, tuple[bool, ...]], list[tuple[int, tuple[int, ...]]]] = {}
-        self._lists = self._finite_items() if arrays.unique or arrays.repeats else None
-        if arrays.repeats and self._lists is None:
-            raise UnsupportedError(
-                "`not` of `uniqueItems` needs items from a finite list; say what the items are by `enum` or `const`"
-            )
+        self._lists, self.compares = self._repetition(is_scalar)
+        """`compares` tells whether an item is to be compared as a whole with those before it."""
 
     def start(self) -> State:
         """The state of the empty array."""
@@ -88,7 +86,7 @@ class ArrayPlan:
     def is_alive(self, state: State) -> bool:
         """Whether the array can be completed. Raises LimitExceeded when that takes too long to find out."""
         arrays = self._arrays
-        if not arrays.contains and self._lists is None:
+        if not arrays.contains and not self._lists:
             needed = range(state.length, min(arrays.low, len(arrays.prefix) + 1))
             return not any(self._is_empty(arrays.at(i)) for i in needed)
         most = self._limits.search
@@ -105,8 +103,8 @@ class ArrayPlan:
             return
         index = min(state.length + 1, self._most)
         for formula, counts in self._items(state):
-            if self._lists is None:
-                yield Way(formula, State(index, counts, state.used), self._arrays.unique)
+            if not self._lists:
+                yield Way(formula, State(index, counts, state.used), self._arrays.unique and not self.compares)
                 continue
             for constant in self._constants(formula, _LISTED) or ():
                 repeated = constant in state.used
@@ -139,19 +137,21 @@ class ArrayPlan:
                 yield some.formula, count + 1
             yield everything, count
 
-    def _finite_items(self) -> bool | None:
-        """True if all items come from finite lists; None if none do."""
+    def _repetition(self, is_scalar: Callable[[int], bool]) -> tuple[bool, bool]:
+        """How items are told apart: whether all of them come from lists, or else whether some are no scalars."""
         arrays = self._arrays
+        if not (arrays.unique or arrays.repeats):
+            return False, False
         reached = len(arrays.prefix) if arrays.high is None else min(len(arrays.prefix), arrays.high)
         items = {arrays.at(i) for i in range(reached)}
         if arrays.high is None or arrays.high > len(arrays.prefix):
             items.add(arrays.rest)
-        finite = [self._constants(item, _LISTED) is not None for item in items if not self._is_empty(item)]
+        present = [item for item in items if not self._is_empty(item)]
+        finite = [self._constants(item, _LISTED) is not None for item in present]
         if all(finite):
-            return True
-        if any(finite):
+            return True, False
+        if arrays.repeats:
             raise UnsupportedError(
-                "`uniqueItems` where some items come from a finite list and others do not is not supported; "
-                "give all items one schema"
+                "`not` of `uniqueItems` needs items from a finite list; say what the items are by `enum` or `const`"
             )
-        return None
+        return False, any(finite) or not all(map(is_scalar, present))

@@ -44,6 +44,8 @@ class Document:
         self._given = draft
         self._metaschemas: dict[str, Draft] = {}
         self.syntax = Syntax()
+        self.has_unique_items = registry is not None or _forbids_repetition(root)
+        """Whether the items of some array may have to differ."""
         self._plain = registry is None and not _names_something(root)
         own = self._draft(root, draft or NEWEST, "")
         resolver = None if self._plain else self._resolver(own)
@@ -161,6 +163,20 @@ def _names_something(schema: Any) -> bool:
                     return True
             reference = part.get("$ref")
             if isinstance(reference, str) and not (reference.startswith("#/") or reference in ("#", "")):
+                return True
+            todo += [inner for inner in part.values() if isinstance(inner, dict | list)]
+        elif isinstance(part, list):
+            todo += [inner for inner in part if isinstance(inner, dict | list)]
+    return False
+
+
+def _forbids_repetition(schema: Any) -> bool:
+    """Whether `uniqueItems` is anywhere in a schema."""
+    todo = [schema]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            if part.get("uniqueItems") is True:
                 return True
             todo += [inner for inner in part.values() if isinstance(inner, dict | list)]
         elif isinstance(part, list):

@@ -9,16 +9,17 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import count, product
 from typing import Any, NamedTuple
 
-from constrain.errors import UnsatisfiableError, UnsupportedError
+from constrain.errors import UnsatisfiableError
 from constrain.frontends.json_schema import arrays, numbers, objects, strings
 from constrain.frontends.json_schema.arrays import ArrayPlan
+from constrain.frontends.json_schema.endings import item_before_comma, name_before_colon, scalar_before_end
 from constrain.frontends.json_schema.formulas import FALSE, TRUE
 from constrain.frontends.json_schema.inhabited import Inhabited
 from constrain.frontends.json_schema.number_texts import expression
@@ -48,6 +49,8 @@ class _Array(NamedTuple):
     state: arrays.State
     comes: str
     """Whether an item `MAY` come or the end, the next one `THEN` comes after a comma or the end, or one `MUST` come."""
+    seen: frozenset[int] = frozenset()
+    """The items so far, as formulas, where they decide what the next one may be."""
 
 
 class _Object(NamedTuple):
@@ -82,7 +85,8 @@ class Lowering(Mapping[Hashable, Rule]):
         """The grammar of the texts of the schema's values. Raises UnsatisfiableError if there are none."""
         if self.is_empty(self._reader.root):
             raise UnsatisfiableError("no value at all is valid under this schema")
-        return Grammar(self, _Value(self._reader.root), cost=self._cost, is_plain=True)
+        remembers = self._reader.document.has_unique_items
+        return Grammar(self, _Value(self._reader.root), cost=self._cost, remembers=remembers, is_plain=True)
 
     def is_empty(self, formula: int) -> bool:
         """Whether a formula has no value."""
@@ -110,7 +114,9 @@ class Lowering(Mapping[Hashable, Rule]):
                 return _either(self._value(formula))
             case _Then(formula, after):
                 return self._then(formula, after)
-            case _Array(plan, state, comes):
+            case _Array(plan, state, comes, seen):
+                if self._array_plans[plan].compares:
+                    return self._compared(plan, state, comes, seen)
                 return self._array(plan, state, comes)
             case _Object(plan, state, first):
                 return self._object(plan, state, first)
@@ -166,14 +172,35 @@ class Lowering(Mapping[Hashable, Rule]):
             ways.append(Seq((texts.comma, _either(items))) if comes == _THEN else _either(items))
         return _either(ways)
 
+    def _compared(self, number: int, state: arrays.State, comes: str, seen: frozenset[int]) -> Body:
+        """An array without repetition whose items may be anything: each item so far is excluded from the next one."""
+        plan, texts, formulas = self._array_plans[number], self._texts, self._reader.formulas
+        ways: list[Body] = [texts.close_array] if comes != _MUST and plan.may_end(state) else []
+        if comes == _THEN:
+            if plan.ways(state):
+                ways.append(Terminal(texts.comma.name, texts.comma.expr, turn=self._turn(number, state, seen)))
+            return _either(ways)
+        for way in plan.ways(state):
+            formula = formulas.every([way.formula, *map(formulas.negate, seen)])
+            if not self.is_empty(formula):
+                ways.append(Call(_Then(formula, _Array(number, way.after, _THEN, seen)), lazy=True))
+        return _either(ways)
+
+    def _turn(self, number: int, state: arrays.State, seen: frozenset[int]) -> Callable[[bytes], Hashable]:
+        """The rule of the array after one more item and a comma, by the text so far; None if no item can follow."""
+        plan, formulas = self._array_plans[number], self._reader.formulas
+
+        def turn(text: bytes) -> Hashable:
+            known = seen | {self._reader.constant(item_before_comma(text))}
+            others = [formulas.negate(item) for item in known]
+            possible = any(not self.is_empty(formulas.every([way.formula, *others])) for way in plan.ways(state))
+            return _Array(number, state, _MUST, known) if possible else None
+
+        return turn
+
     def _different(self, number: int, way: arrays.Way) -> list[Body]:
         """The ways to write an item that differs from all before it, together with what shows where it ends."""
         meant = self._reader.values(way.formula)
-        if meant.arrays or meant.objects:
-            raise UnsupportedError(
-                "`uniqueItems` for items that may be arrays or objects is not supported; say by `type` that the items "
-                "are strings, numbers, booleans or null"
-            )
         plan, found = self._array_plans[number], list[Body]()
         for scalar in self._texts.scalars(self._spelled(meant)):
             if plan.may_end(way.after):
@@ -210,13 +237,20 @@ class Lowering(Mapping[Hashable, Rule]):
         return self._object_plans[number][0]
 
     def _new_array_plan(self, array: ArraySet) -> ArrayPlan:
-        return ArrayPlan(array, self._reader.formulas, self.is_empty, self._constants, self._reader.limits)
+        return ArrayPlan(
+            array, self._reader.formulas, self.is_empty, self._constants, self._is_scalar, self._reader.limits
+        )
 
     def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
         reader = self._reader
         languages, limits = reader.algebra.languages, reader.limits
         strings_of = lambda formula: reader.values(formula).strings  # noqa: E731
         return ObjectPlan(each, reader.formulas, languages, self.is_empty, strings_of, self._in_order, limits)
+
+    def _is_scalar(self, formula: int) -> bool:
+        """Whether a formula has neither arrays nor objects."""
+        meant = self._reader.values(formula)
+        return not (meant.arrays or meant.objects)
 
     def _constants(self, formula: int, most: int) -> list[int] | None:
         """The values of a formula, each as a formula, if they are at most so many."""
@@ -370,8 +404,8 @@ class Texts:
         self.comma = Terminal('","', concat([layout.before, Literal(b","), layout.inside]))
         self._colon = concat([layout.before, Literal(b":"), layout.after_colon])
         self._different: dict[Hashable, Terminal] = {}
-        self._once_name = Once(name_of, spelled_name)
-        self._once_item = Once(item_of, partial(_spelled_item, alt([self.close_array.expr, self.comma.expr])))
+        self._once_name = Once(name_before_colon, spelled_name)
+        self._once_item = Once(scalar_before_end, partial(_spelled_item, alt([self.close_array.expr, self.comma.expr])))
         self._null = _fixed("null")
         self._truths = {
             frozenset((True,)): _fixed("true"),
@@ -454,22 +488,10 @@ class Texts:
         return known
 
 
-def name_of(text: bytes) -> str:
-    """The name that a property name with its colon spells."""
-    name: str = _DECODER.raw_decode(text.decode())[0]
-    return name
-
-
 @lru_cache(maxsize=50_000)
 def spelled_name(name: str) -> Expr:
     """The spellings of a property name, in quotes."""
     return concat([_QUOTE, spelled_text(name), _QUOTE])
-
-
-def item_of(text: bytes) -> Hashable:
-    """The value of an item that stands before its end."""
-    value = _DECODER.raw_decode(text.decode())[0]
-    return type(value), value
 
 
 @lru_cache(maxsize=50_000)
@@ -484,7 +506,6 @@ def _spelled_item(end: Expr, value: tuple[type, Any]) -> Expr:
 
 
 _QUOTE = Literal(b'"')
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 
 
 def _fixed(text: str) -> Terminal:

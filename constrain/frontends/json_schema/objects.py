@@ -38,12 +38,18 @@ class Group(NamedTuple):
     size: int | None
     """How many names there are; None for no end of them."""
 
+    @property
+    def name(self) -> str | None:
+        """The name, if it is one."""
+        only = self.names.only
+        return next(iter(only)) if only is not None and len(only) == 1 else None
+
 
 class State(NamedTuple):
     """Where an object is."""
 
     used: tuple[int, ...]
-    """In any order: names written so far of each group that has an end. In order: (groups passed,)."""
+    """Groups passed of those that come in order; then, of each other group that has an end, names written so far."""
     written: int
     """Members written so far, as far as it matters."""
     settled: int
@@ -79,11 +85,13 @@ class ObjectPlan:
             [(names.resolved(strings_of, languages) if names.of else names, formula) for names, formula in sets]
             for sets in (objects.patterns, objects.some)
         )
-        self._in_order, self._limits = in_order, limits
+        self._limits = limits
         listed, self._others = self._groups()
         self._impossible = any(group.required and not group.options for group in listed)
         listed = [group for group in listed if group.options]
-        self._listed = listed if in_order else _alike(listed)
+        names = {name: n for n, name in enumerate(objects.order)} if in_order else {}
+        self._ordered = sorted((g for g in listed if g.name in names), key=lambda group: names[group.name or ""])
+        self._loose = _alike([group for group in listed if group.name not in names])
         self._needed = (1 << len(objects.some)) - 1
         self._counts = objects.low > len(objects.required) or objects.high is not None
         self._most = objects.low if objects.high is None else objects.high + 1
@@ -91,15 +99,15 @@ class ObjectPlan:
 
     def start(self) -> State:
         """The state of the empty object."""
-        return State((0,) if self._in_order else (0,) * len(self._listed), 0, 0)
+        return State((0,) * (1 + len(self._loose)), 0, 0)
 
     def may_end(self, state: State) -> bool:
         """Whether the object may end."""
         if state.settled != self._needed or (self._counts and not self._is_count(state.written)):
             return False
-        if self._in_order:
-            return not any(group.required for group in self._listed[state.used[0] :])
-        return all(n == group.size for n, group in zip(state.used, self._listed) if group.required)
+        if any(group.required for group in self._ordered[state.used[0] :]):
+            return False
+        return all(n == group.size for n, group in zip(state.used[1:], self._loose) if group.required)
 
     def ways(self, state: State) -> list[Way]:
         """The members that may come next."""
@@ -129,17 +137,17 @@ class ObjectPlan:
         if self._counts and self._objects.high is not None and state.written >= self._objects.high:
             return
         count = min(state.written + 1, self._most) if self._counts else 0
-        if self._in_order:
-            for n in range(state.used[0], len(self._listed)):
-                yield from self._members(self._listed[n], state, (n + 1,), count)
-                if self._listed[n].required:
-                    return
-            used: tuple[int, ...] = (len(self._listed),)
-        else:
-            used = state.used
-            for n, group in enumerate(self._listed):
-                if group.size is not None and used[n] < group.size:
-                    yield from self._members(group, state, (*used[:n], used[n] + 1, *used[n + 1 :]), count)
+        (passed, *written) = state.used
+        for n in range(passed, len(self._ordered)):
+            yield from self._members(self._ordered[n], state, (n + 1, *written), count)
+            if self._ordered[n].required:
+                return
+        passed = len(self._ordered)
+        for n, group in enumerate(self._loose):
+            if group.size is not None and written[n] < group.size:
+                used = (passed, *written[:n], written[n] + 1, *written[n + 1 :])
+                yield from self._members(group, state, used, count)
+        used = (passed, *written)
         for group in self._others:
             yield from self._members(group, state, used, count)
 

@@ -121,7 +121,7 @@ class Reader:
         if isinstance(value, dict):
             properties = {name: self.constant(item) for name, item in value.items()}
             others = ((StringSet(but=frozenset(value)), FALSE),)
-            return Values(objects=(ObjectSet(properties, others, frozenset(value), low=len(value)),))
+            return Values(objects=(ObjectSet(properties, tuple(value), others, frozenset(value), low=len(value)),))
         return Values(numbers=numbers.exactly(value))
 
     # -------------------------------------------------------------------------------------------- subschemas
@@ -265,6 +265,7 @@ class Reader:
         low, high = int(keywords.get("minProperties", 0)), keywords.get("maxProperties")
         found = ObjectSet(
             properties,
+            tuple(properties),
             tuple((names, formula) for names, formula in patterns if formula != TRUE),
             required,
             low=max(low, len(required)),

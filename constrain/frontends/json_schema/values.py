@@ -61,7 +61,9 @@ class ObjectSet:
     """Objects that meet all of these conditions."""
 
     properties: Mapping[str, int] = field(default_factory=dict)
-    """What the values of these names are in, if they are there; in the order in which they are to be written."""
+    """What the values of these names are in, if they are there."""
+    order: tuple[str, ...] = ()
+    """Names in the order in which they are to be written, if order counts."""
     patterns: tuple[tuple[StringSet, int], ...] = ()
     """What the values of all names of a set are in."""
     required: frozenset[str] = frozenset()
@@ -74,7 +76,8 @@ class ObjectSet:
     def key(self) -> Hashable:
         """Sets with equal keys are equal."""
         return (
-            tuple(self.properties.items()),
+            frozenset(self.properties.items()),
+            self.order,
             frozenset((names.key, formula) for names, formula in self.patterns),
             self.required,
             frozenset((names.key, formula) for names, formula in self.some),
@@ -210,7 +213,8 @@ class Algebra:
             return None
         if self._forbids(a, b.required - a.required) or self._forbids(b, a.required - b.required):
             return None
-        return ObjectSet(properties, a.patterns + b.patterns, required, a.some + b.some, low, high)
+        order = a.order + tuple([name for name in b.order if name not in a.properties]) if a.order else b.order
+        return ObjectSet(properties, order, a.patterns + b.patterns, required, a.some + b.some, low, high)
 
     def _forbids(self, a: ObjectSet, names: Iterable[str]) -> bool:
         """Whether one of the names must not be there."""
@@ -297,11 +301,13 @@ def _largest(sets: list[_Set], is_within: Callable[[_Set, _Set], bool]) -> tuple
 
 def _is_within(a: ObjectSet, b: ObjectSet) -> bool:
     """Whether every condition of `b` is one of `a`, too, and what `b` says of the order of names."""
-    if not (b.required <= a.required and b.low <= a.low and len(b.properties) <= len(a.properties)):
+    if not (b.required <= a.required and b.low <= a.low):
         return False
     if b.high is not None and (a.high is None or b.high < a.high):
         return False
-    if any(x != y or a.properties[x] != b.properties[y] for x, y in zip(a.properties, b.properties)):
+    if b.order != a.order[: len(b.order)]:
+        return False
+    if any(formula != TRUE and a.properties.get(name) != formula for name, formula in b.properties.items()):
         return False
     return _keys(b.patterns) <= _keys(a.patterns) and _keys(b.some) <= _keys(a.some)
 
