@@ -21,7 +21,7 @@ from strategies import examples, mutated
 
 import constrain
 from constrain import Compiler, Limits, Matcher, Spec, TokenAutomaton, Vocabulary
-from constrain.ir.expr import Alt, Chars, Concat, Expr, Literal, Repeat, concat
+from constrain.ir.expr import Chars, Concat, Expr, Literal, Repeat, concat
 from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Once, Rule, Seq, Terminal
 from constrain.ir.languages import Languages
 
@@ -73,7 +73,9 @@ def lists(recursive: bool) -> Grammar:
     """Lists of distinct words: by a loop, or by a rule that goes on with itself."""
     item, last = once(","), once("]")
     if not recursive:
-        return Grammar({"start": Rule(Seq((fixed("["), Either((fixed("]"), Seq((Many(item, 0, None), last)))))))}, "start")
+        return Grammar(
+            {"start": Rule(Seq((fixed("["), Either((fixed("]"), Seq((Many(item, 0, None), last)))))))}, "start"
+        )
     more: Body = Either((Seq((item, Call("more", lazy=True))), last))
     first: Body = Seq((fixed("["), Either((fixed("]"), Call("more", lazy=True)))))
     return Grammar({"start": Rule(first), "more": Rule(more)}, "start", cost=lambda rule: 1.0)
@@ -308,7 +310,9 @@ def all_texts(family: Family, alphabet: str, most: int) -> set[bytes]:
 def test_the_definition() -> None:
     """The judge itself, on texts by hand."""
     some = Family("list", False)
-    assert [some.denotes(text) for text in ("[]", "[a]", "[a,b]", "[a,A]", "[a,aa]", "[aé,AE]", "[a,]", "[,]", "[a", "")]
+    assert [
+        some.denotes(text) for text in ("[]", "[a]", "[a,b]", "[a,A]", "[a,aa]", "[aé,AE]", "[a,]", "[,]", "[a", "")
+    ]
     assert [text for text in ("[]", "[a]", "[a,b]", "[a,aa]") if not some.denotes(text)] == []
     assert [text for text in ("[a,A]", "[aé,AE]", "[a,]", "[,]", "[a", "", "[a]]") if some.denotes(text)] == []
     each = Family("object", False, frozenset({"a"}), frozenset({"b"}))
@@ -397,7 +401,9 @@ def test_order_and_spelling_of_words_do_not_matter(family: Family, seed: int) ->
     """After the same words, in any order and however spelled, the same may follow."""
     rng = random.Random(seed)
     data = sorted(set((ALPHABET + family.punctuation).encode()))
-    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in data), b",a", b"a,b", b"b:x,a", b"x,a:", None], eos_ids=[len(data) + 4])
+    vocabulary = Vocabulary.from_tokens(
+        [*(bytes([b]) for b in data), b",a", b"a,b", b"b:x,a", b"x,a:", None], eos_ids=[len(data) + 4]
+    )
     words = rng.sample(WORDS, 3)
     end = {word: "" if family.kind == "list" else ":" + ("x" if word not in family.letter else "1") for word in words}
     automaton, masks = bind(family, vocabulary), []
@@ -407,9 +413,7 @@ def test_order_and_spelling_of_words_do_not_matter(family: Family, seed: int) ->
         matcher = automaton.matcher()
         if matcher.accept_tokens(cut(rng, text.encode(), vocabulary)) == 0:
             continue
-        masks.append((matcher.num_accepted and mask_of(matcher)))
+        masks.append(matcher.num_accepted and mask_of(matcher))
     assert all(mask == masks[0] for mask in masks) or not all(
         family.value_end(word, end[word][1:], 0) for word in words if family.kind == "object"
     )
-
-

@@ -48,7 +48,8 @@ class Setting:
     def found(self, made: TokenSet, forest: TokenForest) -> tuple[set[int], set[tuple[tuple[int, ...], Tail]]]:
         """A token set by tokens: those inside, and those that cross with the terminals that end."""
         words = np.zeros(self.sets.width, np.uint32)
-        add(words, made.inside)
+        if made.inside is not None:
+            add(words, made.inside)
         inside = set(np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")).tolist())
         crossing = set()
         for marks, _, part in made.crossings:
