@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_origin, is_typeddict
 
-from constrain.errors import SchemaError, SpecTypeError
+from constrain.errors import ConstrainError, SchemaError, SpecTypeError, UnsatisfiableError
 from constrain.ir.grammar import Grammar
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from referencing import Registry
 
     from constrain.frontends.json_schema.document import Document
+    from constrain.frontends.json_schema.lowering import Lowering
     from constrain.frontends.json_schema.report import Remark
     from constrain.frontends.json_schema.text import Layout
 
@@ -50,12 +51,35 @@ class JsonSchema(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`. Raises SchemaError, UnsupportedError, UnsatisfiableError."""
+        languages = languages or _own_languages(limits)
+        lowering = self._lowering(_document(self), limits, languages)
+        if lowering.is_empty(lowering.reader.root):
+            raise self._without_values(limits, languages)
+        return lowering.grammar()
+
+    def _lowering(self, document: Document, limits: Limits, languages: Languages) -> Lowering:
         from constrain.frontends.json_schema.lowering import Lowering, texts_of
         from constrain.frontends.json_schema.reader import Reader
 
-        reader = Reader(_document(self), languages or _own_languages(limits), self.formats, limits)
-        texts = texts_of(self._layout(), self.escapes == "any")
-        return Lowering(reader, texts, self.property_order == "schema").grammar()
+        reader = Reader(document, languages, self.formats, limits)
+        return Lowering(reader, texts_of(self._layout(), self.escapes == "any"), self.property_order == "schema")
+
+    def _without_values(self, limits: Limits, languages: Languages) -> UnsatisfiableError:
+        """What to say of a schema without values."""
+        from constrain.frontends.json_schema.clash import clashing
+
+        def is_empty(schema: Any, path: tuple[str, ...]) -> bool:
+            document = _document_of(schema, self)
+            lowering = self._lowering(document, limits, languages)
+            reader = lowering.reader
+            try:
+                return lowering.is_empty(reader.child(document.root, *path) if path else reader.root)
+            except ConstrainError:
+                return False
+
+        pointers = clashing(_parsed(self.text), is_empty)
+        what = f"; these do not go together: {', '.join(pointers)}" if len(pointers) > 1 else f": see {pointers[0]}"
+        return UnsatisfiableError(f"no value at all is valid under this schema{what}")
 
     def check(self) -> None:
         """Raise SchemaError if the schema is malformed."""
@@ -204,10 +228,14 @@ def _refuse(name: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _document(spec: JsonSchema) -> Document:
+    return _document_of(_parsed(spec.text), spec)
+
+
+def _document_of(schema: Any, spec: JsonSchema) -> Document:
     from constrain.frontends.json_schema.document import Document
     from constrain.frontends.json_schema.drafts import DRAFTS
 
-    return Document(_parsed(spec.text), None if spec.draft is None else DRAFTS[spec.draft], spec.registry)
+    return Document(schema, None if spec.draft is None else DRAFTS[spec.draft], spec.registry)
 
 
 def _own_languages(limits: Limits) -> Languages:

@@ -16,7 +16,6 @@ from functools import lru_cache, partial
 from itertools import count, product
 from typing import Any, NamedTuple
 
-from constrain.errors import UnsatisfiableError
 from constrain.frontends.json_schema import arrays, numbers, objects, strings
 from constrain.frontends.json_schema.arrays import ArrayPlan
 from constrain.frontends.json_schema.endings import item_before_comma, name_before_colon, scalar_before_end
@@ -72,7 +71,7 @@ class Lowering(Mapping[Hashable, Rule]):
     """The rules of one schema, by name."""
 
     def __init__(self, reader: Reader, texts: Texts, in_order: bool) -> None:
-        self._reader, self._texts, self._in_order = reader, texts, in_order
+        self.reader, self._texts, self._in_order = reader, texts, in_order
         self._arrays: dict[ArraySet, int] = {}
         self._objects: dict[int, int] = {}
         self._array_plans: list[ArrayPlan] = []
@@ -82,11 +81,9 @@ class Lowering(Mapping[Hashable, Rule]):
         self._costs = Costs(self)
 
     def grammar(self) -> Grammar:
-        """The grammar of the texts of the schema's values. Raises UnsatisfiableError if there are none."""
-        if self.is_empty(self._reader.root):
-            raise UnsatisfiableError("no value at all is valid under this schema")
-        remembers = self._reader.document.has_unique_items
-        return Grammar(self, _Value(self._reader.root), cost=self._cost, remembers=remembers, is_plain=True)
+        """The grammar of the texts of the schema's values. It has none if `is_empty(reader.root)`."""
+        remembers = self.reader.document.has_unique_items
+        return Grammar(self, _Value(self.reader.root), cost=self._cost, remembers=remembers, is_plain=True)
 
     def is_empty(self, formula: int) -> bool:
         """Whether a formula has no value."""
@@ -126,7 +123,7 @@ class Lowering(Mapping[Hashable, Rule]):
 
     def _value(self, formula: int) -> list[Body]:
         """The ways to write a value of a formula."""
-        meant = self._reader.values(formula)
+        meant = self.reader.values(formula)
         ways: list[Body] = list(self._texts.scalars(self._spelled(meant)))
         for array in meant.arrays:
             plan = self._array_plan(array)
@@ -144,13 +141,13 @@ class Lowering(Mapping[Hashable, Rule]):
     def _spelled(self, meant: Values) -> Values:
         """The same values, without strings if there turn out to be none."""
         texts = meant.strings
-        if texts.parts and texts.is_empty(self._reader.algebra.languages):
+        if texts.parts and texts.is_empty(self.reader.algebra.languages):
             return replace(meant, strings=strings.NONE)
         return meant
 
     def _then(self, formula: int, after: Hashable) -> Body:
         """A value and what follows it. Scalars need no rule of their own."""
-        meant = self._reader.values(formula)
+        meant = self.reader.values(formula)
         if not (meant.arrays or meant.objects):
             value = _either(self._value(formula))
         else:
@@ -174,7 +171,7 @@ class Lowering(Mapping[Hashable, Rule]):
 
     def _compared(self, number: int, state: arrays.State, comes: str, seen: frozenset[int]) -> Body:
         """An array without repetition whose items may be anything: each item so far is excluded from the next one."""
-        plan, texts, formulas = self._array_plans[number], self._texts, self._reader.formulas
+        plan, texts, formulas = self._array_plans[number], self._texts, self.reader.formulas
         ways: list[Body] = [texts.close_array] if comes != _MUST and plan.may_end(state) else []
         if comes == _THEN:
             if plan.ways(state):
@@ -188,10 +185,10 @@ class Lowering(Mapping[Hashable, Rule]):
 
     def _turn(self, number: int, state: arrays.State, seen: frozenset[int]) -> Callable[[bytes], Hashable]:
         """The rule of the array after one more item and a comma, by the text so far; None if no item can follow."""
-        plan, formulas = self._array_plans[number], self._reader.formulas
+        plan, formulas = self._array_plans[number], self.reader.formulas
 
         def turn(text: bytes) -> Hashable:
-            known = seen | {self._reader.constant(item_before_comma(text))}
+            known = seen | {self.reader.constant(item_before_comma(text))}
             others = [formulas.negate(item) for item in known]
             possible = any(not self.is_empty(formulas.every([way.formula, *others])) for way in plan.ways(state))
             return _Array(number, state, _MUST, known) if possible else None
@@ -200,7 +197,7 @@ class Lowering(Mapping[Hashable, Rule]):
 
     def _different(self, number: int, way: arrays.Way) -> list[Body]:
         """The ways to write an item that differs from all before it, together with what shows where it ends."""
-        meant = self._reader.values(way.formula)
+        meant = self.reader.values(way.formula)
         plan, found = self._array_plans[number], list[Body]()
         for scalar in self._texts.scalars(self._spelled(meant)):
             if plan.may_end(way.after):
@@ -238,32 +235,32 @@ class Lowering(Mapping[Hashable, Rule]):
 
     def _new_array_plan(self, array: ArraySet) -> ArrayPlan:
         return ArrayPlan(
-            array, self._reader.formulas, self.is_empty, self._constants, self._is_scalar, self._reader.limits
+            array, self.reader.formulas, self.is_empty, self._constants, self._is_scalar, self.reader.limits
         )
 
     def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
-        reader = self._reader
+        reader = self.reader
         languages, limits = reader.algebra.languages, reader.limits
         strings_of = lambda formula: reader.values(formula).strings  # noqa: E731
         return ObjectPlan(each, reader.formulas, languages, self.is_empty, strings_of, self._in_order, limits)
 
     def _is_scalar(self, formula: int) -> bool:
         """Whether a formula has neither arrays nor objects."""
-        meant = self._reader.values(formula)
+        meant = self.reader.values(formula)
         return not (meant.arrays or meant.objects)
 
     def _constants(self, formula: int, most: int) -> list[int] | None:
         """The values of a formula, each as a formula, if they are at most so many."""
         listed = self._listed(formula, most)
-        return None if listed is None else [self._reader.constant(value) for value in listed]
+        return None if listed is None else [self.reader.constant(value) for value in listed]
 
     def _listed(self, formula: int, most: int) -> list[Any] | None:
         """The values of a formula, if they are at most so many and it is easily seen."""
         if formula == TRUE:
             return None
-        meant = self._reader.values(formula)
+        meant = self.reader.values(formula)
         some = numbers.finite(meant.numbers, most)
-        texts = strings.finite(meant.strings, most, self._reader.algebra.languages)
+        texts = strings.finite(meant.strings, most, self.reader.algebra.languages)
         if some is None or texts is None:
             return None
         found: list[Any] = [*([None] if meant.null else []), *sorted(meant.booleans), *some, *sorted(texts)]
