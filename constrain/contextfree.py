@@ -106,9 +106,11 @@ class GrammarSpace(StateSpace):
         roots = (grammar.start, _SPACED) if vocabulary.strips_leading_space else (grammar.start,)
         spaced: dict[Hashable, Rule] = {_SPACED: Rule(Seq((_SPACE, Call(grammar.start))))}
         rules: Mapping[Hashable, Rule] = ChainMap(spaced, cast("MutableMapping[Hashable, Rule]", grammar.rules))
-        network = self.network = Network(rules, roots, symbols.number, symbols.length, limits, grammar.cost)
+        network = self.network = Network(
+            rules, roots, symbols.number, symbols.length, limits, grammar.cost, lazy_roots=grammar.is_plain
+        )
         self._grammar = grammar
-        if grammar.cost is None and network.rule_cost(network.number(grammar.start)) == NEVER:
+        if not grammar.is_plain and network.rule_cost(network.number(grammar.start)) == NEVER:
             raise self._nothing(grammar)
         self.recogniser = Recogniser(network, symbols.ignore, plain, limits)
         self.recogniser.forget = self.forget_states

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError
 from constrain.frontends.library import library_file
@@ -78,11 +79,9 @@ class LarkGrammar(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`."""
-        from constrain.frontends.lark import parse_lark  # lark takes longer to import than all of this package
-
         _check("pattern_chars", len(self.text), limits.pattern_chars, "the grammar")
         folder = None if self.folder is None else Path(self.folder)
-        return _parsed(parse_lark, self.text, self.start, self.longest, folder, limits)
+        return _parsed(_parse_lark, self.text, self.start, self.longest, folder, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +140,19 @@ class Concat(Spec):
         lowered = [part.lower(limits, languages) for part in self.parts]
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         return ir.Concat(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Seq)
+
+
+def _parse_lark(text: str, start: str, **options: Any) -> Grammar:
+    from constrain.frontends.lark import parse_lark  # lark takes longer to import than all of this package
+
+    return parse_lark(text, start, json_rule=_json, **options)
+
+
+def _json(schema: Any) -> Grammar:
+    """The grammar of what `%json` holds."""
+    from constrain.schema import json_schema
+
+    return json_schema(schema).lower(Limits())
 
 
 @lru_cache(maxsize=32)

@@ -59,6 +59,7 @@ class Network:
         length: Callable[[int], float],
         limits: Limits,
         lazy_cost: Callable[[Hashable], float] | None = None,
+        lazy_roots: bool = False,
     ) -> None:
         self._bodies, self._number, self._length, self._limits = rules, number, length, limits
         self._lazy_cost = lazy_cost or (lambda name: 1.0)
@@ -79,7 +80,7 @@ class Network:
         """Of rules that are not called lazily; of those that are, once they have been asked for."""
         self._nullable: dict[int, bool] = {}
         for root in roots:
-            self.number(root, lazy_cost is not None)
+            self.number(root, lazy_roots)
         self._read_rules()
 
     # ------------------------------------------------------------------------------------------------ questions

@@ -17,8 +17,8 @@ nothing here: they do not touch which texts a grammar denotes. What differs from
 
 from __future__ import annotations
 
+import json
 import re
-from collections import ChainMap
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 
 from lark import Token
 
-from constrain.errors import LimitExceeded
+from constrain.errors import ConstrainError, LimitExceeded
 from constrain.frontends.json_value import json_value
 from constrain.frontends.lark_terminals import Terminals, bounds, substrings, token_of
 from constrain.frontends.lark_text import (
@@ -44,11 +44,11 @@ from constrain.frontends.source import Source
 from constrain.frontends.special import special
 from constrain.ir.expr import Words
 from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, Terminal
+from constrain.ir.join import Combined, Renamed, cost_of
 from constrain.limits import Limits
 
 JsonRule = Callable[[Any], Grammar | None]
-"""JSON schema -> its grammar, None if it is not supported. Rules are not named by strings, and equal names denote equal
-rules in all that it returns."""
+"""JSON Schema -> its grammar, None if it is not supported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,14 @@ def parse_lark(
     reading = _reading(written)
     try:
         definitions = load(written, folder)
-        rules = _Rules(definitions, limits or Limits(), json_rule or any_json)
+        chosen = reading if longest is None else longest
+        rules = _Rules(definitions, limits or Limits(), any_json if chosen or json_rule is None else json_rule)
         reachable = rules.reachable(start)
         rules.check_the_rest()
         ignore = rules.terminals.ignored()
     except RecursionError:
         raise written.error("the grammar is nested too deeply", 0) from None
-    return Grammar(reachable, start, ignore, reading if longest is None else longest)
+    return Grammar(reachable, start, ignore, chosen, cost_of(rules.added))
 
 
 def check_lark(text: str, start: str = "start", *, folder: Path | None = None, source: str = "<grammar>") -> list[Note]:
@@ -101,7 +102,7 @@ def check_lark(text: str, start: str = "start", *, folder: Path | None = None, s
     >>> check_lark('start: "a"\nB: "b"')
     [Note(line=2, column=1, message='terminal B is not used')]
     """
-    parse_lark(text, start, folder=folder, source=source)
+    parse_lark(text, start, folder=folder, source=source, json_rule=lambda schema: json_value())
     definitions = load(Source(source, text), folder)
     notes = _unused(definitions, start)
     for one in definitions.own():
@@ -183,7 +184,8 @@ class _Rules:
     _made: dict[Hashable, Rule] = field(default_factory=dict)
     _waiting: list[tuple[Hashable, Definition, Mapping[str, Body]]] = field(default_factory=list)
     _instances: dict[Hashable, Hashable] = field(default_factory=dict)
-    _added: list[Mapping[Hashable, Rule]] = field(default_factory=list)
+    added: dict[Hashable, Renamed] = field(default_factory=dict)
+    """The grammars of JSON Schemas."""
 
     def __post_init__(self) -> None:
         self.terminals = Terminals(self.definitions, self.limits)
@@ -198,8 +200,7 @@ class _Rules:
         self._instance(made, ())
         self._lower_all()
         rules = dict(self._made)
-        added: list[Any] = self._added  # may make rules when they are asked for, so that they are not copied
-        return ChainMap(rules, *added) if added else rules
+        return Combined(rules, self.added) if self.added else rules
 
     def check_the_rest(self) -> None:
         """Raise for what is wrong in rules and terminals of the text that are not used."""
@@ -279,16 +280,21 @@ class _Rules:
             words = tuple(word for word in substrings(scope.source, token, self.limits) if word)
             name = scope.source.text[start_of(token) : token.end_pos]
             return Many(Terminal(name, Words(words)), 0, 1) if words else Seq(())
-        grammar = self.json_rule(value)
-        if grammar is None:
-            message = (
-                "%json: JSON Schema inside of grammars is not supported yet, but for true and {}, which allow any "
-                "value; write the structure as rules"
-            )
-            raise scope.source.unsupported(message, start_of(token))
-        if not any(grammar.rules is rules for rules in self._added):
-            self._added.append(grammar.rules)
-        return Call(grammar.start)
+        key = ("json", json.dumps(value))
+        if key not in self.added:
+            try:
+                grammar = self.json_rule(value)
+                made = None if grammar is None else Renamed(key, grammar)
+            except ConstrainError as error:
+                raise scope.source.unsupported(f"%json: {error}", start_of(token)) from None
+            if made is None:
+                message = (
+                    "%json: under longest match only true and {} are supported, which allow any value; read the "
+                    "grammar in every way (// Reading: scannerless)"
+                )
+                raise scope.source.unsupported(message, start_of(token))
+            self.added[key] = made
+        return self.added[key].start
 
 
 def _either(parts: list[Body]) -> Body:

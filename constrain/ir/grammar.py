@@ -42,8 +42,8 @@ class Terminal:
     once: Once | None = None
     """If given, no match may stand for the same as an earlier one. Not under longest match."""
     turn: Callable[[bytes], Hashable] | None = None
-    """If given, what comes next depends on all of the text up to the match, and perhaps into it: the name of the rule to
-    go on with (it is called lazily), or None if nothing may follow. The terminal stands at the end of a rule, in a
+    """If given, what comes next depends on all of the text up to the match, and perhaps into it: the name of the rule
+    to go on with (it is called lazily), or None if nothing may follow. The terminal stands at the end of a rule, in a
     grammar that `remembers`."""
 
 
@@ -158,4 +158,4 @@ class Grammar:
     remembers: bool = False
     """Whether terminals may have a `turn`."""
     is_plain: bool = False
-    """Whether no rule has a loop over short terminals."""
+    """Whether no rule has a loop over short terminals, and all are called lazily, the first one included."""

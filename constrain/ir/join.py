@@ -5,7 +5,7 @@ In:  expressions and grammars. Out: a grammar of their union or concatenation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 from constrain.errors import UnsupportedError
 from constrain.ir.expr import EPSILON, And, Closed, Expr, Not
@@ -23,19 +23,83 @@ def join(parts: list[Expr | Grammar], by: Callable[[tuple[Body, ...]], Body]) ->
             "'|' and '+' with a grammar that is read by longest match are not supported: what the longest match is "
             "would depend on the other part. Pass longest=False to the grammar, or write both parts as one grammar"
         )
-    rules: dict[Hashable, Rule] = {}
     bodies: list[Body] = []
+    inner: dict[Hashable, Renamed] = {}
     for number, part in enumerate(parts):
         if not isinstance(part, Grammar):
             bodies.append(_regular(part, number))
             continue
-        ignored = _Explicit(number, part.ignore)
-        for name in _reachable(part):
-            rule = part.rules[name]
-            rules[number, name] = Rule(ignored.body(rule.body), rule.register)
-        bodies.append(Seq((*ignored.gap, Call((number, part.start)))))
-    rules["start"] = Rule(by(tuple(bodies)))
-    return Grammar(rules, "start")
+        inner[number] = Renamed(number, part)
+        bodies.append(Seq((*inner[number].gap, inner[number].start)))
+    return Grammar(Combined({"start": Rule(by(tuple(bodies)))}, inner), "start", cost=cost_of(inner))
+
+
+class Combined(Mapping[Hashable, Rule]):
+    """Rules of their own, and those of other grammars, which have been renamed."""
+
+    def __init__(self, own: Mapping[Hashable, Rule], inner: Mapping[Hashable, Renamed]) -> None:
+        self._own, self._inner = own, inner
+
+    def __getitem__(self, name: Hashable) -> Rule:
+        if name in self._own:
+            return self._own[name]
+        if isinstance(name, tuple) and len(name) == 2 and name[0] in self._inner:
+            return self._inner[name[0]].rule(name[1])
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+
+class Renamed:
+    """The rules of a grammar inside of another one, named (number, name), ignored text written out."""
+
+    def __init__(self, number: Hashable, grammar: Grammar) -> None:
+        """Raises UnsupportedError if what may follow depends on all of the text before."""
+        if grammar.remembers:
+            raise UnsupportedError(
+                "`uniqueItems` inside of a larger grammar is not supported: what may follow depends on all items before"
+            )
+        self._number, self._grammar = number, grammar
+        self.gap: tuple[Body, ...] = () if grammar.ignore is None else (Many(grammar.ignore, 0, 1),)
+        self.start = Call((number, grammar.start), lazy=grammar.is_plain)
+
+    def rule(self, name: Hashable) -> Rule:
+        """A rule by its name in the grammar."""
+        rule = self._grammar.rules[name]
+        return Rule(self._body(rule.body), rule.register)
+
+    def cost(self, name: Hashable) -> float:
+        """Bytes of the shortest text of a rule that is called lazily."""
+        return 1.0 if self._grammar.cost is None else self._grammar.cost(name)
+
+    def _body(self, body: Body) -> Body:
+        match body:
+            case Call(rule, lazy):
+                return Call((self._number, rule), lazy)
+            case Seq(parts):
+                return Seq(tuple(self._body(part) for part in parts))
+            case Either(parts):
+                return Either(tuple(self._body(part) for part in parts))
+            case Many(inner, low, high):
+                return Many(self._body(inner), low, high)
+            case Terminal() if self.gap:
+                return Seq((body, *self.gap))
+            case _:
+                return body
+
+
+def cost_of(inner: Mapping[Hashable, Renamed]) -> Callable[[Hashable], float]:
+    """The costs of rules that are called lazily, by their new names."""
+
+    def cost(name: Hashable) -> float:
+        assert isinstance(name, tuple)
+        return inner[name[0]].cost(name[1])
+
+    return cost
 
 
 def _regular(expr: Expr, number: int) -> Body:
@@ -43,52 +107,3 @@ def _regular(expr: Expr, number: int) -> Body:
     if not accepts(expr, b""):
         return Terminal(f"part {number + 1}", Closed(expr))
     return Many(Terminal(f"part {number + 1}", And((Closed(expr), Not(EPSILON)))), 0, 1)
-
-
-def _reachable(grammar: Grammar) -> list[Hashable]:
-    found: dict[Hashable, None] = {grammar.start: None}
-    todo = [grammar.start]
-    while todo:
-        for name in _called(grammar.rules, todo.pop()):
-            if name not in found:
-                found[name] = None
-                todo.append(name)
-    return list(found)
-
-
-def _called(rules: Mapping[Hashable, Rule], name: Hashable) -> list[Hashable]:
-    found, todo = [], [rules[name].body]
-    while todo:
-        match todo.pop():
-            case Call(rule):
-                found.append(rule)
-            case Seq(parts) | Either(parts):
-                todo += parts
-            case Many(body):
-                todo.append(body)
-            case _:
-                pass
-    return found
-
-
-class _Explicit:
-    """Bodies of one part, its rules renamed, ignored text written out after every terminal."""
-
-    def __init__(self, number: int, ignore: Terminal | None) -> None:
-        self._number = number
-        self.gap: tuple[Body, ...] = () if ignore is None else (Many(ignore, 0, 1),)
-
-    def body(self, body: Body) -> Body:
-        match body:
-            case Call(rule):
-                return Call((self._number, rule))
-            case Seq(parts):
-                return Seq(tuple(self.body(part) for part in parts))
-            case Either(parts):
-                return Either(tuple(self.body(part) for part in parts))
-            case Many(inner, low, high):
-                return Many(self.body(inner), low, high)
-            case Terminal() if self.gap:
-                return Seq((body, *self.gap))
-            case _:
-                return body
