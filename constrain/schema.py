@@ -177,7 +177,7 @@ def _text(schema: Any) -> str:
     if not isinstance(schema, dict | bool):
         schema = _described(schema)
     try:
-        return json.dumps(schema, ensure_ascii=False, allow_nan=False, default=_plain)
+        return _ENCODER.encode(schema)
     except (TypeError, ValueError, RecursionError) as error:
         raise SchemaError(f"the schema cannot be written as JSON: {error}") from None
 
@@ -211,7 +211,10 @@ def _described(source: Any) -> Any:
     return TypeAdapter(source).json_schema()
 
 
-@lru_cache(maxsize=256)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+@lru_cache(maxsize=1024)
 def _parsed(text: str) -> Any:
     """The schema of a text; fractions keep all of their digits."""
     try:
@@ -226,7 +229,7 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _document(spec: JsonSchema) -> Document:
     return _document_of(_parsed(spec.text), spec)
 

@@ -289,8 +289,8 @@ class _Rules:
                 raise scope.source.unsupported(f"%json: {error}", start_of(token)) from None
             if made is None:
                 message = (
-                    "%json: under longest match only true and {} are supported, which allow any value; read the "
-                    "grammar in every way (// Reading: scannerless)"
+                    "%json: only true and {}, which allow any value, are supported under longest match; read the "
+                    "grammar in every way (// Reading: scannerless), or write the structure as rules"
                 )
                 raise scope.source.unsupported(message, start_of(token))
             self.added[key] = made
