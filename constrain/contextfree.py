@@ -73,9 +73,9 @@ class OnceLexer(NamedTuple):
     """The terminals of a template that match once, and look alike to the lexer."""
 
     lexer: int
-    always: frozenset[int]
-    """What none of them ever matches (nodes of the store)."""
-    some: frozenset[int]
+    always: int
+    """What none of them ever matches (a node of the store, or 0)."""
+    some: int
     """What some of them never match."""
     turns: bool
     """Whether what follows them depends on all of the text."""
@@ -300,25 +300,26 @@ class GrammarSpace(StateSpace):
         kinds = [terminal.once for terminal in terminals if terminal.once is not None]
         start = self.lexer.start(frozenset((lexed,)))
         if not kinds:
-            return OnceLexer(start, frozenset(), frozenset(), True)
+            return OnceLexer(start, EMPTY, EMPTY, True)
         always = frozenset.intersection(*[kind.never for kind in kinds])
         some = frozenset[Hashable]().union(*[kind.never for kind in kinds])
-        bar = self.symbols.text.bar
-        bars = [frozenset(bar(kinds[0], value) for value in values) for values in (always, some)]
-        return OnceLexer(start, bars[0], bars[1], lexed in self.symbols.text.turning)
+        bar = self.symbols.text.bar_all
+        never, rarely = bar(kinds[0], always), bar(kinds[0], some)
+        return OnceLexer(start, never, rarely, lexed in self.symbols.text.turning)
 
     def _barred(self, row: GrammarRow) -> list[Barred]:
         """What the terminals that match once must not begin with in a row, for each lexer of theirs."""
         if row.barred is None:
             row.barred = []
             for once in self._once(row.template):
-                always = self._lexer_of_bars(once.always | row.bars)
-                some = always if once.some == once.always else self._lexer_of_bars(once.some | row.bars)
+                always = self._lexer_of_bars(row.bars, once.always)
+                some = always if once.some == once.always else self._lexer_of_bars(row.bars, once.some)
                 row.barred.append(Barred(always, some, once.turns))
         known: list[Barred] = row.barred
         return known
 
-    def _lexer_of_bars(self, bars: frozenset[int]) -> int:
+    def _lexer_of_bars(self, bars: frozenset[int], more: int) -> int:
+        bars = bars | {more} if more else bars
         known = self._bar_lexers.get(bars)
         if known is None:
             known = self._bar_lexers[bars] = self.store.lexer(bars, self.limits) if bars else EMPTY

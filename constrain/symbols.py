@@ -15,7 +15,7 @@ from constrain.automata.network import NEVER
 from constrain.automata.program import Built
 from constrain.automata.store import EMPTY, ExpressionStore
 from constrain.errors import GrammarSyntaxError, VocabularyError
-from constrain.ir.expr import And, Closed, Expr, Repeat
+from constrain.ir.expr import And, Closed, Expr, Repeat, alt
 from constrain.ir.expr import Words as Listed
 from constrain.ir.grammar import Grammar, Once, Special, Terminal
 from constrain.limits import Limits
@@ -85,6 +85,17 @@ class TextTerminals:
     def bar(self, once: Once, value: Hashable) -> int:
         """What must not be matched where a value is taken: a node of the store."""
         expr = once.spell(value)
+        known = self._bars.get(id(expr))
+        if known is None:
+            known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits, self._built), expr
+        return known[0]
+
+    def bar_all(self, once: Once, values: frozenset[Hashable]) -> int:
+        """What must not be matched where some values are taken: a node of the store, 0 if there are none."""
+        if not values or once.spell_all is None or len(values) == 1:
+            parts = [once.spell(value) for value in values]
+            return self._store.build(Closed(alt(parts)), self._limits, self._built) if parts else EMPTY
+        expr = once.spell_all(values)
         known = self._bars.get(id(expr))
         if known is None:
             known = self._bars[id(expr)] = self._store.build(Closed(expr), self._limits, self._built), expr

@@ -29,6 +29,8 @@ class Once:
     """The texts that only matches of a value begin with. They end within the match."""
     never: frozenset[Hashable] = frozenset()
     """What no match may stand for."""
+    spell_all: Callable[[frozenset[Hashable]], Expr] | None = None
+    """What `spell` gives for any of some values, perhaps better put together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from constrain.frontends.json_schema.number_texts import expression
 from constrain.frontends.json_schema.objects import Group, ObjectPlan
 from constrain.frontends.json_schema.reader import Reader
 from constrain.frontends.json_schema.strings import StringSet
-from constrain.frontends.json_schema.text import Layout, Speller, spelled_text
+from constrain.frontends.json_schema.text import Layout, Speller, spelled_text, spelled_texts
 from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
 from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words, alt, concat
 from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, Terminal
@@ -401,7 +401,7 @@ class Texts:
         self.comma = Terminal('","', concat([layout.before, Literal(b","), layout.inside]))
         self._colon = concat([layout.before, Literal(b":"), layout.after_colon])
         self._different: dict[Hashable, Terminal] = {}
-        self._once_name = Once(name_before_colon, spelled_name)
+        self._once_name = Once(name_before_colon, spelled_name, spell_all=spelled_names)
         self._once_item = Once(scalar_before_end, partial(_spelled_item, alt([self.close_array.expr, self.comma.expr])))
         self._null = _fixed("null")
         self._truths = {
@@ -489,6 +489,12 @@ class Texts:
 def spelled_name(name: str) -> Expr:
     """The spellings of a property name, in quotes."""
     return concat([_QUOTE, spelled_text(name), _QUOTE])
+
+
+@lru_cache(maxsize=1000)
+def spelled_names(names: frozenset[str]) -> Expr:
+    """The spellings of some property names, in quotes."""
+    return concat([_QUOTE, spelled_texts(names), _QUOTE])
 
 
 @lru_cache(maxsize=50_000)

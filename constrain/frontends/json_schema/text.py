@@ -8,7 +8,10 @@ alone have no UTF-8 form and are never written.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import groupby
 
 from constrain.frontends.json_schema.strings import ANY_TEXT
 from constrain.frontends.regex import parse_regex
@@ -35,6 +38,7 @@ from constrain.ir.expr import (
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _QUOTE = Literal(b'"')
 _HIGHEST = 0xFFFF
+_SIMPLE = re.compile(r"[ !#-\[\]-~]*")
 _REMEMBERED = 20_000
 
 
@@ -109,8 +113,25 @@ def spelled_text(text: str) -> Expr:
     return Concat(tuple([spelled_character(char) for char in text])) if text else EPSILON
 
 
+def spelled_texts(texts: Iterable[str]) -> Expr:
+    """Any of some strings, in every way to write them, as a tree of common beginnings."""
+    return _tree(sorted(set(texts)), 0)
+
+
+def _tree(texts: list[str], depth: int) -> Expr:
+    """The ends, from `depth` on, of sorted strings that begin alike."""
+    if len(texts) == 1:
+        return spelled_text(texts[0][depth:])
+    parts: list[Expr] = [EPSILON] if len(texts[0]) == depth else []
+    for char, group in groupby((text for text in texts if len(text) > depth), key=lambda text: text[depth]):
+        parts.append(concat([spelled_character(char), _tree(list(group), depth + 1)]))
+    return alt(parts)
+
+
 def plain_text(text: str) -> Expr:
     """One string as JSON writes it: escapes where they must be, or instead of what is not ASCII."""
+    if _SIMPLE.fullmatch(text):
+        return Literal(text.encode())
     return concat([_plain_character(char) for char in text])
 
 
