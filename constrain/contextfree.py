@@ -121,6 +121,11 @@ class GrammarSpace(StateSpace):
         self._alive: dict[tuple[GrammarRow, int, int], bool] = {}
         self._shortest_strings: dict[int, bytes | None] = {}
 
+    @property
+    def is_lazy(self) -> bool:
+        """Whether some rules are made only when they are reached."""
+        return self._grammar.cost is not None
+
     def start(self) -> State:
         """The state of the empty text."""
         start = self.recogniser.begin(self.network.number(self._grammar.start))

@@ -95,7 +95,8 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
     (Open(rules=('start', 'item'), reading=('NAME',), ended=('NAME',)),)
     """
     space, state = automaton.space, automaton.start
-    chart = _Chart(space, state) if isinstance(space, GrammarSpace) else None
+    is_known = isinstance(space, GrammarSpace) and not space.is_lazy  # else rules are not all there to be told of
+    chart = _Chart(space, state) if isinstance(space, GrammarSpace) and is_known else None
     steps: list[Step] = []
     for b in text:
         reached, read = space.read(state, bytes([b]))
@@ -147,7 +148,7 @@ class _Chart:
         if space.vocabulary.strips_leading_space:
             raise UnsupportedError("a trace needs a vocabulary that spells texts as they are, such as the 256 bytes")
         self._space, self._network = space, space.network
-        ((row, _, shun),) = start.place
+        ((row, _, shun, _),) = start.place
         self._first = _Column(row, [])
         self._first.kernel = [(0, *self._network.start(0), self._first)]
         self._close(self._first)
@@ -164,13 +165,13 @@ class _Chart:
                 ended.setdefault(ending.shun, {}).update(dict.fromkeys((column, one) for one in ending.terminals))
             elements += [(column, lexed.node, lexed.shun)] if lexed.node else []
         found = _Found()
-        self._elements = [(c, node, shun) for c, node, shun in elements if (c.row, node, shun) in reached.place]
+        self._elements = [(c, node, shun) for c, node, shun in elements if (c.row, node, shun, b"") in reached.place]
         for column, node, _ in self._elements:
             for symbol in self._symbols(node):
                 self._note(found.reading, column, symbol)
         for shun, sources in ended.items():
             column = self._join(sources)
-            if (column.row, 0, shun) in reached.place:
+            if (column.row, 0, shun, b"") in reached.place:
                 self._elements.append((column, 0, shun))
                 for source, symbol in sorted(sources, key=lambda source: self._space.symbol_name(source[1])):
                     self._note(found.ended, source, symbol)

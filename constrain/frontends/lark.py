@@ -91,7 +91,7 @@ def parse_lark(
         ignore = rules.terminals.ignored()
     except RecursionError:
         raise written.error("the grammar is nested too deeply", 0) from None
-    return Grammar(reachable, start, ignore, chosen, cost_of(rules.added))
+    return Grammar(reachable, start, ignore, chosen, cost_of(rules.added) if rules.added else None)
 
 
 def check_lark(text: str, start: str = "start", *, folder: Path | None = None, source: str = "<grammar>") -> list[Note]:

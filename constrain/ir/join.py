@@ -31,7 +31,7 @@ def join(parts: list[Expr | Grammar], by: Callable[[tuple[Body, ...]], Body]) ->
             continue
         inner[number] = Renamed(number, part)
         bodies.append(Seq((*inner[number].gap, inner[number].start)))
-    return Grammar(Combined({"start": Rule(by(tuple(bodies)))}, inner), "start", cost=cost_of(inner))
+    return Grammar(Combined({"start": Rule(by(tuple(bodies)))}, inner), "start", cost=cost_of(inner) if any(part.is_lazy for part in inner.values()) else None)
 
 
 class Combined(Mapping[Hashable, Rule]):
@@ -66,6 +66,11 @@ class Renamed:
         self._number, self._grammar = number, grammar
         self.gap: tuple[Body, ...] = () if grammar.ignore is None else (Many(grammar.ignore, 0, 1),)
         self.start = Call((number, grammar.start), lazy=grammar.is_plain)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether some of the rules are made only when they are reached."""
+        return self._grammar.cost is not None
 
     def rule(self, name: Hashable) -> Rule:
         """A rule by its name in the grammar."""
