@@ -514,8 +514,14 @@ class GrammarSpace(StateSpace):
         barred = self._barred(row)
         if all(each.some == each.always for each in barred) and len({each.some for each in barred}) == 1:
             return shunned
-        left = [self.store.advance(each.some, read, self.limits).node for each in barred]
+        reached = [self.store.advance(each.some, read, self.limits) for each in barred]
+        left = [one.node for one in reached if one.read == len(read)]
         return reduce(partial(self.store.unite, limits=self.limits), left, shunned)
+
+    def _has_matched(self, row: GrammarRow, read: bytes) -> bool:
+        """Whether `read` begins with what some terminal that matches once must not match, and another one may."""
+        differ = [each for each in self._barred(row) if each.some != each.always]
+        return any(self.lexer.read(each.some, EMPTY, read).endings for each in differ)
 
     def _shape(self, state: State) -> Hashable:
         elements: list[Hashable] = []
@@ -547,6 +553,9 @@ class GrammarSpace(StateSpace):
                     after = self._turned(row, state.text)
                     if after is not None:
                         self._pieces.turn(lexing, after, words, tried)
+                    depth = math.inf
+                elif read and self._has_matched(row, read):
+                    self._pieces.allow_none_untried(row, lexing, tried)
                     depth = math.inf
                 else:
                     avoided = self._avoided(row, shunned, read)

@@ -120,14 +120,22 @@ class Pieces:
         state is one that others share, what follows later than a token is long cannot be told from it.
         """
         forests = self._sets.of_vocabulary(node)
-        if avoided and not self._lexer.longest:
-            found = np.zeros_like(words)
-            depths = [self._allow(row, key, 0, forest, Allowed(found, tried, key != node)) for key, forest in forests]
-            for _, forest in forests:
-                self._strike(node, avoided, forest, found, tried, certain=avoided == shun)
-            words |= found
-            return max(depths)
-        return max([self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests])
+        if not avoided or self._lexer.longest:
+            return max(
+                [self._allow(row, key, shun, forest, Allowed(words, tried, key != node)) for key, forest in forests]
+            )
+        found = np.zeros_like(words)
+        depth = max([self._allow(row, key, 0, forest, Allowed(found, tried, key != node)) for key, forest in forests])
+        if [self._strike(node, avoided, forest, found, tried, avoided == shun) for _, forest in forests].count(False):
+            depth = math.inf
+        words |= found
+        return depth
+
+    def allow_none_untried(self, row: Row, node: int, tried: list[int]) -> None:
+        """Add the tokens to `tried` that `allow` would allow if nothing were avoided."""
+        words = np.zeros(self._sets.width, np.uint32)
+        self.allow(row, node, 0, 0, words, tried)
+        tried.extend(self._packer.tokens(words))
 
     def turn(self, node: int, after: Row, words: Words, tried: list[int]) -> None:
         """Add the tokens that may come next in a terminal which, wherever it ends, leads to the row `after`."""
@@ -152,20 +160,22 @@ class Pieces:
         for undecided in found.undecided:
             tried.extend(undecided.tokens.tolist())
 
-    def _strike(self, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int], certain: bool) -> None:
-        """Take away the tokens that match what is shunned, or have them tried, unless that is `certain`."""
+    def _strike(self, node: int, shun: int, forest: TokenForest, words: Words, tried: list[int], certain: bool) -> bool:
+        """Take away the tokens that match what is shunned, or have them tried, unless that is `certain`.
+
+        Returns whether all is settled, none being left to try.
+        """
         if not forest.first & self._first(shun):
-            return
+            return True
         killed, doubtful = self._store.strike(node, shun, forest.trees, self._limits)
-        for tokens in killed:
-            if not certain:
-                tried.extend(tokens[words[tokens >> 5] >> (tokens & 31).astype(np.uint32) & 1 > 0].tolist())
-            for token in tokens.tolist():
-                words[token >> 5] &= ~np.uint32(1 << (token & 31))
-        for token in doubtful:
-            if words[token >> 5] >> np.uint32(token & 31) & 1:
-                tried.append(token)
-                words[token >> 5] &= ~np.uint32(1 << (token & 31))
+        struck = [token for tokens in killed for token in tokens.tolist() if _has(words, token)]
+        for token in struck:
+            words[token >> 5] &= ~np.uint32(1 << (token & 31))
+        doubts = [token for token in doubtful if _has(words, token)] + ([] if certain else struck)
+        for token in doubts:
+            words[token >> 5] &= ~np.uint32(1 << (token & 31))
+        tried.extend(doubts)
+        return not doubts
 
     def _allow(self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed) -> float:
         piece = self._piece(row.template, row.ignores, node, shun, forest)
@@ -210,8 +220,10 @@ class Pieces:
                 depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
                 if out.matched:
                     out.tried.extend(self._packer.tokens(found))
-                elif once.some:
-                    self._strike(lexing, once.some, trees, found, out.tried, certain=once.some == once.always)
+                elif once.some and not self._strike(
+                    lexing, once.some, trees, found, out.tried, once.some == once.always
+                ):
+                    depth = math.inf
                 if not out.matched:
                     np.bitwise_or(out.words, found, out=out.words)
                 if out.matched or after.bars:
@@ -304,6 +316,10 @@ class Pieces:
         if known is None:
             known = self._firsts[node] = self._store.first_bytes(node, self._limits) if node else 0
         return known
+
+
+def _has(words: Words, token: int) -> bool:
+    return bool(words[token >> 5] >> np.uint32(token & 31) & 1)
 
 
 def _tokens_of(forest: TokenForest) -> list[int]:

@@ -59,7 +59,6 @@ class TextTerminals:
         self._twins: dict[int, dict[Hashable, int]] = {}
         self._bars: dict[int, tuple[int, Expr]] = {}
         self._units = _characters(vocabulary)
-        self.names: dict[int, str] = {}
         self.priorities: dict[int, int] = {}
         self.once: dict[int, Terminal] = {}
         """The terminals that match once, or after which it depends on the text what comes next."""
@@ -73,8 +72,6 @@ class TextTerminals:
         if known is None:
             number = self._number(terminal)
             known = self._numbers[id(terminal)] = number, terminal
-            self.names.setdefault(number, terminal.name)
-            self.names.setdefault(plain(number), terminal.name)
         return known[0]
 
     def length(self, number: int) -> float:
@@ -142,7 +139,6 @@ class Symbols:
         self._vocabulary, self.text = vocabulary, text
         self._numbers: dict[int, tuple[int, Special]] = {}
         self._names: dict[int, str] = {}
-        self._used: set[int] = set()
         self.special: list[frozenset[int]] = []
         """The token ids of each special token."""
         self.ignore = self.number(grammar.ignore) if grammar.ignore is not None else EMPTY
@@ -151,7 +147,8 @@ class Symbols:
         """The number of a terminal. Raises GrammarSyntaxError, VocabularyError."""
         if isinstance(terminal, Terminal):
             number = self.text.number(terminal)
-            self._used.add(number)
+            self._names.setdefault(number, terminal.name)
+            self._names.setdefault(plain(number), terminal.name)
             return number
         known = self._numbers.get(id(terminal))
         if known is None:
@@ -162,11 +159,11 @@ class Symbols:
     @property
     def count(self) -> int:
         """How many terminals have been numbered."""
-        return len(self._used)
+        return len({plain(number) for number in self._names})
 
     def name(self, number: int) -> str:
         """The name of a terminal."""
-        return self._names[number] if number >= SPECIAL else self.text.names[number]
+        return self._names[number]
 
     def length(self, number: int) -> float:
         """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from constrain.cli import demo, generate, grammars, inspect, system
+from constrain.cli import check, demo, generate, grammars, inspect, system
 from constrain.cli.output import BROKEN_PIPE, INTERRUPTED, INVALID, fail, missing_package
 from constrain.errors import ConstrainError
 
@@ -67,7 +67,7 @@ def constrain(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Make a language model's output obey a regular expression, a choice or a grammar, exactly.
+    """Make a language model's output obey a regular expression, a choice, a grammar or a schema, exactly.
 
     Exit status: 0 yes or done, 1 rejected or not complete, 2 a mistake in the call or in the constraint.
     """
@@ -75,7 +75,7 @@ def constrain(
 
 app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
-app.command("check")(inspect.check)
+app.command("check")(check.check)
 app.command("match")(inspect.match)
 app.command("mask")(inspect.mask)
 app.command("compile")(inspect.compile_constraint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Outcome:
     prompt: str
     pattern: str
     grammar: str
+    schema: dict[str, Any] | None
     free: str
     free_matches: bool
     constrained: str
@@ -87,6 +89,7 @@ def _compared(case: Case, free: Generation, constrained: Generation, times: Sequ
         prompt=case.prompt,
         pattern=case.pattern,
         grammar=f"{case.grammar}, rule {case.start}" if case.grammar else "",
+        schema=json.loads(case.schema) if case.schema else None,
         free=free.text,
         free_matches=_matches(case, free.text),
         constrained=constrained.text,
@@ -126,8 +129,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(title, overflow="fold")
     table.add_column("mask", no_wrap=True)
     for one in outcomes:
-        free = _judged(one.free, one.free_matches)
-        constrained = _judged(one.constrained, one.constrained_matches, f", {one.tokens} tokens")
+        free = _judged(output.visible(one.free), one.free_matches)
+        constrained = _judged(_shown(one), one.constrained_matches, f", {one.tokens} tokens")
         table.add_row(_asked(one), free, constrained, _timed(one), end_section=one is not outcomes[-1])
     return table
 
@@ -135,15 +138,28 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
 def _asked(one: Outcome) -> Text:
     from rich.text import Text
 
-    constraint = f"grammar {one.grammar}" if one.grammar else output.visible(one.pattern)
-    return Text.assemble(output.visible(one.prompt), "\n", (constraint, "cyan"))
+    return Text.assemble(output.visible(one.prompt), "\n", (_constraint(one), "cyan"))
+
+
+def _constraint(one: Outcome) -> str:
+    if one.schema:
+        return f"schema {json.dumps(one.schema['properties'])}"
+    return f"grammar {one.grammar}" if one.grammar else output.visible(one.pattern)
 
 
 def _judged(text: str, matches: bool, note: str = "") -> Text:
     from rich.text import Text
 
     mark = ("✓ match", "green") if matches else ("✗ no match", "red")
-    return Text.assemble(output.visible(text), "\n", mark, (note, "dim"))
+    return Text.assemble(text, "\n", mark, (note, "dim"))
+
+
+def _shown(one: Outcome) -> str:
+    """What was generated; the value that it stands for, as people like to read it, if there is a schema."""
+    if not one.schema or not one.constrained_matches:
+        return output.visible(one.constrained)
+    written = json.dumps(json.loads(one.constrained), indent=2, ensure_ascii=False)
+    return "\n".join(map(output.visible, written.split("\n")))
 
 
 def _timed(one: Outcome) -> Text:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constrain.cli import options, output, sources
+from constrain.cli import constraints, options, output, sources
 
 if TYPE_CHECKING:
     from constrain.hf.generation import Generation
     from constrain.spec import Spec
 
 
+@options.asking
 def generate(
+    *,
     model: Annotated[
         str | None,
         typer.Option(
@@ -27,12 +30,7 @@ def generate(
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="What the model continues; - is standard input.")
     ] = "",
-    regex: options.Regex = None,
-    choice: options.Choice = None,
-    choices_file: options.ChoicesFile = None,
-    grammar: options.Grammar = None,
-    start: options.Start = None,
-    longest: options.Longest = None,
+    asked: options.Asked,
     max_new_tokens: options.MaxNewTokens = 256,
     sample: Annotated[
         bool | None,
@@ -56,10 +54,10 @@ def generate(
 
     constrain generate --prompt "The meeting is on " --regex '[0-9]{4}-[0-9]{2}'
 
-    constrain generate --prompt "An order as JSON: " --grammar json
+    constrain generate --prompt "An order as JSON: " --schema order.json
     """
-    sources.check_stdin(**{"--prompt": prompt, "--choices-file": choices_file})
-    spec = sources.constraint_or_none(regex, choice, choices_file, sources.grammar(grammar, start, longest))
+    sources.check_stdin(**{"--prompt": prompt, "--choices-file": asked.choices_file, "--schema": asked.schema})
+    spec = constraints.constraint_or_none(asked)
     drawing = _drawing(sample, temperature, num)
     text = sources.text(prompt).decode("utf-8", "replace")
     results = _generate(model, text, spec, seed, max_new_tokens=max_new_tokens, **drawing)
@@ -104,7 +102,17 @@ def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **se
 def _fields(result: Generation) -> dict[str, Any]:
     return {
         "text": result.text,
+        "parsed": _finite(result.parsed),
         "finish_reason": result.finish_reason,
         "tokens": list(result.token_ids),
         "stats": result.stats,
     }
+
+
+def _finite(value: Any) -> Any:
+    """A value of JSON, or None if it has a number like 1e999: infinity to Python, which no JSON can say."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return None
+    return value

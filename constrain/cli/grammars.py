@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constrain.cli import options, output, sources
+from constrain.cli import constraints, options, output, sources
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _SHORT = 400
 """Characters of an example that is short enough to show."""
+_DRAWN = 2_000
+"""States of a schema's rules in a picture."""
 
 
 def grammars(
@@ -87,6 +89,9 @@ def picture(
     grammar: options.Grammar = None,
     start: options.Start = None,
     longest: options.Longest = None,
+    schema: options.Schema = None,
+    property_order: options.PropertyOrder = None,
+    draft: options.DraftName = None,
     form: Annotated[
         str, typer.Option("--format", "-f", metavar="dot|mermaid", help="Graphviz's language or Mermaid's.")
     ] = "dot",
@@ -96,10 +101,11 @@ def picture(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Draw the rules of a grammar as a network.
+    """Draw the rules of a grammar, or those that a schema becomes, as a network.
 
     constrain picture --grammar json --text '[1' | dot -Tsvg > json.svg
     """
+    from constrain.cli.check import read_rules
     from constrain.cli.tracing import steps
     from constrain.cli.verdict import byte_automaton
     from constrain.picture import FORMATS
@@ -107,12 +113,19 @@ def picture(
 
     if form not in FORMATS:
         raise typer.BadParameter(f"{form} is none of {', '.join(FORMATS)}", param_hint="--format")
-    file = sources.grammar(grammar, start, longest)
+    # What the other options of schemas change is inside of terminals, which are drawn by name only.
+    asked = options.Asked(
+        grammar=grammar, start=start, longest=longest, schema=schema, property_order=property_order, draft=draft
+    )
+    sources.check_stdin(**{"--text": text, "--schema": schema})
+    file = constraints.given_or_none(asked)
     if file is None:
-        raise typer.BadParameter("no grammar; give --grammar FILE_OR_NAME")
+        raise typer.BadParameter("no grammar; give --grammar FILE_OR_NAME, or --schema FILE")
     spec = file.spec()
     sources.ready_kernels()
     automaton = byte_automaton(spec)
+    if isinstance(file, constraints.SchemaFile):
+        read_rules(automaton, _DRAWN)
     trace = None if text is None else steps(automaton, sources.text(text))
     drawn = draw(automaton, form, trace)
     if as_json:

@@ -1,22 +1,20 @@
-"""Commands that look at a constraint: check, match, mask, compile."""
+"""Commands that look at what a constraint allows: match, mask, compile."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constrain.cli import options, output, sources, tracing
-from constrain.errors import ConstrainError, VocabularyError
+from constrain.cli import constraints, options, output, sources, tracing
+from constrain.errors import VocabularyError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from constrain.automaton import TokenAutomaton
     from constrain.matcher import Explanation, Matcher
     from constrain.spec import Spec
     from constrain.vocab.vocabulary import Vocabulary
@@ -24,110 +22,16 @@ if TYPE_CHECKING:
 _ROWS = 50
 
 
-# ---- check
-
-
-def check(
-    regex: options.Regex = None,
-    choice: options.Choice = None,
-    choices_file: options.ChoicesFile = None,
-    grammar: options.Grammar = None,
-    start: options.Start = None,
-    longest: options.Longest = None,
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(
-            "--tokenizer", "-t", metavar="PATH_OR_ID", help="Also check that its tokens can spell such an output."
-        ),
-    ] = None,
-    as_json: options.Json = False,
-) -> None:
-    """Say whether a constraint is well formed, and met by some text.
-
-    Of a grammar it also says what is not used. The exit status is 1 for a grammar with a mistake.
-
-    constrain check --regex '[0-9]{4}-[0-9]{2}'
-
-    constrain check --grammar json
-    """
-    file = sources.grammar(grammar, start, longest)
-    try:
-        spec = sources.constraint(regex, choice, choices_file, file)
-        place = None if tokenizer is None else sources.model_path(tokenizer, "--tokenizer")
-        facts = _checked(spec, place)
-        facts |= {} if file is None else {"notes": [asdict(note) for note in file.notes()]}
-    except ConstrainError as error:
-        if as_json:
-            output.emit({"ok": False, "error": output.error_fields(error)})
-        else:
-            output.fail(str(error))
-        raise typer.Exit(output.INVALID if file is None else output.REJECTED) from error
-    if as_json:
-        output.emit({"ok": True, **facts})
-        return
-    typer.echo(f"ok: {'; '.join(_described(facts))}")
-    for note in facts.get("notes", ()):
-        typer.echo(f"{file and file.path.name}:{note['line']}:{note['column']}: {note['message']}")
-
-
-def _checked(spec: Spec, place: str | None) -> dict[str, Any]:
-    """Compile `spec` for bytes, and for a tokenizer if there is one; raises what is wrong with it."""
-    from constrain.cli.verdict import byte_automaton, expected_characters
-    from constrain.compiler import Compiler
-
-    sources.ready_kernels()
-    automaton = byte_automaton(spec)
-    matcher = automaton.matcher()
-    facts: dict[str, Any] = {
-        "constraint": output.constraint(spec),
-        "may_be_empty": matcher.is_accepting(),
-        "starts_with": expected_characters(matcher) or "a special token",
-    }
-    facts |= _counted(automaton)
-    if place is not None:
-        vocabulary = sources.vocabulary(place)
-        Compiler(vocabulary).compile(spec)
-        facts["vocabulary"] = output.vocabulary(vocabulary)
-    return facts
-
-
-def _counted(automaton: TokenAutomaton) -> dict[str, Any]:
-    """The size of a grammar, and how it is read."""
-    from constrain.contextfree import GrammarSpace
-
-    space = automaton.space
-    if not isinstance(space, GrammarSpace):
-        return {}
-    reading = "longest" if space.lexer.longest else "scannerless"
-    return {"rules": len(space.network.names), "terminals": space.symbols.count, "reading": reading}
-
-
-def _described(facts: dict[str, Any]) -> Iterator[str]:
-    yield facts["constraint"]
-    if "rules" in facts:
-        yield f"{_counts(facts['rules'], 'rule')}, {_counts(facts['terminals'], 'terminal')}, {facts['reading']}"
-    yield f"starts with {facts['starts_with']}"
-    if "vocabulary" in facts:
-        yield f"can be spelled by {facts['vocabulary']}"
-
-
-def _counts(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 # ---- match
 
 
+@options.asking
 def match(
+    *,
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="The text; - is standard input, without the line break at its end.")
     ],
-    regex: options.Regex = None,
-    choice: options.Choice = None,
-    choices_file: options.ChoicesFile = None,
-    grammar: options.Grammar = None,
-    start: options.Start = None,
-    longest: options.Longest = None,
+    asked: options.Asked,
     with_trace: Annotated[
         bool, typer.Option("--trace", help="Also say for each byte what may follow, or which rules are open.")
     ] = False,
@@ -141,8 +45,8 @@ def match(
     """
     from constrain.cli.verdict import byte_automaton, judge
 
-    sources.check_stdin(**{"TEXT": text, "--choices-file": choices_file})
-    spec = sources.constraint(regex, choice, choices_file, sources.grammar(grammar, start, longest))
+    sources.check_stdin(**{"TEXT": text, "--choices-file": asked.choices_file, "--schema": asked.schema})
+    spec = constraints.constraint(asked)
     data = sources.text(text)
     sources.ready_kernels()
     verdict = judge(spec, data)
@@ -159,13 +63,10 @@ def match(
 # ---- mask
 
 
+@options.asking
 def mask(
-    regex: options.Regex = None,
-    choice: options.Choice = None,
-    choices_file: options.ChoicesFile = None,
-    grammar: options.Grammar = None,
-    start: options.Start = None,
-    longest: options.Longest = None,
+    *,
+    asked: options.Asked,
     prefix: Annotated[str, typer.Option("--prefix", "-p", metavar="TEXT", help="What was generated; - is stdin.")] = "",
     tokenizer: options.Tokenizer = None,
     limit: Annotated[
@@ -189,8 +90,8 @@ def mask(
 
     constrain mask --regex '[0-9]{4}-[0-9]{2}' --prefix 2024
     """
-    sources.check_stdin(**{"--prefix": prefix, "--choices-file": choices_file})
-    spec = sources.constraint(regex, choice, choices_file, sources.grammar(grammar, start, longest))
+    sources.check_stdin(**{"--prefix": prefix, "--choices-file": asked.choices_file, "--schema": asked.schema})
+    spec = constraints.constraint(asked)
     place = sources.model_path(tokenizer, "--tokenizer")
     data = sources.text(prefix)
     sources.ready_kernels()
@@ -361,13 +262,10 @@ def _explanation_fields(explanation: Explanation) -> dict[str, Any]:
 # ---- compile
 
 
+@options.asking
 def compile_constraint(
-    regex: options.Regex = None,
-    choice: options.Choice = None,
-    choices_file: options.ChoicesFile = None,
-    grammar: options.Grammar = None,
-    start: options.Start = None,
-    longest: options.Longest = None,
+    *,
+    asked: options.Asked,
     tokenizer: options.Tokenizer = None,
     as_json: options.Json = False,
 ) -> None:
@@ -376,7 +274,7 @@ def compile_constraint(
     constrain compile --regex '[0-9]{4}-[0-9]{2}'
     """
     begin = time.perf_counter()
-    spec = sources.constraint(regex, choice, choices_file, sources.grammar(grammar, start, longest))
+    spec = constraints.constraint(asked)
     read_seconds = time.perf_counter() - begin
     place = sources.model_path(tokenizer, "--tokenizer")
     sources.ready_kernels()

@@ -1,8 +1,12 @@
-"""Options that several commands have."""
+"""Options that several commands have, and those that name a constraint as one parameter, `Asked`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -44,6 +48,61 @@ Longest = Annotated[
         show_default="what the grammar says",
     ),
 ]
+_SCHEMAS = "JSON Schema"
+Schema = Annotated[
+    str | None,
+    typer.Option("--schema", "-s", metavar="FILE", help="A JSON Schema; - is standard input.", show_default=False),
+]
+PropertyOrder = Annotated[
+    str | None,
+    typer.Option(
+        "--property-order",
+        metavar="schema|any",
+        help="Members in the order of the schema, or in any order.",
+        show_default="schema",
+        rich_help_panel=_SCHEMAS,
+    ),
+]
+Whitespace = Annotated[
+    str | None,
+    typer.Option(
+        "--whitespace",
+        metavar="bounded|compact|flexible|PATTERN",
+        help="A space or an indented line, none, any amount, or what a pattern matches.",
+        show_default="bounded",
+        rich_help_panel=_SCHEMAS,
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="assert|annotation",
+        help="Enforce the formats of strings, or none.",
+        show_default="assert",
+        rich_help_panel=_SCHEMAS,
+    ),
+]
+DraftName = Annotated[
+    str | None,
+    typer.Option(
+        "--draft",
+        metavar="NAME",
+        help="2020-12, 2019-09, 7, 6 or 4, where the schema does not say.",
+        show_default="2020-12",
+        rich_help_panel=_SCHEMAS,
+    ),
+]
+Escapes = Annotated[
+    str | None,
+    typer.Option(
+        "--escapes",
+        metavar="plain|any",
+        help="Spell what the schema lists as most programs do, or with any escapes.",
+        show_default="plain",
+        rich_help_panel=_SCHEMAS,
+    ),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option(
@@ -56,3 +115,45 @@ Tokenizer = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", "-n", min=1, metavar="N", help="Longest output.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The constraint that a command was given, as its options say it."""
+
+    regex: Regex = None
+    choice: Choice = None
+    choices_file: ChoicesFile = None
+    grammar: Grammar = None
+    start: Start = None
+    longest: Longest = None
+    schema: Schema = None
+    property_order: PropertyOrder = None
+    whitespace: Whitespace = None
+    format: Format = None
+    draft: DraftName = None
+    escapes: Escapes = None
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with an option for each field of `Asked` in place of its parameter `asked`.
+
+    typer makes options of parameters. These are a dozen, and half a dozen commands have all of them.
+    """
+    kind = inspect.Parameter.KEYWORD_ONLY
+    hints = get_type_hints(Asked, include_extras=True)
+    spread = [
+        inspect.Parameter(field.name, kind, default=field.default, annotation=hints[field.name])
+        for field in fields(Asked)
+    ]
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [one for each in own for one in (spread if each.name == "asked" else [each.replace(kind=kind)])]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        asked = Asked(**{one.name: given.pop(one.name) for one in spread})
+        command(asked=asked, **given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run

@@ -135,7 +135,11 @@ def constraint(spec: Spec, width: int = 72) -> str:
     >>> from constrain.spec import choice, regex
     >>> constraint(regex("[a-z]+")), constraint(choice(["yes", "no"]))
     ('regex [a-z]+', "choice of 2: 'yes', 'no'")
+    >>> from constrain.schema import json_schema
+    >>> constraint(json_schema({"type": "integer"})), constraint(json_schema({"title": "Person"}))
+    ('schema {"type": "integer"}', 'schema Person')
     """
+    from constrain.schema import JsonSchema
     from constrain.spec import GBNF, Choice, LarkGrammar, Regex
 
     match spec:
@@ -146,9 +150,18 @@ def constraint(spec: Spec, width: int = 72) -> str:
         case LarkGrammar(text) | GBNF(text):
             first = next((line for line in text.splitlines() if line.strip()), "")
             line = f"grammar {visible(first.lstrip('/# '))}"
+        case JsonSchema(text):
+            line = f"schema {visible(_title(text))}"
         case _:
             line = repr(spec)
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _title(schema: str) -> str:
+    """What a schema calls itself, or else its text."""
+    parsed = json.loads(schema)
+    title = parsed.get("title") if isinstance(parsed, dict) else None
+    return title if title and isinstance(title, str) else " ".join(schema.split())
 
 
 def size(count: int) -> str:

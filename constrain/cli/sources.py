@@ -1,4 +1,4 @@
-"""Where constraints, texts, vocabularies and models come from: options, files, standard input."""
+"""Where texts, vocabularies and models come from: options, files, standard input."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,11 +15,9 @@ from urllib.request import getproxies
 import typer
 
 from constrain.cli.output import notice, spinner
-from constrain.errors import ConstrainError
 from constrain.limits import Limits
 
 if TYPE_CHECKING:
-    from constrain.frontends.lark import Note
     from constrain.ir.grammar import Body, Grammar, Special
     from constrain.spec import Spec
     from constrain.vocab.vocabulary import Vocabulary
@@ -31,142 +28,6 @@ _MAKE_LOCAL = (
     "a model gets into a folder by model.save_pretrained(DIR) and tokenizer.save_pretrained(DIR), "
     "or by: hf download NAME --local-dir DIR"
 )
-
-
-# ---- constraints
-
-
-@dataclass(frozen=True, slots=True)
-class GrammarFile:
-    """A grammar on the command line: a file, and how to read it."""
-
-    path: Path
-    text: str
-    start: str
-    longest: bool | None
-
-    @property
-    def is_gbnf(self) -> bool:
-        """Whether it is in the syntax of llama.cpp."""
-        return self.path.suffix == ".gbnf"
-
-    def spec(self) -> Spec:
-        """The constraint. Raises what is wrong with the grammar, under the name of the file."""
-        from constrain.spec import GBNF, LarkGrammar
-
-        made: Spec = LarkGrammar(self.text, self.start, self.longest, str(self.path.parent))
-        if self.is_gbnf:
-            made = GBNF(self.text, self.start)
-        try:
-            made.lower(Limits())
-        except ConstrainError:
-            self._parse()
-            raise
-        return made
-
-    def notes(self) -> list[Note]:
-        """Remarks on what works; see `check_lark`."""
-        from constrain.frontends.lark import check_lark
-
-        if self.is_gbnf:
-            return []
-        return check_lark(self.text, self.start, folder=self.path.parent, source=self.path.name)
-
-    def _parse(self) -> None:
-        if self.is_gbnf:
-            from constrain.frontends.gbnf import parse_gbnf
-
-            parse_gbnf(self.text, self.start, source=self.path.name)
-        else:
-            from constrain.frontends.lark import parse_lark
-
-            parse_lark(self.text, self.start, folder=self.path.parent, source=self.path.name)
-
-
-def grammar(name: str | None, start: str | None, longest: bool | None) -> GrammarFile | None:
-    """The grammar that was named, if any: a file, or one of the library."""
-    if name is None:
-        if start is not None or longest is not None:
-            option = "--start" if start is not None else "--longest" if longest else "--scannerless"
-            raise typer.BadParameter(f"{option} is for --grammar")
-        return None
-    from constrain.frontends.library import library_file
-
-    hint = "--grammar"
-    try:
-        path = library_file(name)
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{name} is not UTF-8 at byte {error.start}", param_hint=hint) from error
-    except (ConstrainError, OSError) as error:
-        raise typer.BadParameter(str(error), param_hint=hint) from error
-    is_gbnf = path.suffix == ".gbnf"
-    if is_gbnf and longest:
-        raise typer.BadParameter("GBNF has no terminals, it is read in every way", param_hint="--longest")
-    return GrammarFile(path, text, start or ("root" if is_gbnf else "start"), longest)
-
-
-def constraint(
-    regex: str | None, choices: Sequence[str] | None, file: str | None, grammar: GrammarFile | None = None
-) -> Spec:
-    """The one constraint that was given."""
-    spec = constraint_or_none(regex, choices, file, grammar)
-    if spec is None:
-        raise typer.BadParameter(
-            "no constraint; give --regex PATTERN, --choice TEXT (repeated), --choices-file FILE, "
-            "or --grammar FILE_OR_NAME"
-        )
-    return spec
-
-
-def constraint_or_none(
-    regex: str | None, choices: Sequence[str] | None, file: str | None, grammar: GrammarFile | None = None
-) -> Spec | None:
-    """The constraint that was given, if any. Several are a mistake."""
-    from constrain import spec
-
-    given = [name for name, value in _named(regex, choices, file) if value]
-    given += ["--grammar"] if grammar is not None else []
-    if len(given) > 1:
-        raise typer.BadParameter(f"give one constraint, not {' and '.join(given)}")
-    for value in (regex or "", *(choices or ())):
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise typer.BadParameter(f"a constraint must be UTF-8, not {os.fsencode(value)!r}")
-    if regex is not None:
-        return spec.regex(regex)
-    if file is not None:
-        return spec.choice(lines(file))
-    if grammar is not None:
-        return grammar.spec()
-    return spec.choice(choices) if choices else None
-
-
-def _named(regex: str | None, choices: Sequence[str] | None, file: str | None) -> list[tuple[str, bool]]:
-    return [("--regex", regex is not None), ("--choice", bool(choices)), ("--choices-file", file is not None)]
-
-
-def lines(file: str) -> list[str]:
-    """The lines of a file of choices. An empty one is more likely a slip than the empty output."""
-    options = _decoded(file).removesuffix("\n").replace("\r\n", "\n").removesuffix("\r").split("\n")
-    for number, option in enumerate(options, 1):
-        if not option:
-            raise typer.BadParameter(f"line {number} of {_name(file)} is empty", param_hint="--choices-file")
-    return options
-
-
-def _decoded(file: str) -> str:
-    hint = "--choices-file"
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{_name(file)} is not UTF-8 at byte {error.start}", param_hint=hint) from error
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {_name(file)}: {error.strerror or error}", param_hint=hint) from error
-
-
-def _name(file: str) -> str:
-    return "standard input" if file == "-" else file
 
 
 # ---- texts
@@ -209,9 +70,10 @@ def byte_vocabulary(spec: Spec | None = None) -> Vocabulary:
     After the bytes come the special tokens that a grammar needs.
     """
     from constrain.ir.grammar import Grammar
+    from constrain.schema import JsonSchema
     from constrain.vocab.vocabulary import Vocabulary
 
-    lowered = None if spec is None else spec.lower(Limits())
+    lowered = None if spec is None or isinstance(spec, JsonSchema) else spec.lower(Limits())  # a schema names none
     special = list(specials(lowered)) if isinstance(lowered, Grammar) else []
     names = {one.name: 256 + n for n, one in enumerate(special)}
     size = max([256 + len(names), *(min(low, _MOST_IDS) + 1 for one in special for low, _ in one.ids)])

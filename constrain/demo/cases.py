@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from constrain.schema import json_schema
 from constrain.spec import Spec, grammar_file, regex
 
 
@@ -14,18 +15,26 @@ class Case:
     prompt: str
     """What the model continues."""
     pattern: str
-    """The regular expression that the continuation has to match as a whole; "" if there is a grammar instead."""
+    """The regular expression that the continuation has to match as a whole, unless there is something else."""
     title: str
     """What is asked for, in two or three words."""
     grammar: str = ""
     """The grammar of the library that the continuation has to follow, if any."""
     start: str = "start"
     """Its rule to begin with."""
+    schema: str = ""
+    """The JSON Schema, as a text, under which the continuation has to be valid, if any."""
 
     def spec(self) -> Spec:
         """The constraint."""
+        if self.schema:
+            return json_schema(self.schema)
         return grammar_file(self.grammar, self.start) if self.grammar else regex(self.pattern)
 
+
+_PERSON = """{"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 18},
+"country": {"enum": ["Denmark", "Norway", "Sweden"]}}, "required": ["name", "age", "country"],
+"additionalProperties": false}"""
 
 CASES = (
     Case("The meeting is on ", r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "ISO date"),
@@ -41,5 +50,8 @@ CASES = (
         "JSON object",
         grammar="json",
         start="object",
+    ),
+    Case(
+        "Text: Ada Lindqvist is 41 years old and lives in Uppsala.\nJSON: ", "", "JSON under a schema", schema=_PERSON
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from constrain.compiler import Compiler
 from constrain.errors import SpecTypeError, UnsupportedError
 from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
+from constrain.schema import JsonSchema
 from constrain.spec import Spec
 from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
@@ -34,7 +36,7 @@ class Generation:
     token_ids: tuple[int, ...]
     """The tokens of the text."""
     parsed: Any = None
-    """The value that the text stands for, for constraints that say (JSON); else None."""
+    """The value that the text stands for, if the constraint is a schema that the text meets; else None."""
     stats: dict[str, float] = field(default_factory=dict)
     """`seconds` of the call, `steps` of the model, `mask_seconds` in all and `mask_seconds_max` of one step;
     `forced_tokens`: tokens for which the model was not asked."""
@@ -150,7 +152,16 @@ def _generation(
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     closed = state.accepting and (steered or not is_complete(automaton, state))
     reason = "closed" if closed else "complete" if state.accepting else "length"
-    return Generation(text, reason, tuple(tokens), stats=stats)
+    parsed = _parsed(text) if state.accepting and isinstance(automaton.spec, JsonSchema) else None
+    return Generation(text, reason, tuple(tokens), parsed, stats)
+
+
+def _parsed(text: str) -> Any:
+    """The value of a JSON text; None if it has numbers or a nesting that Python does not read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _stats(seconds: float, processor: LogitsProcessor) -> dict[str, float]:

@@ -31,7 +31,11 @@ def join(parts: list[Expr | Grammar], by: Callable[[tuple[Body, ...]], Body]) ->
             continue
         inner[number] = Renamed(number, part)
         bodies.append(Seq((*inner[number].gap, inner[number].start)))
-    return Grammar(Combined({"start": Rule(by(tuple(bodies)))}, inner), "start", cost=cost_of(inner) if any(part.is_lazy for part in inner.values()) else None)
+    return Grammar(
+        Combined({"start": Rule(by(tuple(bodies)))}, inner),
+        "start",
+        cost=cost_of(inner) if any(part.is_lazy for part in inner.values()) else None,
+    )
 
 
 class Combined(Mapping[Hashable, Rule]):

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def test_interrupt_is_not_taken_for_a_rejection(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "no constraint; give --regex PATTERN, --choice TEXT (repeated), --choices-file FILE, or --grammar"),
+        ([], "no constraint; give --regex PATTERN, --choice TEXT (repeated), --choices-file FILE, --grammar"),
         (["-r", "a", "-c", "b"], "give one constraint, not --regex and --choice"),
         (["-c", "b", "--choices-file", "x"], "give one constraint, not --choice and --choices-file"),
         (["--choices-file", "no-such-file"], "cannot read no-such-file: No such file or directory"),
@@ -704,6 +705,11 @@ def is_object(text: str) -> bool:
         return False
 
 
+def is_valid(schema: dict[str, Any], text: str) -> bool:
+    jsonschema = pytest.importorskip("jsonschema")
+    return is_object(text) and bool(jsonschema.Draft202012Validator(schema).is_valid(json.loads(text)))
+
+
 @needs_embedded_model
 def test_demo_json() -> None:
     pytest.importorskip("torch")
@@ -714,9 +720,12 @@ def test_demo_json() -> None:
     assert [(one["prompt"], one["pattern"], one["title"]) for one in cases] == [
         (case.prompt, case.pattern, case.title) for case in CASES
     ]
-    assert [bool(one["grammar"]) for one in cases] == [False, False, False, True]
+    assert [bool(one["grammar"]) for one in cases] == [False, False, False, True, False]
+    assert [bool(one["schema"]) for one in cases] == [False, False, False, False, True]
     for one in cases:
         is_met = is_object if one["grammar"] else re.compile(one["pattern"]).fullmatch
+        if one["schema"]:
+            is_met = partial(is_valid, one["schema"])
         assert one["constrained_matches"] and is_met(one["constrained"])
         assert one["free_matches"] == bool(is_met(one["free"]))
         assert 0 < one["mask_us_mean"] <= one["mask_us_max"] and one["mask_us_first"] <= one["mask_us_max"]
@@ -729,8 +738,9 @@ def test_demo_table() -> None:
     pytest.importorskip("transformers")
     result = run("demo")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.count("✓ match,") == 4
-    assert re.search(r"^matches: \d of 4 free, 4 of 4 constrained$", result.stdout, re.MULTILINE)
+    assert result.stdout.count("✓ match,") == 5
+    assert re.search(r"^matches: \d of 5 free, 5 of 5 constrained$", result.stdout, re.MULTILINE)
+    assert re.search(r'  \{ .*\n.*  "name": "', result.stdout)  # values are indented, a member on a line
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 

@@ -343,9 +343,8 @@ def test_documented_commands_run(command: str, tmp_path: Path, monkeypatch: pyte
 def test_documented_output_is_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     written(tmp_path, 'start: item+\nitem: NAME | "(" itm ")"\nNAME: /[a-z]+/\n')
-    shown = re.findall(
-        r"^\$ constrain (.*)\n((?:(?!\$ |```).*\n)+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE
-    )
+    section = (ROOT / "README.md").read_text("utf-8").split("## Grammars")[1].split("\n## ")[0]
+    shown = re.findall(r"^\$ constrain (.*)\n((?:(?!\$ |```).*\n)+)", section, re.MULTILINE)
     assert len(shown) == 2
     for command, printed in shown:
         assert run(*shlex.split(command)).output == printed
@@ -379,7 +378,10 @@ def test_picture_of_a_text_that_cannot_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "no grammar; give --grammar FILE_OR_NAME"), (["-g", "json", "-f", "svg"], "svg is none of dot, mermaid")],
+    [
+        ([], "no grammar; give --grammar FILE_OR_NAME, or --schema"),
+        (["-g", "json", "-f", "svg"], "svg is none of dot, mermaid"),
+    ],
 )
 def test_mistakes_in_calls_of_picture(arguments: list[str], message: str) -> None:
     result = run("picture", *arguments)

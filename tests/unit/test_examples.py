@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-NEED_TORCH = {"grammar_generate", "regex_generate", "choice_logits_processor"}
+NEED_TORCH = {"grammar_generate", "regex_generate", "schema_generate", "choice_logits_processor"}
 
 
 def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -17,6 +17,8 @@ def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     if name in NEED_TORCH:
         pytest.importorskip("transformers")
         pytest.importorskip("torch")
+    if name == "schema_generate":
+        pytest.importorskip("pydantic")
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     out, err = capsys.readouterr()
     assert err == ""
@@ -56,6 +58,20 @@ def test_grammar_generate(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(texts) == ["sql", "own"] and all(ends)
     assert re.fullmatch(r"'TRANSFER [1-9][0-9]{0,3}\.[0-9]{2} FROM [a-z()]+ TO [a-z()]+;'", texts["own"])
     assert ends[1] and int(ends[1][2]) > 0
+
+
+def test_schema_generate(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("schema_generate", capsys)  # validated by pydantic, or it raises
+    assert len(lines) == 2
+    for line in lines:
+        assert re.fullmatch(r"(complete|closed): Book\(title=.+, year=\d+, genre=<Genre\..*, copies=\[Copy\(.*", line)
+
+
+def test_response_format(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("response_format", capsys)
+    assert lines[:2] == ["enforced: /type", "annotation: /description"]
+    assert [line[-3:] for line in lines if line.startswith("{")] == ["yes", " no", " no"]
+    assert lines[-1].startswith("refused at /type: type is 'int' (at /type); it takes one of array, ")
 
 
 def test_matcher(capsys: pytest.CaptureFixture[str]) -> None:
