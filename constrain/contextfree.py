@@ -64,6 +64,7 @@ _Source = tuple[GrammarRow, int, After]
 _Ended = dict[int, dict[int, set[_Source]]]
 """Terminals that have ended; by place, and by what is shunned from there."""
 
+_LONGEST_COMPLETION = 20_000
 _SPACE = Terminal("space", Literal(b" "))
 _SPACED = ("", "space before the text")
 """The rule of texts before which decoding drops a space."""
@@ -370,6 +371,8 @@ class GrammarSpace(StateSpace):
     # ------------------------------------------------------------------------------------------------ completion
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
+        if self.is_lazy:
+            return self._stepwise(state)
         for row, node, _, _ in sorted(state.place, key=self._distance):
             for between in self._gaps:
                 pieces = self._complete(row, node, between)
@@ -410,6 +413,45 @@ class GrammarSpace(StateSpace):
             pieces += [between, text] if pieces and isinstance(text, bytes) else [text]
             row = row.after((symbol,))
         return joined(pieces)
+
+    def _stepwise(self, state: State) -> tuple[Piece, ...] | None:
+        """Follow the cheapest terminals to the end, reading each: what may follow may depend on it."""
+        found = b""
+        while not state.accepting:
+            ended = [element for element in state.place if not element[1]]  # rather than going on with whitespace
+            text = self._next_text(min(ended or state.place, key=self._distance))
+            after = None if text is None or len(found) > _LONGEST_COMPLETION else self._read(state, text)
+            if text is None or after is None:
+                return None
+            found, state = found + text, after
+        return (found,) if found else ()
+
+    def _next_text(self, element: Element) -> bytes | None:
+        """The shortest end of a terminal that has been begun, or else the shortest match of the cheapest one."""
+        row, node, shun, read = element
+        if node:
+            return self._shortest_end(node, self._avoided(row, shun, read) if read else shun)
+        symbol = min(row.expected, key=row.cost_over)
+        if symbol not in row.template.twins:
+            return self._shortest(symbol) if symbol < SPECIAL else None
+        n = list(row.template.twins).index(symbol)
+        return self._shortest_end(self._once(row.template)[n].lexer, self._barred(row)[n].some)
+
+    def _shortest_end(self, node: int, shun: int) -> bytes | None:
+        """The shortest text after which a terminal may end, without a match of what is shunned."""
+        if not shun:
+            return shortest(self.store, node, lambda n: self.store.marks(n, self.limits) != EMPTY, self.limits)
+        seen, todo = {(node, shun)}, deque([(node, shun, b"")])
+        while todo and len(seen) < self.limits.search:
+            node, shun, text = todo.popleft()
+            for b in self.store.viable_bytes(node, self.limits):
+                lexed = self.lexer.read(node, shun, bytes([b]))
+                if lexed.endings:
+                    return text + bytes([b])
+                if lexed.node and (lexed.node, lexed.shun) not in seen:
+                    seen.add((lexed.node, lexed.shun))
+                    todo.append((lexed.node, lexed.shun, text + bytes([b])))
+        return None
 
     def _is_complete(self, state: State, pieces: tuple[Piece, ...]) -> bool:
         """Whether some pieces, read from a state, end where the text may end."""

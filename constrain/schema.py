@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_origin, is_typeddict
 
-from constrain.errors import ConstrainError, SchemaError, SpecTypeError, UnsatisfiableError
+from constrain.errors import ConstrainError, LimitExceeded, SchemaError, SpecTypeError, UnsatisfiableError
 from constrain.ir.grammar import Grammar
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
@@ -52,9 +52,12 @@ class JsonSchema(Spec):
     def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`. Raises SchemaError, UnsupportedError, UnsatisfiableError."""
         languages = languages or _own_languages(limits)
-        lowering = self._lowering(_document(self), limits, languages)
-        if lowering.is_empty(lowering.reader.root):
-            raise self._without_values(limits, languages)
+        try:
+            lowering = self._lowering(_document(self), limits, languages)
+            if lowering.is_empty(lowering.reader.root):
+                raise self._without_values(limits, languages)
+        except RecursionError:
+            raise LimitExceeded("nesting", 1000, 1000, "subschemas inside of each other") from None
         return lowering.grammar()
 
     def _lowering(self, document: Document, limits: Limits, languages: Languages) -> Lowering:
@@ -221,7 +224,7 @@ def _parsed(text: str) -> Any:
         return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise SchemaError(f"the schema is not JSON: {error}", hint="json_schema() reads a str as JSON text") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, ArithmeticError) as error:
         raise SchemaError(f"the schema is not JSON: {error}") from None
 
 

@@ -71,6 +71,7 @@ def _walk_an_automaton() -> None:
     from constrain.compiler import Compiler
     from constrain.ir.expr import Literal
     from constrain.limits import Limits
+    from constrain.schema import json_schema
     from constrain.spec import choice, grammar, regex
     from constrain.vocab.vocabulary import Vocabulary
 
@@ -86,6 +87,10 @@ def _walk_an_automaton() -> None:
     matcher.accept_tokens(list(b"(ab"))
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
     matcher.completion()
+    members = json_schema({"type": "object", "properties": {"ab": {}}}, property_order="any")
+    matcher = Compiler(vocabulary).compile(members).matcher()
+    matcher.accept_tokens(list(b'{"c": 1, "'))
+    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
     store, letter = matcher.automaton.space.store, Literal(b"a")
     store.escapes(store.build(letter, Limits()), store.build(letter, Limits()), Limits())
 

@@ -178,6 +178,8 @@ class ObjectPlan:
 
     def _group(self, name: str) -> Group:
         objects = self._objects
+        if not strings.is_text(name):
+            return Group(strings.NONE, (), name in objects.required, 1)
         parts = [objects.properties.get(name, TRUE)]
         parts += [formula for names, formula in self._patterns if names.contains(name, self._languages)]
         settles = [n for n, (names, _) in enumerate(self._some) if names.contains(name, self._languages)]

@@ -31,6 +31,10 @@ _STRING_KEYWORDS = frozenset("minLength maxLength pattern format".split())
 _NUMBER_KEYWORDS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
 
 
+class CircularSchema(SchemaError):
+    """A subschema that is needed to read itself."""
+
+
 class Reader:
     """The subschemas of one document as formulas, and the values of formulas."""
 
@@ -97,10 +101,10 @@ class Reader:
             )
         return joined
 
-    def _circular(self, formula: int) -> SchemaError:
+    def _circular(self, formula: int) -> CircularSchema:
         node = self.formulas[formula]
         place = node.content if isinstance(node, Leaf) and isinstance(node.content, Place) else self.document.root
-        return SchemaError(
+        return CircularSchema(
             "this schema is defined by itself alone: its references lead back to it without going into an item or a "
             "property",
             pointer=place.pointer,
@@ -363,7 +367,10 @@ class Reader:
         node = self.formulas[formula]
         if isinstance(node, Leaf) and not isinstance(node.content, Values):
             return False
-        return depth > 0 and is_void(self.values(formula), self, depth - 1)
+        try:
+            return depth > 0 and is_void(self.values(formula), self, depth - 1)
+        except CircularSchema:  # it holds what is just being read
+            return False
 
 
 def is_void(meant: Values, reader: Reader, depth: int = 1) -> bool:

@@ -73,8 +73,13 @@ NONE = StringSet(frozenset())
 
 
 def words(texts: Iterable[str]) -> StringSet:
-    """Exactly these strings."""
-    return StringSet(frozenset(texts))
+    """Exactly these strings; those with a surrogate that stands alone are never written."""
+    return StringSet(frozenset(text for text in texts if is_text(text)))
+
+
+def is_text(text: str) -> bool:
+    """Whether a string has a UTF-8 form."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def language(expr: Expr) -> StringSet:

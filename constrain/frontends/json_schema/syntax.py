@@ -25,7 +25,7 @@ _Check = Callable[[Any], bool]
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return False
-    return math.isfinite(value)
+    return isinstance(value, int) or (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value))
 
 
 def _is_count(value: Any) -> bool:
@@ -113,21 +113,23 @@ class Syntax:
         """Check a subschema and everything below it."""
         if id(place.schema) in self._checked:
             return
+        checked: dict[int, Any] = {}
         todo = [(place.schema, place.pointer, 0)]
         while todo:
             schema, pointer, depth = todo.pop()
-            if isinstance(schema, bool) or id(schema) in self._checked:
+            if isinstance(schema, bool) or id(schema) in self._checked or id(schema) in checked:
                 continue
             if not isinstance(schema, dict):
                 raise SchemaError(
                     f"{schema!r:.60} is no schema", pointer=pointer, hint="a schema is an object or a boolean"
                 )
             if depth > _DEPTH:
-                raise SchemaError(f"schemas nested more than {_DEPTH} deep", pointer=pointer)
-            self._checked[id(schema)] = schema
+                raise SchemaError(f"schemas nested more than {_DEPTH} deep", pointer=f"{pointer[:60]}…")
+            checked[id(schema)] = schema
             for name, value in keywords(schema, place.draft):
                 _check(name, value, place.draft, pointer)
                 todo += [(inner, f"{pointer}/{name}{path}", depth + 1) for path, inner in subschemas(name, value)]
+        self._checked |= checked
 
 
 def keywords(schema: Mapping[str, Any], draft: Draft) -> list[tuple[str, Any]]:

@@ -47,6 +47,7 @@ class Speller:
 
     def __init__(self, every_way: bool) -> None:
         self.text = spelled_text if every_way else plain_text
+        self._every_way = self if every_way else Speller(every_way=True)
         self._known: dict[int, tuple[Expr, Expr]] = {}
 
     def string(self, expr: Expr) -> Expr:
@@ -82,7 +83,7 @@ class Speller:
             case And(parts):
                 return And(tuple([spell(part) for part in parts]))
             case Not(body):
-                return And((BODY, Not(spell(body))))
+                return And((BODY, Not(self._every_way.spelled(body))))  # what is left out is so however it is spelled
             case Repeat(body, low, high):
                 return Repeat(spell(body), low, high)
             case Closed(body):
