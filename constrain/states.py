@@ -81,10 +81,12 @@ def add(words: Words, more: Sparse | Words) -> None:
         words |= more
 
 
-class Packer:
-    """Puts bits of masks into the form that takes less room."""
+class Packer(threading.local):
+    """Puts bits of masks into the form that takes less room. Every thread has memory of its own for it."""
 
     def __init__(self, width: int) -> None:
+        self.words = np.zeros(width, np.uint32)
+        """An empty mask to write to, and to pack."""
         self._at, self._found = np.zeros(width, np.int32), np.zeros(width, np.uint32)
 
     def tokens(self, words: Words) -> list[int]:

@@ -101,7 +101,7 @@ class TokenSets:
         self._flags: dict[int, tuple[np.ndarray, int]] = {}
         self._forests: dict[tuple[bool, bytes], TokenForest] = {}
         self._numbers = count(2)
-        self._packer, self._words = Packer(self.width), np.zeros(self.width, np.uint32)
+        self._packer = Packer(self.width)
         self._nbytes = 0
 
     def of_vocabulary(self, node: int) -> tuple[tuple[int, TokenForest], tuple[int, TokenForest]]:
@@ -150,7 +150,7 @@ class TokenSets:
             forest.sets, forest.broad, forest.narrowed = {}, {}, {}
 
     def _split(self, node: int, shun: int, trees: Forest, follow: Follow, most: int) -> tuple[Words, Parted]:
-        words, lexer = self._words, self.lexer
+        words, lexer = self._packer.words, self.lexer
         words.fill(0)
         return words, lexer.store.split(node, shun, trees, follow, lexer.longest, most, words, self._limits)
 

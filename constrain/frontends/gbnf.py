@@ -42,8 +42,8 @@ def parse_gbnf(text: str, start: str = "root", *, source: str = "<grammar>", lim
 
     Raises GrammarSyntaxError, UnsupportedError, LimitExceeded.
 
-    >>> parse_gbnf('root ::= "a" [0-9]').rules["root"].body
-    Terminal(name='"a" [0-9]', expr=Concat(parts=(Literal(data=b'a'), Chars(ranges=((48, 57),)))), priority=0)
+    >>> parse_gbnf('root ::= "a" [0-9]').rules["root"].body.name
+    '"a" [0-9]'
     """
     written = Source(source, text)
     reader = _Reader(written, limits or Limits())

@@ -173,7 +173,7 @@ def test_what_is_no_json_is_shown_with_its_place(tmp_path: Path) -> None:
         ({"properties": {"a": {"type": "int"}}}, "SchemaError", "/properties/a/type"),
         ({"items": {"$ref": "#/$defs/no"}}, "SchemaError", "/items"),
         ({"$schema": "https://example.com/mine"}, "SchemaError", None),
-        ('{"minimum": 1e9999999}', "SchemaError", None),
+        ('{"minimum": 1e9999999}', "UnsupportedError", None),
         ({"type": "integer", "minimum": 1, "maximum": 0}, "UnsatisfiableError", None),
         (False, "UnsatisfiableError", None),
         (BAD_PATTERN, "UnsupportedError", None),

@@ -119,7 +119,7 @@ def test_the_chart_agrees_with_the_automaton(name: str) -> None:
             if not read:
                 break
             assert chart.read(bytes([b]), reached)
-            assert {(column.row, node, shun) for column, node, shun in chart._elements} == reached.place
+            assert {(column.row, node, shun, b"") for column, node, shun in chart._elements} == reached.place
             assert {place.terminal for place in chart.places()} <= set(space.expected_names(reached))
             state = reached
 
