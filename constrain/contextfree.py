@@ -371,7 +371,7 @@ class GrammarSpace(StateSpace):
     # ------------------------------------------------------------------------------------------------ completion
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        if self.is_lazy:
+        if self.is_lazy or self.symbols.has_once:
             return self._stepwise(state)
         for row, node, _, _ in sorted(state.place, key=self._distance):
             for between in self._gaps:

@@ -201,7 +201,8 @@ def _described(source: Any) -> Any:
         return source.model_json_schema()
     if hasattr(source, "json_schema") and hasattr(source, "validate_python"):
         return source.json_schema()
-    is_type = is_typeddict(source) or dataclasses.is_dataclass(source) or get_origin(source) is not None
+    is_type = is_typeddict(source) or hasattr(source, "__required_keys__") or get_origin(source) is not None
+    is_type = is_type or (isinstance(source, type) and dataclasses.is_dataclass(source))
     if not is_type and not (isinstance(source, type) and issubclass(source, enum.Enum)):
         raise SpecTypeError(
             "json_schema() takes a dict, JSON text, a boolean, a pydantic model or TypeAdapter, a dataclass, "
@@ -209,9 +210,13 @@ def _described(source: Any) -> Any:
         )
     try:
         from pydantic import TypeAdapter
+        from pydantic.errors import PydanticUserError
     except ImportError:
         raise SpecTypeError("schemas of Python types need pydantic: pip install pydantic") from None
-    return TypeAdapter(source).json_schema()
+    try:
+        return TypeAdapter(source).json_schema()
+    except PydanticUserError as error:
+        raise SpecTypeError(f"pydantic makes no schema of {source!r:.60}: {error}") from None
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
@@ -241,7 +246,12 @@ def _document_of(schema: Any, spec: JsonSchema) -> Document:
     from constrain.frontends.json_schema.document import Document
     from constrain.frontends.json_schema.drafts import DRAFTS
 
-    return Document(schema, None if spec.draft is None else DRAFTS[spec.draft], spec.registry)
+    try:
+        return Document(schema, None if spec.draft is None else DRAFTS[spec.draft], spec.registry)
+    except ConstrainError:
+        raise
+    except (ValueError, LookupError) as error:  # from what reads addresses and anchors
+        raise SchemaError(f"a name or a reference of the schema cannot be read: {error}") from None
 
 
 def _own_languages(limits: Limits) -> Languages:

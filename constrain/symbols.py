@@ -161,6 +161,11 @@ class Symbols:
         """How many terminals have been numbered."""
         return len({plain(number) for number in self._names})
 
+    @property
+    def has_once(self) -> bool:
+        """Whether some of them match once."""
+        return any(map(is_once, self._names))
+
     def name(self, number: int) -> str:
         """The name of a terminal."""
         return self._names[number]

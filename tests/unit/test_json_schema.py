@@ -6,8 +6,8 @@ import dataclasses
 import enum
 import json
 import pickle
-import sys
 import typing
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -119,19 +119,16 @@ def test_what_no_schema_can_be_made_of(source: Any) -> None:
         json_schema(source)
 
 
-@pytest.mark.xfail(strict=True, reason="AttributeError from pydantic", raises=AttributeError)
 def test_a_value_of_a_dataclass_is_no_source() -> None:
     with pytest.raises(SpecTypeError):
         json_schema(Point(1, []))
 
 
-@pytest.mark.xfail(sys.version_info < (3, 12), strict=True, reason="typing.is_typeddict knows that of typing only")
 def test_typed_dicts() -> None:
     """Before Python 3.12 pydantic takes those of typing_extensions only."""
     check(Switch, ['{"on": true}'], ['{"on": 1}', "{}"])
 
 
-@pytest.mark.xfail(sys.version_info < (3, 12), strict=True, reason="PydanticUserError goes through")
 def test_a_type_that_pydantic_refuses() -> None:
     try:
         json_schema(TypingSwitch)
@@ -503,35 +500,27 @@ def test_schemas_without_values(schema: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "error"),
+    "schema",
     [
-        pytest.param({"maximum": 10**400}, OverflowError, id="huge int"),
-        pytest.param('{"maximum": 1e999}', SchemaError, id="number beyond floats"),
-        pytest.param('{"maximum": 1e99999999999999999999}', Exception, id="exponent beyond decimals"),
-        pytest.param('{"const": "\\ud800"}', UnicodeEncodeError, id="constant with a lone surrogate"),
-        pytest.param({"$id": "http://[bad", "$ref": "#/x"}, ValueError, id="address that is none"),
-        pytest.param('{"not":' * 390 + "{}" + "}" * 390, RecursionError, id="deep not"),
-        pytest.param('{"allOf":[' * 390 + "{}" + "]}" * 390, RecursionError, id="deep allOf"),
-        pytest.param('{"minItems":1,"items":' * 390 + "{}" + "}" * 390, RecursionError, id="deep items"),
-        pytest.param({"const": json.loads("[" * 900 + "]" * 900)}, RecursionError, id="deep constant"),
+        pytest.param({"maximum": 10**400}, id="huge int"),
+        pytest.param('{"maximum": 1e999}', id="number beyond floats"),
+        pytest.param('{"maximum": 1e99999999999999999999}', id="exponent beyond decimals"),
+        pytest.param('{"const": "\\ud800"}', id="constant with a lone surrogate"),
+        pytest.param({"$id": "http://[bad", "$ref": "#/x"}, id="address that is none"),
+        pytest.param('{"not":' * 390 + "{}" + "}" * 390, id="deep not"),
+        pytest.param('{"allOf":[' * 390 + "{}" + "]}" * 390, id="deep allOf"),
+        pytest.param('{"minItems":1,"items":' * 390 + "{}" + "}" * 390, id="deep items"),
+        pytest.param({"const": json.loads("[" * 900 + "]" * 900)}, id="deep constant"),
         pytest.param(
             {"$ref": "#/$defs/0", "$defs": {str(n): {"$ref": f"#/$defs/{n + 1}"} for n in range(999)} | {"999": {}}},
-            RecursionError,
             id="long chain of references",
         ),
     ],
 )
-def test_what_is_refused_is_refused_in_words(schema: Any, error: type[Exception]) -> None:
-    """Known to go wrong: `error` tells how. Compiled, or refused with an error of this package that says why."""
-    try:
+def test_what_is_refused_is_refused_in_words(schema: Any) -> None:
+    """Compiled, or refused with an error of this package that says why."""
+    with suppress(SchemaError, UnsupportedError, LimitExceeded, UnsatisfiableError):
         compiled(schema)
-    except SchemaError as refused:
-        if error is SchemaError and "it takes a number" in str(refused):
-            pytest.xfail("a number of JSON is called none")
-    except (UnsupportedError, LimitExceeded, UnsatisfiableError):
-        pass
-    except error as found:
-        pytest.xfail(f"{type(found).__name__}: {found}"[:80])
 
 
 def test_deep_schemas() -> None:
@@ -716,7 +705,6 @@ def test_completion(schema: Any, prefix: str, order: str) -> None:
     json.loads(prefix + bytes(tokens).decode())
 
 
-@pytest.mark.xfail(strict=True, reason="the shortest name is taken, and no other one tried")
 @pytest.mark.parametrize(
     ("schema", "prefix"),
     [
