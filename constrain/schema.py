@@ -54,6 +54,7 @@ class JsonSchema(Spec):
         languages = languages or _own_languages(limits)
         try:
             lowering = self._lowering(_document(self), limits, languages)
+            lowering.reader.check_all()
             if lowering.is_empty(lowering.reader.root):
                 raise self._without_values(limits, languages)
         except RecursionError:

@@ -117,6 +117,9 @@ def rule_name(name: Hashable) -> str:
     ('item', '_list', 'start')
     """
     if isinstance(name, tuple) and name:
+        if hasattr(name, "_fields"):  # a state of a schema's automaton
+            numbers = " ".join([str(part) for part in name if isinstance(part, int)])
+            return f"{type(name).__name__.strip('_').lower()} {numbers}"
         return next((rule_name(part) for part in name if part and not isinstance(part, int)), str(name))
     return str(name)
 

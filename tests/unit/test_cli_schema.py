@@ -204,7 +204,7 @@ def test_errors_for_people(tmp_path: Path) -> None:
 def test_an_error_on_the_way() -> None:
     result = run("match", "-s", "-", '{"a": ["xx', stdin=json.dumps(BAD_PATTERN))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("error: pattern at /properties/a/items: pattern: backreferences are not supported")
+    assert result.stderr.startswith("error: /properties/a/items/pattern: pattern: backreferences are not supported")
 
 
 # ---- check: the report
@@ -256,7 +256,7 @@ def test_check_of_what_is_not_supported(tmp_path: Path) -> None:
     first, second, *rows = result.stdout.splitlines()
     assert first == "not supported  1: pattern 1" and second == "enforced       2: properties 1, items 1"
     assert any("/properties/a/items/pattern" in row for row in rows)
-    assert result.stderr.startswith("error: pattern at /properties/a/items: ")
+    assert result.stderr.startswith("error: /properties/a/items/pattern: ")
     found = run_json("check", tmp_path / "mine.json", code=1)
     assert [one["status"] for one in found["keywords"]] == ["enforced", "enforced", "not supported"]
     assert "constraint" not in found

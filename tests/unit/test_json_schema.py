@@ -551,11 +551,20 @@ def test_limits_leave_the_compiler_usable() -> None:
         compiler.compile(json_schema(hard))
 
 
+@pytest.mark.parametrize(
+    ("subschema", "error"), [({"pattern": "(a)\\1"}, UnsupportedError), ({"$ref": "#/$defs/no"}, SchemaError)]
+)
+def test_what_is_wrong_deep_inside_raises_at_once(subschema: Any, error: type[Exception]) -> None:
+    """Although a subschema is lowered only when generation gets there."""
+    with pytest.raises(error, match="/properties/a/items"):
+        compiled({"properties": {"a": {"type": "array", "items": subschema}}})
+
+
 def test_what_is_met_late_raises_and_changes_nothing() -> None:
-    """A subschema is read when generation gets there."""
-    matcher = at({"properties": {"a": {"type": "array", "items": {"pattern": "(a)\\1"}}}}, "{")
-    with pytest.raises(UnsupportedError, match="backreferences"):
-        matcher.accept_tokens(list(b'"a": ["aa"'))
+    """Some of what cannot be enforced is found only when generation gets there."""
+    matcher = at({"properties": {"a": {"type": "array", "items": {"not": {"uniqueItems": True}}}}}, "{")
+    with pytest.raises(UnsupportedError, match="uniqueItems"):
+        matcher.accept_tokens(list(b'"a": [1'))
     assert matcher.num_accepted == 1
     assert matcher.accept_tokens(list(b'"b": 1}')) == 7 and matcher.is_accepting()
 

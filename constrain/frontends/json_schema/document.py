@@ -66,8 +66,13 @@ class Document:
             found = _follow(self._root, unquote(reference[1:]))
             if found is not _NOWHERE:
                 return self._at(found, unquote(reference[1:]), place.draft, None)
-            raise _unresolved(place, keyword, reference)
+            raise _unresolved(place.pointer, keyword, reference)
         return self._lookup(place, keyword, reference)
+
+    def check_reference(self, reference: str, pointer: str) -> None:
+        """Raise SchemaError if a reference by JSON Pointer leads nowhere."""
+        if self._plain and _follow(self._root, unquote(reference[1:])) is _NOWHERE:
+            raise _unresolved(pointer, "$ref", reference)
 
     def _lookup(self, place: Place, keyword: str, reference: str) -> Place:
         import referencing.exceptions
@@ -80,7 +85,7 @@ class Document:
             else:
                 resolved = resolver.lookup(reference)
         except (referencing.exceptions.Unresolvable, LookupError, ValueError, TypeError):
-            raise _unresolved(place, keyword, reference) from None
+            raise _unresolved(place.pointer, keyword, reference) from None
         own = resolved.resolver._base_uri
         fragment = reference.partition("#")[2]
         pointer = unquote(fragment) if fragment.startswith("/") else ""
@@ -204,10 +209,10 @@ def _pointer(path: tuple[str | int, ...]) -> str:
     return "".join([f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path])
 
 
-def _unresolved(place: Place, keyword: str, reference: str) -> SchemaError:
+def _unresolved(pointer: str, keyword: str, reference: str) -> SchemaError:
     return SchemaError(
         f"{keyword} {reference!r:.120} leads nowhere",
-        pointer=place.pointer,
+        pointer=pointer,
         keyword=keyword,
         hint="references into the schema are followed, others only into the registry: "
         "json_schema(schema, registry=referencing.Registry(...)); nothing is fetched",

@@ -18,6 +18,7 @@ from constrain.frontends.json_schema.patterns import pattern
 from constrain.frontends.json_schema.strings import StringSet
 from constrain.frontends.json_schema.unevaluated import Evaluation
 from constrain.frontends.json_schema.values import Algebra, ArraySet, Contains, ObjectSet, Values
+from constrain.ir.expr import Expr
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
 
@@ -214,12 +215,15 @@ class Reader:
         return StringSet(parts=tuple(parts))
 
     def _pattern(self, text: str, place: Place, keyword: str) -> Any:
-        try:
-            return pattern(text)
-        except UnsupportedError as error:
-            raise UnsupportedError(f"{keyword} at {place.pointer or '#'}: {error}") from None
-        except GrammarSyntaxError as error:
-            raise SchemaError(f"{keyword}: {error}", pointer=place.pointer, keyword=keyword) from None
+        return _pattern_at(text, place.pointer, keyword)
+
+    def check_all(self) -> None:
+        """Raise for patterns and references that are wrong anywhere, whether or not generation gets there."""
+        syntax, document = self.document.syntax, self.document
+        for text, pointer, keyword in syntax.patterns:
+            _pattern_at(text, pointer, keyword)
+        for reference, pointer in syntax.references:
+            document.check_reference(reference, pointer)
 
     def _arrays(self, keywords: Mapping[str, Any], place: Place) -> tuple[ArraySet, ...]:
         if not keywords.keys() & _ARRAY_KEYWORDS:
@@ -371,6 +375,15 @@ class Reader:
             return depth > 0 and is_void(self.values(formula), self, depth - 1)
         except CircularSchema:  # it holds what is just being read
             return False
+
+
+def _pattern_at(text: str, pointer: str, keyword: str) -> Expr:
+    try:
+        return pattern(text)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{pointer or '#'}: {error}") from None
+    except GrammarSyntaxError as error:
+        raise SchemaError(str(error), pointer=pointer, keyword=keyword) from None
 
 
 def is_void(meant: Values, reader: Reader, depth: int = 1) -> bool:

@@ -108,6 +108,10 @@ class Syntax:
 
     def __init__(self) -> None:
         self._checked: dict[int, Any] = {}
+        self.patterns: list[tuple[str, str, str]] = []
+        """The regular expressions met: text, JSON Pointer to it, keyword."""
+        self.references: list[tuple[str, str]] = []
+        """The references met, and JSON Pointers to where they stand."""
 
     def check(self, place: Place) -> None:
         """Check a subschema and everything below it."""
@@ -128,8 +132,17 @@ class Syntax:
             checked[id(schema)] = schema
             for name, value in keywords(schema, place.draft):
                 _check(name, value, place.draft, pointer)
+                self._note(name, value, pointer)
                 todo += [(inner, f"{pointer}/{name}{path}", depth + 1) for path, inner in subschemas(name, value)]
         self._checked |= checked
+
+    def _note(self, name: str, value: Any, pointer: str) -> None:
+        if name == "pattern":
+            self.patterns.append((value, f"{pointer}/{name}", name))
+        elif name == "patternProperties":
+            self.patterns += [(text, f"{pointer}/{name}", name) for text in value]
+        elif name == "$ref":
+            self.references.append((value, pointer))
 
 
 def keywords(schema: Mapping[str, Any], draft: Draft) -> list[tuple[str, Any]]:
