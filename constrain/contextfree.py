@@ -147,7 +147,7 @@ class GrammarSpace(StateSpace):
             self._alive.clear()
 
     def _nothing(self, grammar: Grammar) -> UnsatisfiableError | VocabularyError:
-        unspellable = [self.symbol_name(symbol) for symbol in self.symbols.text.unspellable]
+        unspellable = self.symbols.unspellable
         if unspellable:
             return VocabularyError(
                 f"no tokens of {self.vocabulary!r} spell a text of the grammar: {unspellable[0]} cannot be spelled"

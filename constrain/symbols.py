@@ -162,6 +162,12 @@ class Symbols:
         return len({plain(number) for number in self._names})
 
     @property
+    def unspellable(self) -> list[str]:
+        """The names of terminals of which no tokens spell any string."""
+        missing = self.text.unspellable
+        return [name for number, name in self._names.items() if number < SPECIAL and node_of(number) in missing]
+
+    @property
     def has_once(self) -> bool:
         """Whether some of them match once."""
         return any(map(is_once, self._names))
