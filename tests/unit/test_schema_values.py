@@ -170,7 +170,7 @@ array_sets = st.builds(
 pairs = st.lists(st.tuples(string_sets, formulas), max_size=2).map(tuple)
 object_sets = st.builds(
     lambda properties, patterns, required, some, low, high: ObjectSet(
-        properties, patterns, required, some, max(low, len(required)), high
+        properties, (), patterns, required, some, max(low, len(required)), high
     ),
     st.dictionaries(st.sampled_from(NAMES), formulas, max_size=2),
     pairs,
