@@ -32,8 +32,14 @@ class Inhabited:
         self._reader, self._arrays, self._objects = reader, arrays, objects
         self._known: dict[int, bool] = {FALSE: True, TRUE: False}
         self._plain: dict[int, bool] = {}
-        self._open: dict[int, bool] = {}
+        self._open: set[int] = set()
+        """Formulas that are being looked at, each within the one before it."""
+        self._doubtful: set[int] = set()
+        """Formulas that are empty if those are that were open when they were looked at."""
         self._circular = False
+        """Whether what has just been found out depends on these."""
+        self._found = False
+        """Whether some formula has turned out to have a value in this round."""
 
     def is_empty(self, formula: int) -> bool:
         """Whether no value is in a formula."""
@@ -45,22 +51,40 @@ class Inhabited:
             if self._is_plain(node.content):
                 self._known[formula] = False
                 return False
-        return self._find(formula)
+        return self._look(formula) if self._open else self._settle(formula)
 
-    def _find(self, formula: int) -> bool:
+    def _settle(self, formula: int) -> bool:
+        """The least fixed point, by rounds: what was doubtful is empty once a round finds no formula with a value."""
+        try:
+            while True:
+                self._doubtful.clear()
+                self._found = False
+                empty = self._look(formula)
+                if not empty or not self._found:
+                    break
+            if empty:
+                self._known.update(dict.fromkeys(self._doubtful, True))
+            return empty
+        finally:
+            self._doubtful.clear()
+            self._open.clear()
+
+    def _look(self, formula: int) -> bool:
         """A formula within itself counts as empty: values are finite, so some value does without it, or none is."""
-        if formula in self._open:
+        if formula in self._open or formula in self._doubtful:
             self._circular = True
             return True
         outer, self._circular = self._circular, False
-        self._open[formula] = True
-        try:
-            empty = self._is_void(self._reader.values(formula))
-        finally:
-            del self._open[formula]
-        if not empty or not self._circular or not self._open:
+        self._open.add(formula)
+        empty = self._is_void(self._reader.values(formula))
+        self._open.discard(formula)
+        if not empty:
+            self._found = True
+        if empty and self._circular:
+            self._doubtful.add(formula)
+        else:
             self._known[formula] = empty
-        self._circular = outer or (empty and self._circular and bool(self._open))
+        self._circular = outer or (empty and self._circular)
         return empty
 
     def _is_void(self, meant: Values) -> bool:
