@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import ChainMap, deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial, reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -38,6 +38,8 @@ from constrain.symbols import SPECIAL, Symbols, TextTerminals, is_once, node_of,
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from constrain.vocab.vocabulary import Vocabulary
 
 Element = tuple[GrammarRow, int, int, bytes]
@@ -540,6 +542,11 @@ class GrammarSpace(StateSpace):
         self._keep(state.mask_key, mask)
         return mask
 
+    def _turns(self, lexing: int) -> bool:
+        """Whether a lexer reads terminals after which it depends on all of the text what comes next."""
+        turning = self.symbols.text.turning
+        return bool(turning) and not turning.isdisjoint(self.store.terminals(lexing))
+
     def _turned(self, row: GrammarRow, text: bytes) -> GrammarRow | None:
         """Where the terminals of a row with a turn lead; None if nothing may follow them."""
         ended: list[tuple[GrammarRow, int, After]] = []
@@ -591,7 +598,7 @@ class GrammarSpace(StateSpace):
             for lexing, shunned, once in self._lexing(row, node, shun):
                 if once is None and not read:
                     depth = max(depth, self._pieces.allow(row, lexing, shunned, shunned, words, tried))
-                elif not self.symbols.text.turning.isdisjoint(self.store.terminals(lexing)):
+                elif self._turns(lexing):
                     after = self._turned(row, state.text)
                     if after is not None:
                         self._pieces.turn(lexing, after, words, tried)

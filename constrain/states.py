@@ -113,6 +113,7 @@ class StateSpace(ABC):
         self.width = (vocabulary.size + 31) // 32
         self.end = State(None, None, accepting=True, terminated=True)
         self._lock = threading.RLock()
+        self._packer = Packer(self.width)
         self._states: dict[Any, State] = {}
         self._steps = 0
         self._walked: set[State] = set()  # the states that remember steps; automata and matchers may hold more states
@@ -238,7 +239,7 @@ class StateSpace(ABC):
         for token in self._eos:
             bit = np.uint32(1 << (token & 31))
             words[token >> 5] = words[token >> 5] | bit if state.accepting else words[token >> 5] & ~bit
-        mask = Packer(self.width).pack(words)
+        mask = self._packer.pack(words)
         if mask is None:
             return Sparse(np.zeros(0, np.int32), np.zeros(0, np.uint32)), found
         return mask if isinstance(mask, Sparse) else mask.view(np.int32), found

@@ -26,7 +26,7 @@ EOS = 256 + len(PIECES)
 VOCABULARY = constrain.Vocabulary.from_tokens(
     [*(bytes([byte]) for byte in range(256)), *(piece.encode() for piece in PIECES), None], eos_ids=[EOS]
 )
-REFUSED = 0.05
+REFUSED = 0.02
 """Of all schemas, at most so many may be refused, and of all values so many may be such that the judges disagree."""
 STEPS = 60
 """Tokens of a walk before it is closed."""

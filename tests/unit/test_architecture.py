@@ -162,17 +162,16 @@ def test_torch_and_transformers_are_imported_at_the_edge_only() -> None:
     assert {name.split(".")[0] for name in edge} <= {"hf", "demo", "cli"}
 
 
-def run(code: str) -> str:
+def python(*arguments: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=ROOT.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        [sys.executable, *arguments], cwd=ROOT.parent, capture_output=True, text=True, timeout=timeout, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return done
+
+
+def run(code: str) -> str:
+    return python("-W", "error", "-c", code).stdout
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
@@ -232,15 +231,7 @@ print(json.dumps([doctest.testmod(importlib.import_module(module)) for module in
 
 
 def run_examples(names: list[str], blocked: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DOCTESTS, json.dumps([names, blocked])],
-        cwd=ROOT.parent,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = python("-c", DOCTESTS, json.dumps([names, blocked]), timeout=500)
     results = json.loads(done.stderr.splitlines()[-1])
     assert sum(attempted for _, attempted in results) >= len(names) // 2
     assert not any(failed for failed, _ in results), done.stdout

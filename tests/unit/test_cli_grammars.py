@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import needs_embedded_model, run, run_json, unwrapped
 
 import constrain
 from constrain.cli import sources, tracing
@@ -22,28 +22,6 @@ NESTED = 'start: list\nlist: "[" [item ("," item)*] "]"\nitem: NAME | list\nNAME
 LONGEST = 'start: (A | B)+\nA: "a"\nB: "ab"\n'
 CHAT = 'start: <|call|> "x" <|end|>\n'
 GBNF = 'root ::= "[" item ("," item)* "]"\nitem ::= [a-z]+ | root\n'
-
-needs_embedded_model = pytest.mark.skipif(not MODEL_PATH.is_dir(), reason="there is no embedded model yet")
-
-
-def run(*arguments: str | Path, stdin: str | None = None) -> Result:
-    """Call the command line; a traceback fails the test."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def run_json(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
-    result = run(*arguments, "--json")
-    assert result.exit_code == code, result.output
-    return dict(json.loads(result.stdout))
-
-
-def unwrapped(text: str) -> str:
-    """The text of an error box, without the box."""
-    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
-
 
 def written(folder: Path, text: str, name: str = "mine.lark") -> Path:
     path = folder / name

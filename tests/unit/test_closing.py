@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import examples, grammars, patterns, vocabularies
+from strategies import Deriving, examples, grammars, patterns, vocabularies
 
 import constrain
 from constrain import Compiler, LimitExceeded, Matcher, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
@@ -20,16 +20,6 @@ from constrain.frontends.library import library
 from constrain.ir.grammar import Grammar
 
 BYTES = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", b"ba", b"a b", None], eos_ids=[259])
-
-
-class Deriving(Spec):
-    """The constraint that a grammar denotes."""
-
-    def __init__(self, grammar: Grammar) -> None:
-        self._grammar = grammar
-
-    def lower(self, limits: Any, languages: Any = None) -> Grammar:
-        return self._grammar
 
 
 def start(spec: Spec, vocabulary: Vocabulary) -> Matcher | None:
@@ -200,11 +190,6 @@ HOW: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def demo() -> tuple[Any, Any]:
-    return load_model()
-
-
 @cache
 def vocabulary() -> Vocabulary:
     return Vocabulary.from_transformers(load_model()[1])
@@ -213,16 +198,6 @@ def vocabulary() -> Vocabulary:
 @cache
 def automaton_of(name: str) -> constrain.TokenAutomaton:
     return Compiler(vocabulary()).compile(SPECS[name]())
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -221,21 +221,6 @@ PROMPT = "The meeting is on "
 FORCING = r'\{"date": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "place": "(Uppsala|Lund)", "confirmed": (true|false)\}'
 
 
-@pytest.fixture(scope="module")
-def demo() -> tuple[Any, Any]:
-    return load_model()
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        yield
-    torch.set_num_threads(threads)
-
-
 class OnlyForced(LogitsProcessor):
     """Leaves one token where tokens are forced, as the ordinary loop would need it to agree."""
 

@@ -40,11 +40,6 @@ PROMPT, OTHER = "The meeting is on ", "Ada Lindqvist lives in Uppsala, Sweden. H
 
 
 @pytest.fixture(scope="module")
-def demo() -> tuple[Any, Any]:
-    return load_model()
-
-
-@pytest.fixture(scope="module")
 def model(demo: tuple[Any, Any]) -> Any:
     return demo[0]
 

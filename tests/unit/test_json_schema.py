@@ -562,11 +562,44 @@ def test_what_is_wrong_deep_inside_raises_at_once(subschema: Any, error: type[Ex
 
 def test_what_is_met_late_raises_and_changes_nothing() -> None:
     """Some of what cannot be enforced is found only when generation gets there."""
-    matcher = at({"properties": {"a": {"type": "array", "items": {"not": {"uniqueItems": True}}}}}, "{")
-    with pytest.raises(UnsupportedError, match="uniqueItems"):
+    items = '{"type": "number", "multipleOf": 0.1234567890123456789}'
+    matcher = at('{"properties": {"a": {"type": "array", "items": %s}}}' % items, "{")
+    with pytest.raises(UnsupportedError, match="multipleOf"):
         matcher.accept_tokens(list(b'"a": [1'))
     assert matcher.num_accepted == 1
     assert matcher.accept_tokens(list(b'"b": 1}')) == 7 and matcher.is_accepting()
+
+
+PAIRED = {"type": "array", "not": {"uniqueItems": True}}
+"""Arrays in which some item comes twice."""
+
+
+@pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        (
+            {},
+            ["[1,2,1.0,4]", '[{"a":[1]},"x",{"a":[1]}]', '[{"a":1,"b":2},{"b":2,"a":1}]', "[[],[]]"],
+            ["[]", "[1]", "[1,2,3]", '["a","b",["a"]]'],
+        ),
+        ({"maxItems": 2}, ['["xy","xy"]'], ['["xy","xz"]', "[1,1,1]"]),
+        ({"contains": {"const": 7}, "maxContains": 2, "maxItems": 4}, ["[7,1,2,1]", "[7,7]"], ["[7,1,7,7]", "[1,1]"]),
+    ],
+)
+def test_some_item_comes_twice(schema: dict[str, Any], right: list[str], wrong: list[str | bytes]) -> None:
+    check(PAIRED | schema, right, wrong, property_order="any", whitespace="compact")
+
+
+def test_an_item_after_which_none_could_come_twice_is_not_allowed() -> None:
+    """Integers from 3 up are what the first item and the third one may both be."""
+    items = [{"type": "integer"}, {"type": "string"}, {"type": "integer", "minimum": 3, "maximum": 9}]
+    matcher = at(PAIRED | {"prefixItems": items, "items": False}, "[", whitespace="compact")
+    assert bytes(matcher.allowed_token_ids().tolist()) == b"3456789"
+
+
+def test_arrays_in_which_no_item_can_come_twice() -> None:
+    with pytest.raises(UnsatisfiableError):
+        compiled(PAIRED | {"prefixItems": [{"type": "integer"}, {"type": "string"}], "maxItems": 2})
 
 
 # ---- texts

@@ -28,7 +28,7 @@ from constrain.ir.expr import Chars, Concat, Expr, Literal, Repeat
 A_STAR: Expr = Repeat(Chars(((0x61, 0x61),)), 0, None)
 HAS_B: Expr = Concat((strings.ANY_TEXT, Literal(b"b"), strings.ANY_TEXT))
 TWO: Expr = strings.of_length(2, 2)
-MEANINGS = {id(A_STAR): "a*", id(HAS_B): ".*b.*", id(TWO): "..", id(strings.ANY_TEXT): ".*"}
+MEANINGS = {A_STAR: "a*", HAS_B: ".*b.*", TWO: "..", strings.ANY_TEXT: ".*"}
 """The expressions that are drawn, as Python reads them."""
 LIMITS = Limits()
 LANGUAGES = StoreLanguages(ExpressionStore(), LIMITS)
@@ -90,7 +90,7 @@ def in_strings(known: StringSet, value: str) -> bool:
 
 def in_expression(expr: Expr, value: str) -> bool:
     """By Python's `re` for what was drawn; what the algebra has made of it, by what it is made of."""
-    meaning = MEANINGS.get(id(expr))
+    meaning = MEANINGS.get(expr)
     if meaning is not None:
         return re.fullmatch(meaning, value, re.DOTALL) is not None
     match type(expr).__name__:

@@ -2,7 +2,7 @@
 
 A state is a place in the array and how many items have met each `contains`, as far as it matters. It is the name of a
 rule, made when generation gets there. Where the items of an array without repetition come from a finite list, a state
-also says which of them are used up.
+also says which of them are used up. Where some item must come twice (the negation of that), it says whether one has.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from constrain.errors import LimitExceeded, UnsupportedError
-from constrain.frontends.json_schema.formulas import FALSE, Formulas
+from constrain.errors import LimitExceeded
+from constrain.frontends.json_schema.formulas import FALSE, TRUE, Formulas
 from constrain.frontends.json_schema.values import ArraySet, Contains
 from constrain.ir.reach import reaches_end
 from constrain.limits import Limits
 
 _LISTED = 1000
+_TWICE = frozenset((FALSE,))
 
 
 class State(NamedTuple):
@@ -27,7 +28,8 @@ class State(NamedTuple):
     counts: tuple[int, ...]
     """How many items have met each `contains`, as far as it matters."""
     used: frozenset[int]
-    """The constants that are used up, as formulas."""
+    """Of items that are listed, those that are used up, as formulas. FALSE once an item has come twice; before that, if
+    one has been chosen to come again, what it may be."""
 
 
 class Way(NamedTuple):
@@ -65,6 +67,8 @@ class ArrayPlan:
         self._known: dict[tuple[int, tuple[bool, ...]], list[tuple[int, tuple[int, ...]]]] = {}
         self._lists, self.compares = self._repetition(is_scalar)
         """`compares` tells whether an item is to be compared as a whole with those before it."""
+        self.pairs = self.compares and arrays.repeats
+        """Whether it is, so that two of them are equal."""
 
     def start(self) -> State:
         """The state of the empty array."""
@@ -86,7 +90,7 @@ class ArrayPlan:
     def is_alive(self, state: State) -> bool:
         """Whether the array can be completed. Raises LimitExceeded when that takes too long to find out."""
         arrays = self._arrays
-        if not arrays.contains and not self._lists:
+        if not arrays.contains and not self._lists and not self.pairs:
             needed = range(state.length, min(arrays.low, len(arrays.prefix) + 1))
             return not any(self._is_empty(arrays.at(i)) for i in needed)
         most = self._limits.search
@@ -103,6 +107,9 @@ class ArrayPlan:
             return
         index = min(state.length + 1, self._most)
         for formula, counts in self._items(state):
+            if self.pairs:
+                yield from self._paired(formula, State(index, counts, state.used))
+                continue
             if not self._lists:
                 yield Way(formula, State(index, counts, state.used), self._arrays.unique and not self.compares)
                 continue
@@ -111,6 +118,53 @@ class ArrayPlan:
                 if not (repeated and self._arrays.unique):
                     used = state.used | {FALSE} if repeated else state.used | {constant}
                     yield Way(constant, State(index, counts, used), False)
+
+    def _paired(self, formula: int, after: State) -> Iterator[Way]:
+        """The same item as one that is not compared, as one chosen to come again, and as that one when it does."""
+        if FALSE in after.used:
+            yield Way(formula, after, False)
+            return
+        for chosen in after.used:
+            both = self._formulas.every((formula, chosen))
+            if both != FALSE and not self._is_empty(both):
+                yield Way(both, after._replace(used=_TWICE), False)
+        yield Way(formula, after, False)
+        if not after.used:
+            yield Way(formula, after._replace(used=frozenset((formula,))), False)
+
+    def ways_to_repeat(self, state: State, seen: int) -> list[Way]:
+        """The items that may come next while no two have been equal; `seen` is the formula of those so far."""
+        found = []
+        chosen = frozenset(() if seen == FALSE else (seen,))
+        for way in self._ways(state._replace(used=chosen)):
+            if FALSE in way.after.used:
+                found += [way] if self.is_alive(way.after) else []
+                continue
+            if way.after.used != chosen:
+                continue
+            after = way.after._replace(used=frozenset())
+            formula = self._formulas.every((way.formula, self._repeatable(after, seen)))
+            if formula != FALSE and not self._is_empty(formula):
+                found.append(Way(formula, after, False))
+        return found
+
+    def _repeatable(self, state: State, seen: int) -> int:
+        """What an item before `state` has to be so that it, what comes then, or what was seen comes twice."""
+        if self.is_alive(state) or (seen != FALSE and self.is_alive(state._replace(used=frozenset((seen,))))):
+            return TRUE
+        reached, todo, found = {state}, [state], set[int]()
+        while todo:
+            for way in self._ways(todo.pop()):
+                if way.after.used:
+                    continue
+                if self.is_alive(way.after._replace(used=_TWICE)):
+                    found.add(way.formula)
+                if way.after not in reached:
+                    reached.add(way.after)
+                    todo.append(way.after)
+            if len(reached) > self._limits.search:
+                raise LimitExceeded("search", len(reached), self._limits.search, "completing an array")
+        return self._formulas.some(found)
 
     def _items(self, state: State) -> Iterator[tuple[int, tuple[int, ...]]]:
         """What the next item may be in, and the counts after it; items that settle something first."""
@@ -150,8 +204,4 @@ class ArrayPlan:
         finite = [self._constants(item, _LISTED) is not None for item in present]
         if all(finite):
             return True, False
-        if arrays.repeats:
-            raise UnsupportedError(
-                "`not` of `uniqueItems` needs items from a finite list; say what the items are by `enum` or `const`"
-            )
-        return False, any(finite) or not all(map(is_scalar, present))
+        return False, arrays.repeats or any(finite) or not all(map(is_scalar, present))

@@ -6,7 +6,7 @@ references, other documents) is left to `referencing`. Nothing is ever fetched.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -157,36 +157,32 @@ def _resource(schema: Any, draft: Draft) -> Any:
     return specification_with(draft.uri).create_resource(schema)
 
 
-def _names_something(schema: Any) -> bool:
-    """Whether anything in a schema gives a name, or refers to one, other than by a pointer into the schema."""
-    todo = [schema]
+def _objects_in(schema: Any) -> Iterator[dict[str, Any]]:
+    """All objects within JSON data."""
+    todo = [schema] if isinstance(schema, dict | list) else []
     while todo:
         part = todo.pop()
         if isinstance(part, dict):
-            for name in _NAMING:
-                if name in part and isinstance(part[name], str | bool):
-                    return True
-            reference = part.get("$ref")
-            if isinstance(reference, str) and not (reference.startswith("#/") or reference in ("#", "")):
-                return True
-            todo += [inner for inner in part.values() if isinstance(inner, dict | list)]
-        elif isinstance(part, list):
-            todo += [inner for inner in part if isinstance(inner, dict | list)]
-    return False
+            yield part
+        inside = part.values() if isinstance(part, dict) else part
+        todo += [inner for inner in inside if isinstance(inner, dict | list)]
+
+
+def _names_something(schema: Any) -> bool:
+    """Whether anything in a schema gives a name, or refers to one, other than by a pointer into the schema."""
+    return any(map(_has_name, _objects_in(schema)))
+
+
+def _has_name(part: dict[str, Any]) -> bool:
+    reference = part.get("$ref")
+    if isinstance(reference, str) and not (reference.startswith("#/") or reference in ("#", "")):
+        return True
+    return any(name in part and isinstance(part[name], str | bool) for name in _NAMING)
 
 
 def _forbids_repetition(schema: Any) -> bool:
     """Whether `uniqueItems` is anywhere in a schema."""
-    todo = [schema]
-    while todo:
-        part = todo.pop()
-        if isinstance(part, dict):
-            if part.get("uniqueItems") is True:
-                return True
-            todo += [inner for inner in part.values() if isinstance(inner, dict | list)]
-        elif isinstance(part, list):
-            todo += [inner for inner in part if isinstance(inner, dict | list)]
-    return False
+    return any(part.get("uniqueItems") is True for part in _objects_in(schema))
 
 
 _NOWHERE = object()

@@ -19,13 +19,13 @@ from constrain.ir.expr import Expr
 _POINTER = "(?:/(?:[^/~]|~[01])*)*"
 
 
-def format_expr(name: str, draft: str | None = None) -> Expr | None:
+def format_expr(name: str) -> Expr | None:
     """The strings that have a format; None if no draft defines it. Equal names give the same value.
 
-    The drafts from 4 on agree on what a name means. One that `draft` does not have yet (`uuid` in draft 7) counts as
-    well: to other readers it is an annotation, for which nothing is invalid.
+    The drafts from 4 on agree on what a name means. One that a draft does not have yet (`uuid` in draft 7) counts in it
+    as well: to other readers it is an annotation, for which nothing is invalid.
 
-    >>> format_expr("ipv4") is format_expr("ipv4", "7"), format_expr("colour")
+    >>> format_expr("ipv4") is format_expr("ipv4"), format_expr("colour")
     (True, None)
     """
     make = FORMATS.get(name)

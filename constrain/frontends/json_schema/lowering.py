@@ -172,6 +172,8 @@ class Lowering(Mapping[Hashable, Rule]):
     def _compared(self, number: int, state: arrays.State, comes: str, seen: frozenset[int]) -> Body:
         """An array without repetition whose items may be anything: each item so far is excluded from the next one."""
         plan, texts, formulas = self._array_plans[number], self._texts, self.reader.formulas
+        if plan.pairs:
+            return self._paired(number, state, comes, seen)
         ways: list[Body] = [texts.close_array] if comes != _MUST and plan.may_end(state) else []
         if comes == _THEN:
             if plan.ways(state):
@@ -183,12 +185,28 @@ class Lowering(Mapping[Hashable, Rule]):
                 ways.append(Call(_Then(formula, _Array(number, way.after, _THEN, seen)), lazy=True))
         return _either(ways)
 
+    def _paired(self, number: int, state: arrays.State, comes: str, seen: frozenset[int]) -> Body:
+        """An array in which some item is to come twice, while none has: the next one may be one of those so far."""
+        plan, comma = self._array_plans[number], self._texts.comma
+        if state.used:
+            return self._array(number, state, comes)
+        if comes == _THEN:
+            return Terminal(comma.name, comma.expr, turn=self._turn(number, state, seen))
+        ways: list[Body] = []
+        for way in plan.ways_to_repeat(state, self.reader.formulas.some(seen)):
+            after = _Array(number, way.after, _THEN, frozenset() if way.after.used else seen)
+            ways.append(Call(_Then(way.formula, after), lazy=True))
+        return _either(ways)
+
     def _turn(self, number: int, state: arrays.State, seen: frozenset[int]) -> Callable[[bytes], Hashable]:
         """The rule of the array after one more item and a comma, by the text so far; None if no item can follow."""
         plan, formulas = self._array_plans[number], self.reader.formulas
 
         def turn(text: bytes) -> Hashable:
             known = seen | {self.reader.constant(item_before_comma(text))}
+            if plan.pairs:
+                possible = bool(plan.ways_to_repeat(state, formulas.some(known)))
+                return _Array(number, state, _MUST, known) if possible else None
             others = [formulas.negate(item) for item in known]
             possible = any(not self.is_empty(formulas.every([way.formula, *others])) for way in plan.ways(state))
             return _Array(number, state, _MUST, known) if possible else None
@@ -241,8 +259,10 @@ class Lowering(Mapping[Hashable, Rule]):
     def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
         reader = self.reader
         languages, limits = reader.algebra.languages, reader.limits
-        strings_of = lambda formula: reader.values(formula).strings  # noqa: E731
-        return ObjectPlan(each, reader.formulas, languages, self.is_empty, strings_of, self._in_order, limits)
+        return ObjectPlan(each, reader.formulas, languages, self.is_empty, self._strings_of, self._in_order, limits)
+
+    def _strings_of(self, formula: int) -> StringSet:
+        return self.reader.values(formula).strings
 
     def _is_scalar(self, formula: int) -> bool:
         """Whether a formula has neither arrays nor objects."""
@@ -393,7 +413,6 @@ class Texts:
     def __init__(self, layout: Layout, every_way: bool) -> None:
         self._layout = layout
         self._speller = Speller(every_way)
-        self._any_way = Speller(every_way=True)
         self.open_array = Terminal('"["', concat([Literal(b"["), layout.inside]))
         self.close_array = Terminal('"]"', concat([layout.inside, Literal(b"]")]))
         self.open_object = Terminal('"{"', concat([Literal(b"{"), layout.inside]))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from constrain.errors import GrammarSyntaxError, SchemaError, UnsupportedError
 from constrain.frontends.json_schema import numbers, strings, values
 from constrain.frontends.json_schema.document import Document, Place
+from constrain.frontends.json_schema.formats import format_expr
 from constrain.frontends.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf
 from constrain.frontends.json_schema.numbers import NumberSet
 from constrain.frontends.json_schema.patterns import pattern
@@ -27,6 +28,7 @@ Formats = Literal["assert", "annotation"]
 _OBJECT_KEYWORDS = frozenset(
     "properties patternProperties additionalProperties propertyNames required minProperties maxProperties".split()
 )
+_REFERENCE = frozenset("$ref title description default examples $comment deprecated readOnly writeOnly".split())
 _ARRAY_KEYWORDS = frozenset("prefixItems items additionalItems contains minItems maxItems uniqueItems".split())
 _STRING_KEYWORDS = frozenset("minLength maxLength pattern format".split())
 _NUMBER_KEYWORDS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
@@ -52,12 +54,25 @@ class Reader:
 
     def subschema(self, place: Place) -> int:
         """The formula of a subschema. Raises SchemaError if it is malformed anywhere."""
+        place = self._referred(place)
         if place.schema is True or place.schema == {}:
             return TRUE
         if place.schema is False:
             return FALSE
         self.document.syntax.check(place)
         return self.formulas.leaf(place.key, place)
+
+    def _referred(self, place: Place) -> Place:
+        """What a subschema that only refers to another one stands for, so that both are one formula."""
+        seen = [place]
+        while (
+            place.resolver is None and isinstance(place.schema, dict) and _REFERENCE >= place.schema.keys() >= {"$ref"}
+        ):
+            place = self.document.target(place, "$ref", place.schema["$ref"])
+            if any(place.pointer == other.pointer for other in seen):
+                return seen[0]  # a circle, to be noticed when it is read
+            seen.append(place)
+        return place
 
     def child(self, place: Place, *path: str | int) -> int:
         """The formula of a subschema at a path below another one."""
@@ -203,9 +218,7 @@ class Reader:
         if "pattern" in keywords:
             parts.append(self._pattern(keywords["pattern"], place, "pattern"))
         if "format" in keywords and self._formats == "assert":
-            from constrain.frontends.json_schema.formats import format_expr
-
-            known = format_expr(keywords["format"], place.draft.name)
+            known = format_expr(keywords["format"])
             parts += [] if known is None else [known]
         low, high = int(keywords.get("minLength", 0)), keywords.get("maxLength")
         if low or high is not None:
@@ -346,13 +359,13 @@ class Reader:
         wanted = place.schema[keyword][name]
         if isinstance(wanted, list):
             needed = frozenset([name, *wanted])
-            has = self.literal(with_objects(ObjectSet(required=needed, low=len(needed))))
+            has = self.literal(values.with_objects(ObjectSet(required=needed, low=len(needed))))
             return self.formulas.some([self.lacking(name), has])
         return self.formulas.some([self.lacking(name), self.child(place, keyword, name)])
 
     def lacking(self, name: str) -> int:
         """The values that are no objects with a member of that name."""
-        return self.literal(with_objects(ObjectSet({name: FALSE})))
+        return self.literal(values.with_objects(ObjectSet({name: FALSE})))
 
     def having(self, name: str) -> int:
         """The objects with a member of that name."""
@@ -397,16 +410,6 @@ def is_void(meant: Values, reader: Reader, depth: int = 1) -> bool:
         any(reader.is_clearly_empty(each.properties.get(name, TRUE), depth) for name in each.required)
         for each in meant.objects
     )
-
-
-def with_objects(some: ObjectSet) -> Values:
-    """All values, but of objects only some."""
-    return Values(True, values.BOTH, numbers.ALL, strings.ALL, (ArraySet(),), (some,))
-
-
-def with_arrays(some: ArraySet) -> Values:
-    """All values, but of arrays only some."""
-    return Values(True, values.BOTH, numbers.ALL, strings.ALL, (some,), (ObjectSet(),))
 
 
 _ASSERTIONS = _OBJECT_KEYWORDS | _ARRAY_KEYWORDS | _STRING_KEYWORDS | _NUMBER_KEYWORDS | {"enum", "const"}

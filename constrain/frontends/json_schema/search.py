@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from constrain.frontends.json_schema.strings import ANY_CHARACTER, ANY_TEXT
+from constrain.frontends.languages import may_be_empty
 from constrain.ir.expr import (
     EPSILON,
     NOTHING,
@@ -70,22 +71,6 @@ def asserts(expr: Expr) -> bool:
             return any(map(asserts, parts))
         case Repeat(body):
             return asserts(body)
-    return False
-
-
-def may_be_empty(expr: Expr) -> bool:
-    """Whether an expression without assertions denotes the empty string."""
-    match expr:
-        case Literal(data):
-            return not data
-        case Words(words):
-            return b"" in words
-        case Concat(parts):
-            return all(map(may_be_empty, parts))
-        case Alt(parts):
-            return any(map(may_be_empty, parts))
-        case Repeat(body, low):
-            return not low or may_be_empty(body)
     return False
 
 

@@ -70,13 +70,13 @@ class Evaluation:
             others = reader.child(place, "unevaluatedProperties")
             if others != TRUE and not case.names.is_all:
                 left = strings.complement(case.names)
-                limit = reader.literal(_with_objects(ObjectSet(patterns=((left, others),))))
+                limit = reader.literal(values.with_objects(ObjectSet(patterns=((left, others),))))
                 formula = reader.formulas.every((formula, limit))
             case = case._replace(names=strings.ALL)
         if "unevaluatedItems" in keywords:
             others = reader.formulas.some((reader.child(place, "unevaluatedItems"), *case.matches))
             if others != TRUE and case.items != float("inf"):
-                limit = reader.literal(_with_arrays(ArraySet((TRUE,) * int(case.items), others)))
+                limit = reader.literal(values.with_arrays(ArraySet((TRUE,) * int(case.items), others)))
                 formula = reader.formulas.every((formula, limit))
             case = case._replace(items=float("inf"))
         return case._replace(formula=formula)
@@ -173,11 +173,3 @@ class Evaluation:
                 most = self._reader.limits.alternatives
                 raise LimitExceeded("alternatives", len(found), most, "the cases of `unevaluated..` keywords")
         return list(found.values())
-
-
-def _with_objects(some: ObjectSet) -> Values:
-    return Values(True, values.BOTH, values.ALL.numbers, strings.ALL, (ArraySet(),), (some,))
-
-
-def _with_arrays(some: ArraySet) -> Values:
-    return Values(True, values.BOTH, values.ALL.numbers, strings.ALL, (some,), (ObjectSet(),))

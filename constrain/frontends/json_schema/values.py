@@ -323,3 +323,13 @@ def _is_array_within(a: ArraySet, b: ArraySet) -> bool:
     if (b.unique and not a.unique) or (b.repeats and not a.repeats) or not set(b.contains) <= set(a.contains):
         return False
     return all(b.at(i) in (TRUE, a.at(i)) for i in range(max(len(a.prefix), len(b.prefix)) + 1))
+
+
+def with_objects(some: ObjectSet) -> Values:
+    """All values, but of objects only some."""
+    return replace(ALL, objects=(some,))
+
+
+def with_arrays(some: ArraySet) -> Values:
+    """All values, but of arrays only some."""
+    return replace(ALL, arrays=(some,))
