@@ -27,6 +27,10 @@ class Refused(Exception):
     """The engine does not take this pattern; the message is its own."""
 
 
+class Fault(Exception):
+    """The engine took the pattern or grammar and then got a text of it wrong."""
+
+
 class Engine(Protocol):
     """What the benchmark asks of an engine."""
 

@@ -1,21 +1,24 @@
-"""What all benchmarks share: figures, where they were taken, progress, blocks of a README that a command writes."""
+"""What all results have in common: figures and ratios, where they were taken, where they are written."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
-T = TypeVar("T")
+from benchmarks.readme import replace_block
+from benchmarks.tables import Table, markdown
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
+FIGURES = ("avg", *PERCENTILES, "max")
 
 
 def statistics(ns: Sequence[int]) -> dict[str, float]:
@@ -26,6 +29,15 @@ def statistics(ns: Sequence[int]) -> dict[str, float]:
     return {"count": us.size} | {name: round(value, 3) for name, value in figures.items()}
 
 
+def divided(ours: Mapping[str, float], theirs: Mapping[str, float], keys: Iterable[str] = FIGURES) -> dict[str, float]:
+    """Ratios of what both have: below 1, the left one is faster.
+
+    >>> divided({"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 2.0, "b": 0.0}, "abc")
+    {'a': 0.5}
+    """
+    return {key: round(ours[key] / theirs[key], 4) for key in keys if theirs.get(key)}
+
+
 def figure(us: float) -> str:
     """A number, such as microseconds, with three significant digits.
 
@@ -33,6 +45,21 @@ def figure(us: float) -> str:
     ('1,234', '0.0123')
     """
     return f"{us:,.0f}" if us >= 100 else f"{us:.3g}"
+
+
+def in_place(tokenizer: Any, tokens: Sequence[int], place: int) -> dict[str, str]:
+    """A token of a text, and the text before it."""
+    token = tokenizer.decode(tokens[place : place + 1]) or "the end"
+    return {"before": tokenizer.decode(tokens[:place])[-40:], "token": token}
+
+
+# Where figures were taken
+
+
+def environment(command: str, peers: Sequence[str] = ("llguidance", "xgrammar")) -> dict[str, Any]:
+    """Where, when, with what and how: enough to repeat it, and no path of the machine."""
+    packages = ("constrain", *peers, "numpy", "numba", "transformers", "tokenizers")
+    return {"date": today(), "machine": machine(), "versions": versions(packages), "command": command}
 
 
 def today() -> str:
@@ -67,31 +94,27 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def holds(readme: Path, begin: str, end: str) -> bool:
-    """Whether a file has the two lines between which a block can be written."""
-    return readme.is_file() and begin in readme.read_text("utf-8") and end in readme.read_text("utf-8")
+# Where they are written
 
 
-def replace_block(readme: Path, begin: str, end: str, block: str) -> None:
-    """Replace what stands between two lines of a file."""
-    text = readme.read_text(encoding="utf-8")
-    before, after = text[: text.index(begin) + len(begin)], text[text.index(end) :]
-    readme.write_text(f"{before}\n{block}{after}", encoding="utf-8")
+def publish(
+    summary: dict[str, Any], tables: Iterable[Table], given: argparse.Namespace, program: str, indent: int = 2
+) -> None:
+    """The summary as JSON and its tables in a README, if `--json` and `--readme` ask for it."""
+    if given.json:
+        write_json(given.json, summary, indent)
+    if given.readme:
+        replace_block(given.readme, program, block(summary, tables))
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """The lines of a table; the first `left` columns are text.
-
-    >>> markdown_table(("a", "b"), [("x", "1")])
-    ['| a | b |', '|---|---:|', '| x | 1 |']
-    """
-    rule = f"|{'---|' * left}{'---:|' * (len(header) - left)}"
-    return [f"| {' | '.join(header)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)]
+def write_json(file: Path, summary: dict[str, Any], indent: int = 2) -> None:
+    """A file for a summary, in a folder that need not be there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(summary, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def progress(items: Sequence[T], title: str) -> Iterator[T]:
-    """The items, with a bar on standard error if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, title, console=Console(stderr=True), disable=not sys.stderr.isatty())
+def block(summary: dict[str, Any], tables: Iterable[Table], *remarks: str) -> str:
+    """The tables and everything needed to read them, for a README."""
+    numbers = ", ".join(f"{name} {number}" for name, number in summary["versions"].items())
+    about = f"`{summary['command']}`, {summary['date']}, {summary['machine']}; {numbers}."
+    return "\n".join([about, *remarks, *markdown(tables)]) + "\n"

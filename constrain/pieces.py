@@ -218,6 +218,8 @@ class Pieces:
                     continue
                 found = np.zeros_like(out.words)
                 depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
+                if self._take_tips(lexing, trees, found, out.words):
+                    continue
                 if out.matched:
                     out.tried.extend(self._packer.tokens(found))
                 elif once.some and not self._strike(
@@ -229,6 +231,21 @@ class Pieces:
                 if out.matched or after.bars:
                     depth = math.inf
         return depth
+
+    def _take_tips(self, lexing: int, trees: TokenForest, found: Words, words: Words) -> bool:
+        """Move the tokens that end after the first byte of a terminal that matches once to `words`.
+
+        Where all its matches begin with the same byte, that says nothing of which one it will be, and there is always
+        one left. Returns whether these are all.
+        """
+        if self._first(lexing).bit_count() > 1:
+            return False
+        tokens = self._packer.tokens(found)
+        tips = trees.tips()
+        for token in tokens:
+            into = words if token in tips else found
+            into[token >> 5] |= np.uint32(1 << (token & 31))
+        return tips.issuperset(tokens)
 
     def _allow_narrow(self, row: Row, node: int, shun: int, forest: TokenForest, out: Allowed) -> float:
         """The same where so many tokens cross that only those are looked at that what follows in `row` can read."""

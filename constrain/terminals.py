@@ -76,6 +76,15 @@ class TokenForest:
     """The marks that tokens can meet, for lexer states from which too many cross whatever follows."""
     narrowed: dict[tuple[int, int, tuple[int, ...]], TokenSet] = field(default_factory=dict)
     """Of these, the sets by what may follow each of the marks."""
+    _tips: frozenset[int] | None = None
+
+    def tips(self) -> frozenset[int]:
+        """The tokens of which one byte is left."""
+        if self._tips is None:
+            trie = self.trees.trie
+            parts = [trie.order[trie.first[i] : trie.first[i + 1]] for i in self.trees.roots.tolist()]
+            self._tips = frozenset(token for part in parts for token in part.tolist())
+        return self._tips
 
 
 Follows = Callable[[int], int]

@@ -1,6 +1,6 @@
 """Compile every kernel before it is needed: in a Dockerfile, in CI, before many processes start at once.
 
-In: nothing. Out: machine code in numba's disk cache and in this process. Costs about a minute once per machine and
+In: nothing. Out: machine code in numba's disk cache and in this process. Costs about two minutes once per machine and
 version, a fraction of a second after that.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,28 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("CONSTRAIN_CACHE_DIR", str(folder))
         patch.delenv("CONSTRAIN_NO_CACHE", raising=False)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def demo() -> tuple[Any, Any]:
+    """The embedded model and its tokenizer."""
+    from constrain.demo import load_model
+
+    return load_model()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch in one thread, because the models are tiny and threads would wait for each other; the same random numbers
+    for each test, and no trace of them."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +49,15 @@ def automaton(name: str) -> constrain.TokenAutomaton:
 def accepts(name: str, text: str) -> bool:
     """Whether the grammar accepts a text."""
     return automaton(name).accepts(list(text.encode()))
+
+
+def is_read(read: Callable[[str], object], text: str) -> bool:
+    """Whether a parser reads a text: they have many kinds of errors."""
+    try:
+        read(text)
+    except Exception:
+        return False
+    return True
 
 
 def altered(rng: random.Random, name: str, most: int, characters: str) -> str:

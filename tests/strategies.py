@@ -134,6 +134,16 @@ class Denoting(Spec):
         return ir.Closed(self.expr)
 
 
+@dataclasses.dataclass(frozen=True)
+class Deriving(Spec):
+    """The constraint that a grammar denotes."""
+
+    grammar: cfg.Grammar
+
+    def lower(self, limits: Limits, languages: Languages | None = None) -> cfg.Grammar:
+        return self.grammar
+
+
 # ---- languages, as the engine sees them
 
 
@@ -192,6 +202,18 @@ def mutated(rng: random.Random, text: str, alphabet: str) -> str:
             text + char,
         ]
     )
+
+
+def texts_near(engine: Language, rng: random.Random, alphabet: str, rounds: int = 10, altered: int = 4) -> set[str]:
+    """Texts of the language, texts near it, and others."""
+    texts = {"", *alphabet}
+    for _ in range(rounds):
+        texts.add("".join(rng.choices(alphabet, k=rng.randint(1, 6))))
+        found = engine.sample(rng, 16)
+        if found is not None:
+            text = found.decode()
+            texts |= {text, *(mutated(rng, text, alphabet) for _ in range(altered))}
+    return texts
 
 
 # ---- patterns in Python's syntax
@@ -346,6 +368,18 @@ def grammars(draw: st.DrawFn, longest: bool | None = None, actions: bool = False
     return cfg.Grammar(rules, "start", skipped, draw(st.booleans()) if longest is None else longest)
 
 
+def _alike(body: cfg.Body, written: Callable[[cfg.Body], str]) -> str:
+    """What Lark and GBNF write in the same way."""
+    match body:
+        case cfg.Call(rule):
+            return str(rule)
+        case cfg.Seq(parts):
+            return f"({' '.join(map(written, parts))})"
+        case cfg.Either(parts):
+            return f"({' | '.join(map(written, parts))})"
+    raise AssertionError(f"{body} has no form in Lark's syntax or in GBNF")
+
+
 def as_lark(grammar: cfg.Grammar) -> str:
     """A grammar from `grammars`, without actions, in Lark's syntax."""
     used: dict[str, str] = {}
@@ -356,18 +390,12 @@ def as_lark(grammar: cfg.Grammar) -> str:
                 index, level = name[1:].split("_")
                 used[name] = f"{name}.{level}: {_TERMINALS[int(index)]}"
                 return name
-            case cfg.Call(rule):
-                return str(rule)
-            case cfg.Seq(parts):
-                return f"({' '.join(map(written, parts))})"
-            case cfg.Either(parts):
-                return f"({' | '.join(map(written, parts))})"
             case cfg.Many(inner, low, None):
                 text = written(inner)
                 return f"({text}~{low} {text}*)" if low > 1 else f"({text}{'*+'[low]})"
             case cfg.Many(inner, low, high):
                 return f"({written(inner)}{'?' if (low, high) == (0, 1) else f'~{low}..{high}'})"
-        raise AssertionError(f"{body} has no form in Lark's syntax")
+        return _alike(body, written)
 
     lines = ["// Reading: " + ("longest" if grammar.longest else "scannerless")]
     lines += [f"{name}: {written(rule.body)}" for name, rule in grammar.rules.items()]
@@ -385,16 +413,10 @@ def as_gbnf(grammar: cfg.Grammar) -> str:
             case cfg.Terminal(name):
                 index = int(name[1:].split("_")[0])
                 return f"({_TERMINALS[index] if index < quoted else _IN_GBNF[index - quoted]})"
-            case cfg.Call(rule):
-                return str(rule)
-            case cfg.Seq(parts):
-                return f"({' '.join(map(written, parts))})"
-            case cfg.Either(parts):
-                return f"({' | '.join(map(written, parts))})"
             case cfg.Many(inner, low, high):
                 short = {(0, None): "*", (1, None): "+", (0, 1): "?"}
                 return written(inner) + short.get((low, high), f"{{{low},{'' if high is None else high}}}")
-        raise AssertionError(f"{body} has no form in GBNF")
+        return _alike(body, written)
 
     return "\n".join(f"{name} ::= {written(rule.body)}" for name, rule in grammar.rules.items())
 

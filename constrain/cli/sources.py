@@ -59,7 +59,7 @@ def ready_kernels() -> float:
     often = (
         "each time, because CONSTRAIN_NO_CACHE=1" if os.environ.get("CONSTRAIN_NO_CACHE") == "1" else "once per machine"
     )
-    notice(f"compiling kernels, {often}, about a minute")
+    notice(f"compiling kernels, {often}, about two minutes")
     with spinner("compiling kernels"):
         return warm_up()
 

@@ -15,7 +15,7 @@ import pytest
 import regex as regex_module
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import PATTERN_CHARS, Language, examples, flag_prefixes, mutated, patterns
+from strategies import PATTERN_CHARS, Language, examples, flag_prefixes, mutated, patterns, texts_near
 
 import constrain
 from benchmarks.patterns import PATTERNS, Pattern, full_match
@@ -41,18 +41,6 @@ def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
         except re.error:
             assume(False)
             raise
-
-
-def texts_for(engine: Language, rng: random.Random, alphabet: str) -> set[str]:
-    """Texts of the language, texts near it, and others."""
-    texts = {"", *alphabet}
-    for _ in range(10):
-        texts.add("".join(rng.choices(alphabet, k=rng.randint(1, 6))))
-        found = engine.sample(rng, 16)
-        if found is not None:
-            text = found.decode()
-            texts |= {text, *(mutated(rng, text, alphabet) for _ in range(4))}
-    return texts
 
 
 def bugs_of_re(pattern: str, text: str) -> bool:
@@ -85,7 +73,7 @@ seeds = st.integers(0, 2**32)
 def test_whole_matches_are_those_of_re(pattern: str, seed: int) -> None:
     oracle = compiled(pattern)
     engine = language(pattern)  # nothing that `patterns` draws is unsupported
-    compare(pattern, engine, oracle.fullmatch, texts_for(engine, random.Random(seed), PATTERN_CHARS))
+    compare(pattern, engine, oracle.fullmatch, texts_near(engine, random.Random(seed), PATTERN_CHARS))
 
 
 FLAGS = [re.I, re.S, re.M, re.A, re.X, re.I | re.A, re.S | re.M]
@@ -95,7 +83,7 @@ FLAGS = [re.I, re.S, re.M, re.A, re.X, re.I | re.A, re.S | re.M]
 @given(patterns(depth=2, with_flags=False), st.sampled_from(FLAGS), seeds)
 def test_flags_given_apart(pattern: str, flags: int, seed: int) -> None:
     oracle, engine = compiled(pattern, flags), language(pattern, flags)
-    compare(pattern, engine, oracle.fullmatch, texts_for(engine, random.Random(seed), PATTERN_CHARS))
+    compare(pattern, engine, oracle.fullmatch, texts_near(engine, random.Random(seed), PATTERN_CHARS))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +172,7 @@ def test_bounded_backreferences(group: str, reference: str) -> None:
     rng = random.Random(pattern)
     texts = words_over("abc", 5)
     texts |= {"".join(rng.choices("abcABé日x-,", k=rng.randint(1, 7))) for _ in range(600)}
-    texts |= texts_for(engine, rng, "abcABx-,é日")
+    texts |= texts_near(engine, rng, "abcABx-,é日")
     for text in sorted(texts):
         assert engine.accepts(text.encode()) == bool(oracle.fullmatch(text)), (pattern, text)
 
@@ -273,7 +261,7 @@ def test_properties_in_patterns(pattern: str) -> None:
     engine, oracle = language(pattern), regex_module.compile(pattern)
     rng = random.Random(pattern)
     alphabet = PROPERTY_CHARS + "\\p{L}\U0010fffd\U0010fffe"
-    for text in sorted(texts_for(engine, rng, alphabet) | {a + b for a in "aéΩ1" for b in alphabet}):
+    for text in sorted(texts_near(engine, rng, alphabet) | {a + b for a in "aéΩ1" for b in alphabet}):
         assert engine.accepts(text.encode()) == bool(oracle.fullmatch(text)), text
 
 
@@ -292,7 +280,7 @@ def test_viable_prefixes_are_partial_matches(pattern: str, seed: int) -> None:
     pattern = re.sub(r"([*+?}])\?", r"\1", pattern)  # lazy: `regex` finds a partial match of (?:a)*?a in "a1"
     assume(_is_ascii_class(pattern) and compiled(pattern))
     engine, oracle = language(pattern), regex_module.compile(pattern)
-    texts = texts_for(engine, random.Random(seed), "abcB1_- \n.é日")
+    texts = texts_near(engine, random.Random(seed), "abcB1_- \n.é日")
     for text in sorted(texts | {whole[:n] for whole in texts for n in range(len(whole))}):
         expected = oracle.fullmatch(text, partial=True) is not None
         assert engine.viable(text.encode()) == expected, (pattern, text)
@@ -329,7 +317,7 @@ def test_languages_are_those_of_interegular(pattern: str, seed: int) -> None:
     fsm = interegular.parse_pattern(pattern).to_fsm()
     engine = language(pattern, re.ASCII)
     alphabet = "abcd1_- .\nZ"
-    for text in texts_for(engine, random.Random(seed), alphabet):
+    for text in texts_near(engine, random.Random(seed), alphabet):
         assert engine.accepts(text.encode()) == fsm.accepts(text), (pattern, text)
 
 
@@ -352,7 +340,7 @@ def test_intersections_and_differences_are_those_of_interegular(a: str, b: str) 
             word = "".join("Z" if char is interegular.fsm.anything_else else str(char) for char in found)
             assert engine.accepts(word.encode())
         rng = random.Random(a + b)
-        for text in texts_for(engine, rng, "abc1 .Z\n"):
+        for text in texts_near(engine, rng, "abc1 .Z\n"):
             assert engine.accepts(text.encode()) == fsm.accepts(text)
 
 

@@ -12,7 +12,7 @@ import pytest
 import regress
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import Language, examples, mutated
+from strategies import Language, examples, texts_near
 
 from constrain import Limits
 from constrain.frontends.json_schema import search
@@ -78,13 +78,7 @@ def language(text: str) -> Language:
 
 def texts_for(engine: Language, rng: random.Random, alphabet: str = CHARS) -> list[str]:
     """Texts of the language, texts near it, and others."""
-    texts = {"", *alphabet}
-    for _ in range(8):
-        texts.add("".join(rng.choices(alphabet, k=rng.randint(1, 6))))
-        found = engine.sample(rng, 16)
-        if found is not None:
-            text = found.decode()
-            texts |= {text, *(mutated(rng, text, alphabet) for _ in range(3))}
+    texts = texts_near(engine, rng, alphabet, rounds=8, altered=3)
     return sorted(text for text in texts if all(map(is_known, text)))
 
 

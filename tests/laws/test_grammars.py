@@ -6,23 +6,21 @@ import itertools
 import random
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from strategies import GRAMMAR_ALPHABET, examples, grammars, terminal, texts_for, vocabularies
+from matchers import accepted, mask_of, reachable, walk
+from strategies import GRAMMAR_ALPHABET, Deriving, examples, grammars, terminal, texts_for, vocabularies
 
 import constrain
-from constrain import Compiler, LimitExceeded, Limits, Matcher, Spec, UnsatisfiableError, Vocabulary, VocabularyError
+from constrain import Compiler, LimitExceeded, Limits, Matcher, UnsatisfiableError, Vocabulary, VocabularyError
 from constrain.automata.recogniser_ref import recognises
 from constrain.errors import SpecTypeError
 from constrain.frontends.lark import parse_lark
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq
-from constrain.ir.languages import Languages
 
 LIMITS = Limits(search=20_000)
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
@@ -32,16 +30,6 @@ SMALL = Vocabulary.from_tokens([*PIECES, None], eos_ids=[len(PIECES)])
 """Everything over the alphabet of the random grammars, and tokens that cross terminals."""
 
 
-@dataclass(frozen=True)
-class Deriving(Spec):
-    """The constraint that a grammar denotes."""
-
-    grammar: Grammar
-
-    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
-        return self.grammar
-
-
 def bind(grammar: Grammar, vocabulary: Vocabulary, limits: Limits = LIMITS) -> Matcher:
     """A matcher; the example is left out if the grammar denotes nothing, or nothing that tokens spell."""
     try:
@@ -49,39 +37,6 @@ def bind(grammar: Grammar, vocabulary: Vocabulary, limits: Limits = LIMITS) -> M
     except (UnsatisfiableError, VocabularyError):
         assume(False)
         raise
-
-
-def mask_of(matcher: Matcher) -> set[int]:
-    """The set bits of the bitmask, those past the vocabulary too."""
-    mask = constrain.allocate_bitmask(3, matcher.automaton.vocabulary.size)
-    mask[:] = 0x5A5A5A5A
-    matcher.fill_bitmask(mask, 1)
-    assert (mask[[0, 2]] == 0x5A5A5A5A).all(), "other rows are not touched"
-    return set(np.flatnonzero(np.unpackbits(mask[1].view(np.uint8), bitorder="little")).tolist())
-
-
-def accepted(matcher: Matcher) -> set[int]:
-    """{t : accepts(t)}, one token at a time."""
-    found = set()
-    for token in range(matcher.automaton.vocabulary.size):
-        if not matcher.is_terminated() and matcher.accept_token(token):
-            found.add(token)
-            matcher.rollback(1)
-    return found
-
-
-def walk(matcher: Matcher, rng: random.Random, steps: int) -> Iterator[list[int]]:
-    """Accept allowed tokens at random, yielding the tokens so far."""
-    path: list[int] = []
-    yield path
-    ends = set(matcher.automaton.vocabulary.eos_ids)
-    for _ in range(steps):
-        allowed = sorted(mask_of(matcher) - ends)
-        if not allowed:
-            return
-        path.append(rng.choice(allowed))
-        assert matcher.accept_token(path[-1])
-        yield path
 
 
 def cut(text: bytes, vocabulary: Vocabulary, rng: random.Random) -> list[int] | None:
@@ -328,25 +283,6 @@ def test_a_cached_mask_is_the_one_made_afresh(grammar: Grammar, vocabulary: Voca
 
 
 # ---- no dead ends
-
-
-def reachable(matcher: Matcher, most: int) -> tuple[list[Matcher], list[set[int]], bool]:
-    """Places breadth first, the places that each leads to, and whether this is all of them."""
-    places, edges = [matcher], []
-    number = {id(matcher._state): 0}
-    for place in places:
-        leads = set()
-        for token in sorted(mask_of(place) - set(place.automaton.vocabulary.eos_ids)):
-            there = place.copy()
-            assert there.accept_token(token)
-            if id(there._state) not in number:
-                number[id(there._state)] = len(places)
-                places.append(there)
-            leads.add(number[id(there._state)])
-        edges.append(leads)
-        if len(places) > most:
-            return places, edges, False
-    return places, edges, True
 
 
 @examples(100)

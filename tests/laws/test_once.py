@@ -13,10 +13,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matchers import accepted, mask_of
 from strategies import examples, mutated
 
 import constrain
@@ -222,23 +222,6 @@ def cut(rng: random.Random, text: bytes, vocabulary: Vocabulary) -> list[int]:
         tokens.append(rng.choice(fitting))
         text = text[len(vocabulary.token_bytes(tokens[-1])) :]
     return tokens
-
-
-def mask_of(matcher: Matcher) -> set[int]:
-    """The set bits of the bitmask."""
-    mask = constrain.allocate_bitmask(1, matcher.automaton.vocabulary.size)
-    matcher.fill_bitmask(mask, 0)
-    return set(np.flatnonzero(np.unpackbits(mask[0].view(np.uint8), bitorder="little")).tolist())
-
-
-def accepted(matcher: Matcher) -> set[int]:
-    """The tokens that `accept_token` takes, one at a time."""
-    found = set()
-    for token in range(matcher.automaton.vocabulary.size):
-        if matcher.accept_token(token):
-            found.add(token)
-            matcher.rollback(1)
-    return found
 
 
 def walk(matcher: Matcher, rng: random.Random, steps: int) -> list[int]:

@@ -9,7 +9,9 @@ import pytest
 
 import constrain
 from benchmarks import linearity
-from benchmarks.grammars import Bench, Record, accepted, coverage, handled_by, ratios, spread
+from benchmarks.grammar_report import coverage, handled_by, ratios
+from benchmarks.grammar_turns import Record
+from benchmarks.grammars import accepted
 from benchmarks.render import Unrenderable, ebnf, lark
 from constrain.automata.recogniser_ref import recognises
 from constrain.frontends.gbnf import parse_gbnf
@@ -139,7 +141,6 @@ def test_texts_are_those_that_are_accepted(tmp_path: Path) -> None:
         '{"text": "a", "accepted": true}\n{"text": "b", "accepted": false}\n'
     )
     assert accepted(path) == ["a"]
-    assert spread(list("abcdef"), 3) == ["a", "c", "e"] and spread(["a"], None) == ["a"]
 
 
 def test_ratios_are_over_what_both_accept() -> None:
@@ -157,12 +158,6 @@ def test_ratios_are_over_what_both_accept() -> None:
     found = ratios(records, "x", "y", both)
     assert found["cold"]["avg"] == found["by_grammar"]["warm"]["g"] == 2.0
     assert coverage(records, "y") == {"grammars": 1, "compiled": 1, "texts": 2, "handled": 1, "rejected": 1}
-
-
-def test_engines_take_turns() -> None:
-    first, second = object(), object()
-    bench = Bench([], {}, {}, [first, second], None, 1.0)  # type: ignore[list-item]
-    assert bench.turns(0) == [first, second] and bench.turns(1) == [second, first]
 
 
 @pytest.mark.parametrize("case", linearity.CASES, ids=lambda case: case.name)

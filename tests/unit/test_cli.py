@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import needs_embedded_model, run, run_json, unwrapped
 from rich.cells import cell_len
-from typer.testing import CliRunner, Result
 
 import constrain
 from constrain import Vocabulary
 from constrain.cli import output, sources
-from constrain.cli.app import app
 from constrain.cli.inspect import fewest_tokens
 from constrain.demo import MODEL_PATH
 from constrain.warmup import kernels, kernels_are_cached, warm_up
@@ -28,30 +27,9 @@ YEAR_MONTH = "[0-9]{4}-(0[1-9]|1[0-2])"
 COMMANDS = {"demo", "generate", "check", "match", "mask", "compile", "grammars", "picture", "warmup", "info"}
 MERGES = ["12", "20", "01", "-0", "yes", " yes", "é"]
 
-needs_embedded_model = pytest.mark.skipif(not MODEL_PATH.is_dir(), reason="there is no embedded model yet")
-
-
-def run(*arguments: str | Path, stdin: str | bytes | None = None) -> Result:
-    """Call the command line; a traceback fails the test."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def run_json(*arguments: str | Path, code: int = 0, stdin: str | bytes | None = None) -> dict[str, Any]:
-    result = run(*arguments, "--json", stdin=stdin)
-    assert result.exit_code == code, result.output
-    return dict(json.loads(result.stdout))
-
 
 def python(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, **options)
-
-
-def unwrapped(text: str) -> str:
-    """The text of an error box, without the box."""
-    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
 
 
 @pytest.fixture(scope="module")
@@ -595,7 +573,7 @@ def test_warmup_prints_seconds() -> None:
 def test_first_compilation_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("constrain.warmup.kernels_are_cached", lambda: False)
     result = run("warmup")
-    assert result.stderr == "compiling kernels, once per machine, about a minute\n"
+    assert result.stderr == "compiling kernels, once per machine, about two minutes\n"
     assert result.stdout.startswith("kernels  compiled in ")
 
 

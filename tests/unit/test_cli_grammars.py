@@ -6,15 +6,12 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command_line import needs_embedded_model, run, run_json, unwrapped
 
 import constrain
 from constrain.cli import sources, tracing
-from constrain.cli.app import app
-from constrain.demo import MODEL_PATH
 from constrain.frontends.library import library, library_file
 from constrain.ir.grammar import Grammar
 
@@ -22,6 +19,7 @@ NESTED = 'start: list\nlist: "[" [item ("," item)*] "]"\nitem: NAME | list\nNAME
 LONGEST = 'start: (A | B)+\nA: "a"\nB: "ab"\n'
 CHAT = 'start: <|call|> "x" <|end|>\n'
 GBNF = 'root ::= "[" item ("," item)* "]"\nitem ::= [a-z]+ | root\n'
+
 
 def written(folder: Path, text: str, name: str = "mine.lark") -> Path:
     path = folder / name

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import needs_embedded_model, run, run_json, unwrapped
 
 import constrain
-from constrain.cli.app import app
 from constrain.cli.check import read_rules
 from constrain.cli.constraints import SchemaFile
 from constrain.cli.options import Asked
@@ -35,27 +34,6 @@ PERSON: dict[str, Any] = {
 VALID = '{"name": "Ada", "born": "1815-12-10"}'
 BACKWARDS = '{"born": "1815-12-10", "name": "Ada"}'
 BAD_PATTERN = {"properties": {"a": {"items": {"pattern": "(x)\\1"}}}}
-
-needs_embedded_model = pytest.mark.skipif(not MODEL_PATH.is_dir(), reason="there is no embedded model yet")
-
-
-def run(*arguments: str | Path, stdin: str | bytes | None = None) -> Result:
-    """Call the command line; a traceback fails the test."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def run_json(*arguments: str | Path, code: int = 0, stdin: str | None = None) -> dict[str, Any]:
-    result = run(*arguments, "--json", stdin=stdin)
-    assert result.exit_code == code, result.output
-    return dict(json.loads(result.stdout))
-
-
-def unwrapped(text: str) -> str:
-    """The text of an error box, without the box."""
-    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", text).split())
 
 
 def written(folder: Path, schema: Any, name: str = "mine.json") -> Path:

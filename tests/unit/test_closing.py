@@ -171,6 +171,8 @@ pytest.importorskip("transformers")
 from constrain.demo import load_model  # noqa: E402
 from constrain.hf import LogitsProcessor, generate  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PROMPT = "The answer is "
 SPECS: dict[str, Any] = {
     "mail": lambda: regex(r"[a-z]+\.[a-z]+@example\.com"),

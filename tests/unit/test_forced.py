@@ -213,9 +213,10 @@ def test_forced_tokens_are_those_of_the_tokenizer(data_dir: Path, name: str) -> 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from constrain.demo import load_model  # noqa: E402
 from constrain.hf import LogitsProcessor, generate  # noqa: E402
 from constrain.hf.forced import ForcedDecoding  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PROMPT = "The meeting is on "
 FORCING = r'\{"date": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "place": "(Uppsala|Lund)", "confirmed": (true|false)\}'

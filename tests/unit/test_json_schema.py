@@ -563,7 +563,7 @@ def test_what_is_wrong_deep_inside_raises_at_once(subschema: Any, error: type[Ex
 def test_what_is_met_late_raises_and_changes_nothing() -> None:
     """Some of what cannot be enforced is found only when generation gets there."""
     items = '{"type": "number", "multipleOf": 0.1234567890123456789}'
-    matcher = at('{"properties": {"a": {"type": "array", "items": %s}}}' % items, "{")
+    matcher = at('{"properties": {"a": {"type": "array", "items": ' + items + "}}}", "{")
     with pytest.raises(UnsupportedError, match="multipleOf"):
         matcher.accept_tokens(list(b'"a": [1'))
     assert matcher.num_accepted == 1

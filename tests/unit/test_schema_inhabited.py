@@ -1,15 +1,20 @@
-"""Which definitions that refer to each other have a value: against the least fixed point, by rounds over all of them."""
+"""Which definitions that refer to each other have a value: against the least fixed point, found by rounds."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from schema_strategies import Schema, schemas
 from strategies import examples
 
 import constrain
-from constrain import UnsatisfiableError
+from constrain import LimitExceeded, Limits, UnsatisfiableError, UnsupportedError
+from constrain.frontends.json_schema.document import Document
+from constrain.frontends.json_schema.plain import Plain
 
 VOCABULARY = constrain.Vocabulary.from_tokens([*(bytes([byte]) for byte in range(256)), None], eos_ids=[256])
 
@@ -71,3 +76,14 @@ def test_definitions_that_all_refer_to_each_other_take_no_exponential_time() -> 
     """What is empty only if something else is must not be worked out anew on every way to it."""
     every = frozenset(range(14))
     assert not has_value([[every - {n}] for n in range(14)], 0)
+
+
+@examples(400)
+@given(st.integers(0, 2).flatmap(schemas))
+def test_what_looks_plain_has_a_value_when_it_is_worked_out(some: Schema) -> None:
+    document = Document(some, None, None)
+    if not Plain(document).has_value(document.root):
+        return
+    with pytest.MonkeyPatch.context() as patch, suppress(UnsupportedError, LimitExceeded):
+        patch.setattr(Plain, "has_value", lambda self, place: False)
+        constrain.json_schema(some, format="annotation").lower(Limits())

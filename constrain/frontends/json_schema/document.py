@@ -169,7 +169,12 @@ def _objects_in(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def _names_something(schema: Any) -> bool:
-    """Whether anything in a schema gives a name, or refers to one, other than by a pointer into the schema."""
+    """Whether anything in a schema gives a name, or refers to one, other than by a pointer into the schema.
+
+    The name of the whole is of no use to such pointers.
+    """
+    if isinstance(schema, dict) and all(isinstance(schema.get(name, ""), str) for name in ("$id", "id")):
+        schema = {name: part for name, part in schema.items() if name not in ("$id", "id")}
     return any(map(_has_name, _objects_in(schema)))
 
 

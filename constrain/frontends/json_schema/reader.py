@@ -6,7 +6,7 @@ items of arrays and the members of objects stays a formula.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Literal
 
 from constrain.errors import GrammarSyntaxError, SchemaError, UnsupportedError
@@ -64,14 +64,12 @@ class Reader:
 
     def _referred(self, place: Place) -> Place:
         """What a subschema that only refers to another one stands for, so that both are one formula."""
-        seen = [place]
-        while (
-            place.resolver is None and isinstance(place.schema, dict) and _REFERENCE >= place.schema.keys() >= {"$ref"}
-        ):
+        first, seen = place, set[Hashable]()
+        while isinstance(place.schema, dict) and _REFERENCE >= place.schema.keys() >= {"$ref"}:
+            if place.key in seen:
+                return first  # a circle, to be noticed when it is read
+            seen.add(place.key)
             place = self.document.target(place, "$ref", place.schema["$ref"])
-            if any(place.pointer == other.pointer for other in seen):
-                return seen[0]  # a circle, to be noticed when it is read
-            seen.append(place)
         return place
 
     def child(self, place: Place, *path: str | int) -> int:
