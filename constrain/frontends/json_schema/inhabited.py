@@ -91,7 +91,6 @@ class Inhabited:
             if arrays.is_alive(arrays.start()):
                 return False
         for each in meant.objects:
-            objects = self._objects(each)
-            if objects.is_alive(objects.start()):
+            if self._objects(each).is_possible:
                 return False
         return True

@@ -133,7 +133,7 @@ class Lowering(Mapping[Hashable, Rule]):
                 )
         for each in meant.objects:
             members = self._object_plan(each)
-            if members.is_alive(members.start()):
+            if members.is_possible:
                 name = _Object(self._objects[id(each)], members.start(), True)
                 ways.append(Seq((self._texts.open_object, Call(name, lazy=True))))
         return ways

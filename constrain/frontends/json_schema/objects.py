@@ -8,6 +8,7 @@ names that are treated alike, how many have been written: which ones does not ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from constrain.errors import LimitExceeded
@@ -64,6 +65,17 @@ class Way(NamedTuple):
     after: State
 
 
+class _Members(NamedTuple):
+    """All groups of an object."""
+
+    ordered: list[Group]
+    """Names that come in order."""
+    loose: list[Group]
+    """Names that come in any order."""
+    others: list[Group]
+    """Names without end."""
+
+
 class ObjectPlan:
     """The automaton of one set of objects.
 
@@ -85,13 +97,7 @@ class ObjectPlan:
             [(names.resolved(strings_of, languages) if names.of else names, formula) for names, formula in sets]
             for sets in (objects.patterns, objects.some)
         )
-        self._limits = limits
-        listed, self._others = self._groups()
-        self._impossible = any(group.required and not group.options for group in listed)
-        listed = [group for group in listed if group.options]
-        names = {name: n for n, name in enumerate(objects.order)} if in_order else {}
-        self._ordered = sorted((g for g in listed if g.name in names), key=lambda group: names[group.name or ""])
-        self._loose = _alike([group for group in listed if group.name not in names])
+        self._limits, self._in_order = limits, in_order
         self._needed = (1 << len(objects.some)) - 1
         self._counts = objects.low > len(objects.required) or objects.high is not None
         self._most = objects.low if objects.high is None else objects.high + 1
@@ -99,15 +105,23 @@ class ObjectPlan:
 
     def start(self) -> State:
         """The state of the empty object."""
-        return State((0,) * (1 + len(self._loose)), 0, 0)
+        return State((0,) * (1 + len(self._members.loose)), 0, 0)
+
+    @cached_property
+    def is_possible(self) -> bool:
+        """Whether there is an object at all. Raises LimitExceeded when that takes too long to find out."""
+        if not all(self._group(name).options for name in self._objects.required):
+            return False
+        return not (self._counts or self._needed) or self.is_alive(self.start())
 
     def may_end(self, state: State) -> bool:
         """Whether the object may end."""
         if state.settled != self._needed or (self._counts and not self._is_count(state.written)):
             return False
-        if any(group.required for group in self._ordered[state.used[0] :]):
+        members = self._members
+        if any(group.required for group in members.ordered[state.used[0] :]):
             return False
-        return all(n == group.size for n, group in zip(state.used[1:], self._loose) if group.required)
+        return all(n == group.size for n, group in zip(state.used[1:], members.loose) if group.required)
 
     def ways(self, state: State) -> list[Way]:
         """The members that may come next."""
@@ -115,10 +129,8 @@ class ObjectPlan:
 
     def is_alive(self, state: State) -> bool:
         """Whether the object can be completed. Raises LimitExceeded when that takes too long to find out."""
-        if self._impossible:
-            return False
         if not self._counts and not self._needed:
-            return True
+            return self.is_possible
         most = self._limits.search
         alive = reaches_end(state, self._next, self.may_end, self._alive, most)
         if alive is None:
@@ -138,25 +150,34 @@ class ObjectPlan:
             return
         count = min(state.written + 1, self._most) if self._counts else 0
         (passed, *written) = state.used
-        for n in range(passed, len(self._ordered)):
-            yield from self._members(self._ordered[n], state, (n + 1, *written), count)
-            if self._ordered[n].required:
+        ordered, loose, others = self._members
+        for n in range(passed, len(ordered)):
+            yield from self._ways_of(ordered[n], state, (n + 1, *written), count)
+            if ordered[n].required:
                 return
-        passed = len(self._ordered)
-        for n, group in enumerate(self._loose):
+        passed = len(ordered)
+        for n, group in enumerate(loose):
             if group.size is not None and written[n] < group.size:
                 used = (passed, *written[:n], written[n] + 1, *written[n + 1 :])
-                yield from self._members(group, state, used, count)
+                yield from self._ways_of(group, state, used, count)
         used = (passed, *written)
-        for group in self._others:
-            yield from self._members(group, state, used, count)
+        for group in others:
+            yield from self._ways_of(group, state, used, count)
 
-    def _members(self, group: Group, state: State, used: tuple[int, ...], count: int) -> Iterator[Way]:
+    def _ways_of(self, group: Group, state: State, used: tuple[int, ...], count: int) -> Iterator[Way]:
         for formula, settles in group.options:
             if not settles or settles & ~state.settled:  # what is settled needs no member of its own
                 yield Way(group, formula, State(used, count, state.settled | settles))
 
     # ------------------------------------------------------------------------------------------------- groups
+
+    @cached_property
+    def _members(self) -> _Members:
+        listed, others = self._groups()
+        listed = [group for group in listed if group.options]
+        names = {name: n for n, name in enumerate(self._objects.order)} if self._in_order else {}
+        ordered = sorted((g for g in listed if g.name in names), key=lambda group: names[group.name or ""])
+        return _Members(ordered, _alike([group for group in listed if group.name not in names]), others)
 
     def _groups(self) -> tuple[list[Group], list[Group]]:
         """Each name that something is said of, and the sets of all other names."""
