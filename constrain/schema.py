@@ -66,7 +66,8 @@ class JsonSchema(Spec):
         from constrain.frontends.json_schema.reader import Reader
 
         reader = Reader(document, languages, self.formats, limits)
-        return Lowering(reader, texts_of(self._layout(), self.escapes == "any"), self.property_order == "schema")
+        texts = texts_of(self._layout(), self.escapes == "any", document.root.draft.plain_integers)
+        return Lowering(reader, texts, self.property_order == "schema")
 
     def _without_values(self, limits: Limits, languages: Languages) -> UnsatisfiableError:
         """What to say of a schema without values."""

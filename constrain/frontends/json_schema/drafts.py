@@ -40,6 +40,8 @@ class Draft:
     """What stands beside `$ref` does not count."""
     boolean_bounds: bool = False
     """`exclusiveMinimum` and `exclusiveMaximum` are flags."""
+    plain_integers: bool = False
+    """An integer is written without fraction and exponent."""
     contains_evaluates: bool = False
     """Items that `contains` matches are evaluated."""
     id_keyword: str = "$id"
@@ -78,6 +80,7 @@ DRAFTS: Mapping[str, Draft] = {
             old_items=True,
             lone_ref=True,
             boolean_bounds=True,
+            plain_integers=True,
             id_keyword="id",
         ),
     )

@@ -33,6 +33,7 @@ from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, T
 _COSTED = 5000
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
+_DIGITS = Repeat(Chars(((0x2D, 0x2D), (0x30, 0x39))), 0, None)
 
 
 class _Value(NamedTuple):
@@ -410,8 +411,8 @@ def _either(ways: list[Any]) -> Body:
 class Texts:
     """The terminals of one layout. Terminals of the same texts are the same, whatever schema they are for."""
 
-    def __init__(self, layout: Layout, every_way: bool) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, every_way: bool, plain_integers: bool) -> None:
+        self._layout, self._plain_integers = layout, plain_integers
         self._speller = Speller(every_way)
         self.open_array = Terminal('"["', concat([Literal(b"["), layout.inside]))
         self.close_array = Terminal('"]"', concat([layout.inside, Literal(b"]")]))
@@ -492,7 +493,10 @@ class Texts:
     def _number(self, known: numbers.NumberSet) -> Terminal:
         terminal = self._numbers.get(known)
         if terminal is None:
-            terminal = self._numbers[known] = Terminal("number", expression(known))
+            expr = expression(known)
+            if self._plain_integers and all(each.multiple is not None and each.multiple % 1 == 0 for each in known):
+                expr = And((expr, _DIGITS))
+            terminal = self._numbers[known] = Terminal("number", expr)
         return terminal
 
     def _ended_name(self, names: StringSet, text: Expr) -> Expr:
@@ -535,6 +539,7 @@ def _fixed(text: str) -> Terminal:
 
 
 @lru_cache(maxsize=32)
-def texts_of(layout: Layout, every_way: bool) -> Texts:
-    """The terminals of a layout; with listed strings spelled in every way, or plainly."""
-    return Texts(layout, every_way)
+def texts_of(layout: Layout, every_way: bool, plain_integers: bool = False) -> Texts:
+    """The terminals of a layout; with listed strings spelled in every way, or plainly; with integers that must not
+    have a fraction or an exponent, not even an empty one, or may."""
+    return Texts(layout, every_way, plain_integers)
