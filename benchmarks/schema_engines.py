@@ -22,19 +22,12 @@ class SchemaEngine(Engine, Protocol):
     def begin(self, compiled: Any) -> Any:
         """A matcher at the start of a text; the last one of the same schema is not used any more. Not timed."""
 
-    def parts(self, compiled: Any) -> dict[str, float]:
-        """Where compiling spent its time, in milliseconds; not timed, and empty where nothing is known."""
-
     def next_batch(self) -> None:
         """Forget compiled schemas, if the engine would keep all of them; not timed."""
 
 
 class Plain:
     """What most engines do not do."""
-
-    def parts(self, compiled: Any) -> dict[str, float]:
-        """Nothing is known."""
-        return {}
 
     def next_batch(self) -> None:
         """What is remembered has a limit."""

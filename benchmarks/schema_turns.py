@@ -52,8 +52,6 @@ class Record:
     compile_ns: int = 0
     first_ns: int = 0
     """The first mask."""
-    parts_ms: dict[str, float] = field(default_factory=dict)
-    """Where compiling spent its time, if the engine says so."""
     texts: dict[int, array[int]] = field(default_factory=dict)
     """The steps of each instance that was accepted to its end."""
     slowest: tuple[int, int, int] = (0, 0, 0)
@@ -174,7 +172,6 @@ def compile_into(record: Record, engine: SchemaEngine, schema: Any) -> Any:
     start = perf_counter_ns()
     engine.fill(matcher)
     record.first_ns = perf_counter_ns() - start
-    record.parts_ms = engine.parts(compiled)
     return compiled
 
 
