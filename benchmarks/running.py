@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,3 +139,21 @@ def progress(items: Sequence[T], title: str) -> Iterator[T]:
     from rich.progress import track
 
     yield from track(items, title, console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+@contextmanager
+def bar(count: int, title: str) -> Iterator[Callable[[], None]]:
+    """A bar with rate and time left, on standard error if that is a terminal; what is yielded moves it by one."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(title, total=count, rate="")
+
+        def advance() -> None:
+            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed or 0.0
+            progress.update(task, advance=1, rate=f"{speed:.1f}/s")
+
+        yield advance

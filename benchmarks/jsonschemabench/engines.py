@@ -1,17 +1,18 @@
-"""The engines that read JSON Schemas, with the same settings where they have the same choice."""
+"""The engines that read JSON Schemas, each with as much white space as it can take, but for this package."""
 
 from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.peers import Constrain, Engine, Llguidance, Refused, XGrammar, pretrained
+from benchmarks.peers import Constrain, Engine, Llguidance, Masked, OutlinesCore, Refused, XGrammar, pretrained
 
 
 class SchemaEngine(Engine, Protocol):
-    """What this benchmark asks of an engine."""
+    """What the benchmark asks of an engine."""
 
     refusals: tuple[type[Exception], ...]
     """What it raises for a schema that it does not take. Every other exception is a crash."""
@@ -22,18 +23,8 @@ class SchemaEngine(Engine, Protocol):
     def begin(self, compiled: Any) -> Any:
         """A matcher at the start of a text; the last one of the same schema is not used any more. Not timed."""
 
-    def next_batch(self) -> None:
-        """Forget compiled schemas, if the engine would keep all of them; not timed."""
 
-
-class Plain:
-    """What most engines do not do."""
-
-    def next_batch(self) -> None:
-        """What is remembered has a limit."""
-
-
-class SchemaConstrain(Plain, Constrain):
+class SchemaConstrain(Constrain):
     """This package; one compiler for all schemas."""
 
     def __init__(self, property_order: str = "schema", whitespace: str = "bounded") -> None:
@@ -51,7 +42,7 @@ class SchemaConstrain(Plain, Constrain):
         return self.compiler.compile(self.json_schema(schema, **self.options))
 
 
-class SchemaLlguidance(Plain, Llguidance):
+class SchemaLlguidance(Llguidance):
     """llguidance, white space as it comes."""
 
     refusals = (Refused, ValueError)
@@ -62,10 +53,12 @@ class SchemaLlguidance(Plain, Llguidance):
         return [self.checked(grammar), grammar]
 
 
-class SchemaXGrammar(Plain, XGrammar):
-    """xgrammar: any white space, and not what it calls strict, which forbids keys that the schema allows."""
+class SchemaXGrammar(XGrammar):
+    """xgrammar as it is: what it calls strict forbids keys that the schema allows."""
 
     refusals = (Refused,)
+    strict = True
+    cache_bytes = 1 << 30
 
     def load(self, tokenizer_dir: Path) -> None:
         """With a compiler that keeps what it compiled."""
@@ -73,20 +66,77 @@ class SchemaXGrammar(Plain, XGrammar):
 
         super().load(tokenizer_dir)
         info = xgrammar.TokenizerInfo.from_huggingface(pretrained(tokenizer_dir))
-        self.compiler = xgrammar.GrammarCompiler(info, max_threads=os.cpu_count() or 1, cache_enabled=True)
+        threads = os.cpu_count() or 1
+        self.compiler = xgrammar.GrammarCompiler(info, max_threads=threads, cache_limit_bytes=self.cache_bytes)
 
     def compile_schema(self, schema: Any) -> Any:
         """Schema to a compiled grammar."""
         try:
-            return self.compiler.compile_json_schema(json.dumps(schema), any_whitespace=True, strict_mode=False)
+            return self.compiler.compile_json_schema(json.dumps(schema), any_whitespace=True, strict_mode=self.strict)
         except RuntimeError as error:
             raise Refused(str(error)) from error
 
-    def next_batch(self) -> None:
-        """Its cache has no limit."""
-        self.compiler.clear_cache()
+
+class SchemaXGrammarAny(SchemaXGrammar):
+    """xgrammar, not strict: keys that the schema allows are allowed."""
+
+    name, strict = "xgrammar-any", False
 
 
-ENGINES: dict[str, type[SchemaConstrain] | type[SchemaLlguidance] | type[SchemaXGrammar]] = {
-    engine.name: engine for engine in (SchemaConstrain, SchemaLlguidance, SchemaXGrammar)
+class SchemaOutlinesCore(OutlinesCore):
+    """outlines-core: a regular expression made of the schema, an index of all its states before the first mask."""
+
+    refusals = (Refused, ValueError)
+
+    def compile_schema(self, schema: Any) -> Any:
+        """Schema to index."""
+        from outlines_core.json_schema import build_regex_from_schema
+
+        return self.index(build_regex_from_schema(json.dumps(schema)), self.vocabulary)
+
+    def begin(self, compiled: Any) -> Any:
+        """A new guide through the index."""
+        return self.guide(compiled)
+
+
+class Nothing(Masked):
+    """Does nothing: what is measured of it is the benchmark itself."""
+
+    name, package = "nothing", "numpy"
+    refusals = ()
+
+    def load(self, tokenizer_dir: Path) -> None:
+        """A mask that allows everything."""
+        self.allocate(len(pretrained(tokenizer_dir)))
+        self.mask.fill(-1)
+
+    def compile_schema(self, schema: Any) -> Any:
+        """No work."""
+        return schema
+
+    def begin(self, compiled: Any) -> Any:
+        """No work."""
+        return compiled
+
+    def fill(self, matcher: Any) -> None:
+        """No work."""
+
+    def commit(self, matcher: Any, token: int) -> bool:
+        """No work."""
+        return True
+
+
+ENGINES: dict[str, type[Any]] = {
+    engine.name: engine
+    for engine in (SchemaConstrain, SchemaLlguidance, SchemaXGrammar, SchemaXGrammarAny, SchemaOutlinesCore, Nothing)
 }
+
+
+def made(name: str, options: dict[str, Any]) -> Any:
+    """An engine; the options are for this package."""
+    return SchemaConstrain(**options) if name == SchemaConstrain.name else ENGINES[name]()
+
+
+def installed(name: str) -> bool:
+    """Whether the package behind an engine can be imported."""
+    return find_spec(ENGINES[name].package) is not None

@@ -75,8 +75,8 @@ class Record:
     texts: list[Text] = field(default_factory=list)
     """In `masks`."""
     generated: dict[str, Any] | None = None
-    """In `generate`: `text`, `tokens`, `forced_tokens`, `finish_reason`, `gct_ms` (grammar compilation), `ttft_ms` (time
-    to the first token, compilation included), `tpot_ms` (per token after the first), `total_ms`, `declared` (it
+    """In `generate`: `text`, `tokens`, `forced_tokens`, `finish_reason`, `gct_ms` (grammar compilation), `ttft_ms`
+    (time to the first token, compilation included), `tpot_ms` (per token after the first), `total_ms`, `declared` (it
     compiled), `empirical` (the text is valid), `plain_total_ms` (without skipping of forced tokens)."""
     task: dict[str, Any] | None = None
     """In `quality`: `name`, `decoding`, `question`, `text`, `answer`, `expected`, `correct`, `tokens`, `seconds`."""
@@ -109,19 +109,18 @@ def to_json(kind: Run | Record) -> dict[str, Any]:
     >>> from_json(to_json(Record("a", "b", "c"))) == Record("a", "b", "c")
     True
     """
-    empty: list[Any] = [0, "", None, [], {}]
-    return {"kind": type(kind).__name__.lower()} | {n: v for n, v in asdict(kind).items() if v not in empty}
+    usual = {one.name: one.default_factory() if callable(one.default_factory) else one.default for one in fields(kind)}
+    said = {name: value for name, value in asdict(kind).items() if value != usual[name]}
+    return {"kind": type(kind).__name__.lower()} | said
 
 
 def from_json(line: dict[str, Any]) -> Run | Record:
     """The other way. Unknown fields are left out, so that newer files can be read. Raises KeyError, TypeError."""
     known = dict(line)
     if known.pop("kind") == "run":
-        return Run(**_fields(Run, {"versions": {}, "seed": 0, "tokenizer": "", "machine": "", "date": ""} | known))
+        return Run(**_fields(Run, known))
     record = Record(**_fields(Record, known))
-    record.texts = [
-        Text(**_fields(Text, {"accepted": False, "valid": False, "tokens": 0} | t)) for t in known.get("texts", ())
-    ]
+    record.texts = [Text(**_fields(Text, text)) for text in known.get("texts", ())]
     return record
 
 

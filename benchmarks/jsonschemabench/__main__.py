@@ -1,0 +1,131 @@
+"""`python -m benchmarks.jsonschemabench masks|generate|quality|report|guard ...`: see the README beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import running
+from benchmarks.jsonschemabench import data, runner
+from benchmarks.jsonschemabench.engines import ENGINES, installed
+from benchmarks.jsonschemabench.masks import Masks
+from benchmarks.jsonschemabench.records import Run
+from benchmarks.jsonschemabench.store import Store, StoreInUse
+from benchmarks.jsonschemabench.worker import Job, LoadError
+from benchmarks.report import machine, today, versions
+
+PROGRAM = "python -m benchmarks.jsonschemabench"
+PACKAGES = ("constrain", "llguidance", "xgrammar", "outlines_core", "numpy", "numba", "transformers", "torch")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what a subcommand says; 0 if it could, 1 if a limit of `guard` is broken, 2 if something is missing."""
+    given = parser().parse_args(arguments)
+    given.command = f"{PROGRAM} {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    try:
+        return int(given.act(given))
+    except (data.DataError, StoreInUse, LoadError, ImportError, ValueError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(PROGRAM, description="Masks, generation and quality on JSON Schemas.")
+    modes = found.add_subparsers(required=True, metavar="masks|generate|quality|report|guard")
+    masks = modes.add_parser("masks", help="time and judge masks over given texts, without a model")
+    masks.set_defaults(act=run_masks)
+    add_items(masks)
+    add_run(masks, seconds=60.0)
+    masks.add_argument("--tokenizer", default=str(running.data() / "tokenizers" / "llama3"), help="folder of one")
+    masks.add_argument("--passes", type=int, default=2, help="times that each item is compiled and read")
+    masks.add_argument("--property-order", choices=("schema", "any"), default="schema", help="for constrain")
+    masks.add_argument("--whitespace", choices=("bounded", "compact", "flexible"), default="bounded", help="likewise")
+    return found
+
+
+def add_items(mode: argparse.ArgumentParser) -> None:
+    """Which items."""
+    default = str(running.data() / "jsonschemabench" / "dev.jsonl.gz")
+    mode.add_argument("--data", default=default, help=f"folder, .json, .jsonl(.gz), or {data.HUB}[:SUBSET[:SPLIT]]")
+    mode.add_argument("--split", default="", help="names of splits, or beginnings of such names")
+    mode.add_argument("--limit", type=int, help="how many items, spread over the list")
+
+
+def add_run(mode: argparse.ArgumentParser, seconds: float) -> None:
+    """How to run."""
+    mode.add_argument("--engines", default="constrain,llguidance", help=f"of {','.join(ENGINES)}")
+    mode.add_argument("--out", type=Path, default=Path("out/jsonschemabench"), help="folder for results")
+    mode.add_argument("--seconds", type=float, default=seconds, help="time for one item")
+    mode.add_argument("--memory-mb", type=float, default=8192.0, help="memory of an engine's process")
+    mode.add_argument("--workers", type=int, default=1, help="items at the same time; 1 for times that can be trusted")
+    mode.add_argument("--shard", default="0/1", metavar="I/N", help="only every N-th item, from the I-th on")
+    mode.add_argument("--ray-address", help="run on a Ray cluster: auto, local, or an address")
+    mode.add_argument("--seed", type=int, default=0)
+
+
+def run_masks(given: argparse.Namespace) -> int:
+    """`masks`."""
+    trouble = running.problem_with_tokenizer(Path(given.tokenizer))
+    if trouble:
+        raise data.DataError(trouble)
+    options = {"property_order": given.property_order, "whitespace": given.whitespace}
+    tokenizer = str(Path(given.tokenizer).resolve())
+    make = {name: partial(Masks, name, tokenizer, given.seconds, options) for name in engines(given)}
+    return run(given, "masks", Path(given.tokenizer).name, options | {"passes": given.passes}, make)
+
+
+def engines(given: argparse.Namespace) -> list[str]:
+    """The engines that were asked for. Raises ValueError if there is no such engine, ImportError if it is missing."""
+    found = running.listed(given.engines)
+    for name in found:
+        if name not in ENGINES:
+            raise ValueError(f"unknown engine {name!r}; there are {', '.join(ENGINES)}")
+        if not installed(name):
+            raise ImportError(f"{name} is not installed: pip install {name}, or leave it out of --engines")
+    return found
+
+
+def run(
+    given: argparse.Namespace,
+    mode: str,
+    tokenizer: str,
+    options: dict[str, Any],
+    make: dict[str, Callable[[], Any]],
+    items: Sequence[Any] | None = None,
+) -> int:
+    """Run a mode, or go on with it."""
+    from constrain.warmup import warm_up
+
+    chosen = runner.shard(chosen_items(given) if items is None else items, given.shard)
+    options = options | {"seconds": given.seconds, "memory_mb": given.memory_mb, "shard": given.shard}
+    about = Run(mode, given.command, today(), machine(), versions(PACKAGES), tokenizer, given.seed, options)
+    jobs = {name: Job(name, each, given.seconds, given.memory_mb) for name, each in make.items()}
+    plan = runner.Plan(jobs, chosen, getattr(given, "passes", 1), given.workers)
+    warm_up()  # once, before many processes ask for the same machine code
+    with Store(given.out / f"{mode}.jsonl") as store:
+        if given.ray_address:
+            written = runner.run_on_ray(plan, about, store, given.ray_address)
+        else:
+            written = runner.run_here(plan, about, store)
+    before = f", {store.unreadable} lines that cannot be read" if store.unreadable else ""
+    print(f"{store.path}: {written:,} records written, {len(store.done):,} in all{before}")
+    return 0
+
+
+def chosen_items(given: argparse.Namespace) -> list[data.Item]:
+    """The items that the arguments name."""
+    splits = tuple(running.listed(given.split))
+    found = [item for item in data.read_items(given.data) if not splits or item.split.startswith(splits)]
+    if not found:
+        raise data.DataError(f"no item of {given.data} is in a split {given.split}")
+    return running.spread(found, given.limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
