@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks import readme, running
+from benchmarks.jsonschemabench.data import Item, read_items
+from benchmarks.jsonschemabench.masks import Late, alarm
 from benchmarks.peers import pretrained
 from benchmarks.report import environment, publish
-from benchmarks.schema_turns import Item, Late, alarm
-from benchmarks.schemas import read_items
 from benchmarks.tables import Table, show
 
 PROGRAM = "generation"
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, show tables, write what was asked for."""
     parser = argument_parser()
     given = running.checked(parser, problem_with, arguments)
-    items = running.spread(read_items(given.file), given.limit)
+    items = running.spread(read_items(str(given.file)), given.limit)
     found = everything(items, given)
     options = ("limit", "samples", "tokens", "seconds", "seed", "workers")
     summary = environment(running.command(parser, given, ("file", "tokenizer"), options), ("jsonschema_rs",))

@@ -17,6 +17,7 @@ from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, V
 from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, optional
 from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
+from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
 from constrain.regular import RegularSpace
 from constrain.spec import Spec
@@ -26,7 +27,7 @@ from constrain.terminals import TokenSets
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
-_COMPILED = 1024
+_COMPILED = 512
 """Automata that one compiler remembers."""
 
 _lock = threading.RLock()
@@ -43,6 +44,7 @@ class _Shared:
         self.store: ExpressionStore | None = None
         self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
         self.terminals: dict[tuple[Vocabulary, Limits], tuple[TextTerminals, TokenSets]] = {}
+        self.masks: dict[tuple[Vocabulary, Limits], MaskCache] = {}
 
 
 _shared = _Shared()
@@ -91,7 +93,9 @@ class Compiler:
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
-            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, _terminals(self.vocabulary, self.limits))
+            shared = _terminals(self.vocabulary, self.limits)
+            masks = _masks(self.vocabulary, self.limits)
+            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, shared, masks)
             return TokenAutomaton(spec, space, space.start(), self.vocabulary)
         return self._compile_regular(spec, lowered)
 
@@ -115,18 +119,23 @@ def clear_caches() -> None:
     """Forget every automaton, state and mask of the process. Automata in use keep working."""
     with _lock:
         spec_module.forget()
-        _shared.clear()
-        for compiler in _compilers:
-            compiler._compiled.clear()
+        _forget()
 
 
 def _store(limits: Limits) -> ExpressionStore:
     """The expressions of the process. A store that is half full is left to the automata in use, and a new one begun."""
     with _lock:
         if _shared.store is None or 2 * _shared.store.size > limits.expressions:
-            _shared.clear()
+            _forget()
             _shared.store = ExpressionStore()
         return _shared.store
+
+
+def _forget() -> None:
+    """Forget what is worked out, and the automata that would keep it."""
+    _shared.clear()
+    for compiler in _compilers:
+        compiler._compiled.clear()
 
 
 def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
@@ -135,8 +144,14 @@ def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
         store = _store(limits)
         key = (vocabulary, limits)
         if key not in _shared.spaces:
-            _shared.spaces[key] = RegularSpace(vocabulary, store, limits)
+            _shared.spaces[key] = RegularSpace(vocabulary, store, limits, _masks(vocabulary, limits))
         return _shared.spaces[key]
+
+
+def _masks(vocabulary: Vocabulary, limits: Limits) -> MaskCache:
+    """The finished masks of all automata over a vocabulary."""
+    with _lock:
+        return _shared.masks.setdefault((vocabulary, limits), MaskCache(limits.mask_cache_bytes))
 
 
 def _terminals(vocabulary: Vocabulary, limits: Limits) -> tuple[TextTerminals, TokenSets]:

@@ -32,8 +32,9 @@ from constrain.ir.expr import Literal
 from constrain.ir.fuse import fuse
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Terminal
 from constrain.limits import Limits
+from constrain.masks import MaskCache, Row, Sparse, Words
 from constrain.pieces import Pieces
-from constrain.states import Row, Sparse, State, StateSpace, Words
+from constrain.states import State, StateSpace
 from constrain.symbols import SPECIAL, Symbols, TextTerminals, is_once, node_of, plain
 from constrain.terminals import TokenSets
 
@@ -94,9 +95,11 @@ class GrammarSpace(StateSpace):
         store: ExpressionStore,
         limits: Limits,
         shared: tuple[TextTerminals, TokenSets] | None = None,
+        masks: MaskCache | None = None,
     ) -> None:
-        """`shared` may be what grammars over the same vocabulary have in common that are read in every way."""
-        super().__init__(vocabulary, store, limits)
+        """`shared` may be what grammars over the same vocabulary have in common that are read in every way, and
+        `masks` what they have in common with all others."""
+        super().__init__(vocabulary, store, limits, masks)
         grammar = fuse(grammar)
         if shared is None or grammar.longest:
             text = TextTerminals(vocabulary, store, grammar.longest, limits)
@@ -220,7 +223,7 @@ class GrammarSpace(StateSpace):
         if state is None:
             with self._lock:
                 accepting = any(row.accepting for row, node, _, _ in front if not node)
-                state = self._states.setdefault(key, State(front, key, accepting, text=text))
+                state = self._states.setdefault(key, State(front, (self._owner, key), accepting, text=text))
         return state
 
     def _advance(self, front: Front, data: bytes, text: bytes) -> Front:
@@ -539,7 +542,7 @@ class GrammarSpace(StateSpace):
             state.mask_key = self._seen(state, shape, reach)
             with self._lock:
                 self._depths[shape] = tuple({*self._depths.get(shape, ()), reach})
-        self._keep(state.mask_key, mask)
+        self._masks.keep(state.mask_key, mask)
         return mask
 
     def _turns(self, lexing: int) -> bool:
@@ -581,7 +584,7 @@ class GrammarSpace(StateSpace):
             elif read:
                 once = self._avoided(row, shun, read)
             elements.append((id(row.template), row.ignores, node, shun, once))
-        return (state.accepting, state.terminated, *elements)
+        return (self._owner, state.accepting, state.terminated, *elements)
 
     def _seen(self, state: State, shape: Hashable, depth: int) -> Hashable:
         """What a state shares with others that look like it, as deep as `depth` continuations."""

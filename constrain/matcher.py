@@ -153,7 +153,7 @@ class Matcher:
     @property
     def mask_key(self) -> Hashable:
         """Matchers with equal keys have equal masks."""
-        return id(self._space), self._state.mask_key
+        return self._state.mask_key
 
     def is_ready(self) -> bool:
         """Whether the mask is at hand, so that `fill_bitmask` will only copy it."""

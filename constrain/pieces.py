@@ -23,7 +23,7 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.rows import Recogniser, Row, Template
 from constrain.automata.store import ExpressionStore
 from constrain.limits import Limits
-from constrain.states import Packer, Sparse, Words, add
+from constrain.masks import Packer, Sparse, Words, add
 from constrain.symbols import is_once
 from constrain.terminals import TokenForest, TokenSet, TokenSets, Undecided
 

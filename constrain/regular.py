@@ -19,7 +19,8 @@ from constrain.closing import Piece, shortest
 from constrain.ir.expr import Repeat
 from constrain.ir.expr import Words as Listed
 from constrain.limits import Limits
-from constrain.states import State, StateSpace, Words
+from constrain.masks import MaskCache, Words
+from constrain.states import State, StateSpace
 from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 class RegularSpace(StateSpace):
     """The states of all regular constraints over one vocabulary. `State.place` is a `Reached`."""
 
-    def __init__(self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
-        super().__init__(vocabulary, store, limits)
+    def __init__(
+        self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits, masks: MaskCache | None = None
+    ) -> None:
+        super().__init__(vocabulary, store, limits, masks)
         units = vocabulary.units
         self._units = ANYTHING if units is None else store.build(Repeat(Listed(units), 0, None), limits)
         complete = units is None  # else what comes later decides too
@@ -76,7 +79,8 @@ class RegularSpace(StateSpace):
             state = self._states.get(reached.node)
             if state is None:
                 accepting = self.store.is_nullable(reached.node)
-                state = self._states[reached.node] = State(reached, 2 * reached.key + accepting, accepting)
+                key = (self._owner, 2 * reached.key + accepting)
+                state = self._states[reached.node] = State(reached, key, accepting)
             return state
 
     def _allow(self, state: State, words: Words) -> int | None:

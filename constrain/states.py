@@ -12,28 +12,22 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Hashable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from constrain.automata.store import ExpressionStore
 from constrain.closing import Piece, tokens_of
 from constrain.errors import TerminatedError, TokenError
-from constrain.kernels.words import put, take
 from constrain.limits import Limits
+from constrain.masks import MaskCache, Packer, Row, Sparse, Words
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 _COMPLETIONS = 100_000
 """Completions remembered by one space."""
-
-Row = npt.NDArray[np.int32]
-Words = npt.NDArray[np.uint32]
 
 
 class State:
@@ -58,67 +52,23 @@ class State:
         """Steps taken so far."""
 
 
-class Sparse:
-    """Words of a bitmask, few of them set."""
-
-    __slots__ = ("at", "nbytes", "words")
-
-    def __init__(self, at: npt.NDArray[np.int32], words: Words) -> None:
-        self.at, self.words = at, words
-        self.nbytes = at.nbytes + words.nbytes
-
-    def fill(self, row: Row) -> None:
-        """Overwrite a row."""
-        row.fill(0)
-        row.view(np.uint32)[self.at] = self.words
-
-
-def add(words: Words, more: Sparse | Words) -> None:
-    """Set the bits of `more`."""
-    if isinstance(more, Sparse):
-        put(words, more.at, more.words)
-    else:
-        words |= more
-
-
-class Packer(threading.local):
-    """Puts bits of masks into the form that takes less room. Every thread has memory of its own for it."""
-
-    def __init__(self, width: int) -> None:
-        self.words = np.zeros(width, np.uint32)
-        """An empty mask to write to, and to pack."""
-        self._at, self._found = np.zeros(width, np.int32), np.zeros(width, np.uint32)
-
-    def tokens(self, words: Words) -> list[int]:
-        """Move the bits out of `words`, as tokens."""
-        n = take(words, self._at, self._found)
-        bits = np.unpackbits(self._found[:n].view(np.uint8), bitorder="little").nonzero()[0]
-        return ((self._at[bits >> 5].astype(np.int64) << 5) + (bits & 31)).tolist() if n else []
-
-    def pack(self, words: Words) -> Sparse | Words | None:
-        """Move the bits out of `words`, which is left empty; None if there are none."""
-        n = take(words, self._at, self._found)
-        if 8 * n < len(words):
-            return Sparse(self._at[:n].copy(), self._found[:n].copy()) if n else None
-        dense = np.zeros_like(words)
-        put(dense, self._at[:n], self._found[:n])
-        return dense
-
-
 class StateSpace(ABC):
     """States over one vocabulary, with their masks. Thread-safe; readers of what is remembered take no lock."""
 
-    def __init__(self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits, masks: MaskCache | None = None
+    ) -> None:
         self.vocabulary, self.store, self.limits = vocabulary, store, limits
         self.width = (vocabulary.size + 31) // 32
-        self.end = State(None, None, accepting=True, terminated=True)
         self._lock = threading.RLock()
         self._packer = Packer(self.width)
         self._states: dict[Any, State] = {}
         self._steps = 0
         self._walked: set[State] = set()  # the states that remember steps; automata and matchers may hold more states
-        self._masks: OrderedDict[Hashable, Row | Sparse] = OrderedDict()
-        self._mask_bytes = 0
+        self._masks = masks or MaskCache(limits.mask_cache_bytes)
+        self._owner = self._masks.owner()
+        """Part of all mask keys."""
+        self.end = State(None, (self._owner, None), accepting=True, terminated=True)
         self._eos = frozenset(vocabulary.eos_ids)
         self._completions: dict[State, tuple[int, ...] | None] = {}
 
@@ -142,8 +92,6 @@ class StateSpace(ABC):
         mask = self._masks.get(state.mask_key)
         if mask is None:
             mask = self._make_mask(state)
-        else:
-            self._touch(state.mask_key)
         if isinstance(mask, Sparse):
             mask.fill(row)
         else:
@@ -229,7 +177,7 @@ class StateSpace(ABC):
 
     def _make_mask(self, state: State) -> Row | Sparse:
         mask, _ = self._fresh_mask(state)
-        self._keep(state.mask_key, mask)
+        self._masks.keep(state.mask_key, mask)
         return mask
 
     def _fresh_mask(self, state: State) -> tuple[Row | Sparse, int | None]:
@@ -243,17 +191,3 @@ class StateSpace(ABC):
         if mask is None:
             return Sparse(np.zeros(0, np.int32), np.zeros(0, np.uint32)), found
         return mask if isinstance(mask, Sparse) else mask.view(np.int32), found
-
-    def _touch(self, key: Hashable) -> None:
-        with suppress(KeyError):  # another thread may have dropped it since
-            self._masks.move_to_end(key)
-
-    def _keep(self, key: Hashable, mask: Row | Sparse) -> None:
-        """Remember a mask; the least recently used make room."""
-        with self._lock:
-            if key in self._masks:  # another thread was faster
-                self._mask_bytes -= self._masks.pop(key).nbytes
-            self._masks[key] = mask
-            self._mask_bytes += mask.nbytes
-            while self._mask_bytes > self.limits.mask_cache_bytes and len(self._masks) > 1:
-                self._mask_bytes -= self._masks.popitem(last=False)[1].nbytes

@@ -24,7 +24,7 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.store import Follow, Forest, Parted
 from constrain.kernels.trie import BROKEN, INSIDE, WHOLE, group_of
 from constrain.limits import Limits
-from constrain.states import Packer, Sparse, Words
+from constrain.masks import Packer, Sparse, Words
 from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:

@@ -382,7 +382,7 @@ def test_a_mask_made_twice_at_once_is_counted_once() -> None:
     state = Compiler(vocabulary).compile(regex("[a-z]+")).start
     for _ in range(3):
         space._make_mask(state)
-    assert space._mask_bytes == sum(mask.nbytes for mask in space._masks.values())
+    assert space._masks.nbytes == sum(mask.nbytes for mask in space._masks._masks.values())
 
 
 # ---- the first space

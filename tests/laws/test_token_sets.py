@@ -17,7 +17,7 @@ from constrain.automata.store import EMPTY, ExpressionStore, Forest
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Terminal
 from constrain.kernels import expressions_ref as ref
-from constrain.states import add
+from constrain.masks import add
 from constrain.terminals import TokenForest, TokenSet, TokenSets
 
 LIMITS = Limits()

@@ -23,6 +23,7 @@ RANKS = {
     "vocab": 1,
     "frontends": 2,
     "automata": 2,
+    "masks": 3,
     "spec": 3,
     "symbols": 3,
     "closing": 3,

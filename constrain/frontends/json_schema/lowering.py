@@ -31,6 +31,8 @@ from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Re
 from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, Terminal
 
 _COSTED = 5000
+_REMEMBERED = 50_000
+"""Terminals of one layout."""
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 _DIGITS = Repeat(Chars(((0x2D, 0x2D), (0x30, 0x39))), 0, None)
@@ -460,6 +462,7 @@ class Texts:
 
     def names(self, group: Group) -> Terminal:
         """The name of a member, with its colon."""
+        self._make_room()
         only = group.names.only
         key = group.names.key
         terminal = self._names.get(key)
@@ -478,6 +481,13 @@ class Texts:
             self._names[key] = terminal
             self._kept(group.names)
         return terminal
+
+    def _make_room(self) -> None:
+        """Forget all terminals of names, strings and numbers: what is made anew is only not shared with what was."""
+        known: tuple[dict[Any, Any], ...] = self._names, self._strings, self._numbers, self._exprs, self._different
+        if sum(map(len, known)) > _REMEMBERED:
+            for each in known:
+                each.clear()
 
     def _kept(self, names: StringSet) -> None:
         self._strings[names.key] = self._strings.get(names.key, (names, self._null))  # identities stay their own

@@ -1,0 +1,112 @@
+"""Finished masks, shared by all automata over one vocabulary.
+
+In:  keys and masks. Out: masks. What is remembered is bounded in bytes; dropping it costs time, never correctness.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from contextlib import suppress
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+
+from constrain.kernels.words import put, take
+
+Row = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint32]
+
+
+class Sparse:
+    """Words of a bitmask, few of them set."""
+
+    __slots__ = ("at", "nbytes", "words")
+
+    def __init__(self, at: npt.NDArray[np.int32], words: Words) -> None:
+        self.at, self.words = at, words
+        self.nbytes = at.nbytes + words.nbytes
+
+    def fill(self, row: Row) -> None:
+        """Overwrite a row."""
+        row.fill(0)
+        row.view(np.uint32)[self.at] = self.words
+
+
+def add(words: Words, more: Sparse | Words) -> None:
+    """Set the bits of `more`."""
+    if isinstance(more, Sparse):
+        put(words, more.at, more.words)
+    else:
+        words |= more
+
+
+class Packer(threading.local):
+    """Puts bits of masks into the form that takes less room. Every thread has memory of its own for it."""
+
+    def __init__(self, width: int) -> None:
+        self.words = np.zeros(width, np.uint32)
+        """An empty mask to write to, and to pack."""
+        self._at, self._found = np.zeros(width, np.int32), np.zeros(width, np.uint32)
+
+    def tokens(self, words: Words) -> list[int]:
+        """Move the bits out of `words`, as tokens."""
+        n = take(words, self._at, self._found)
+        bits = np.unpackbits(self._found[:n].view(np.uint8), bitorder="little").nonzero()[0]
+        return ((self._at[bits >> 5].astype(np.int64) << 5) + (bits & 31)).tolist() if n else []
+
+    def pack(self, words: Words) -> Sparse | Words | None:
+        """Move the bits out of `words`, which is left empty; None if there are none."""
+        n = take(words, self._at, self._found)
+        if 8 * n < len(words):
+            return Sparse(self._at[:n].copy(), self._found[:n].copy()) if n else None
+        dense = np.zeros_like(words)
+        put(dense, self._at[:n], self._found[:n])
+        return dense
+
+
+class MaskCache:
+    """Masks by key, the least recently used of which make room. Thread-safe; readers take no lock.
+
+    >>> masks = MaskCache(most=100)
+    >>> for key in "abc":
+    ...     masks.keep(key, np.zeros(10, np.int32))
+    >>> [key in masks for key in "abc"], masks.nbytes
+    ([False, True, True], 80)
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most` is in bytes."""
+        self._most = most
+        self._masks: OrderedDict[Hashable, Row | Sparse] = OrderedDict()
+        self._lock = threading.Lock()
+        self._owners = count()
+        self.nbytes = 0
+        """Bytes held."""
+
+    def owner(self) -> int:
+        """A number for keys that are to be told apart from those of others."""
+        return next(self._owners)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._masks
+
+    def get(self, key: Hashable) -> Row | Sparse | None:
+        """The mask of a key, if it is remembered."""
+        mask = self._masks.get(key)
+        if mask is not None:
+            with suppress(KeyError):  # another thread may have dropped it since
+                self._masks.move_to_end(key)
+        return mask
+
+    def keep(self, key: Hashable, mask: Row | Sparse) -> None:
+        """Remember a mask."""
+        with self._lock:
+            if key in self._masks:  # another thread was faster
+                self.nbytes -= self._masks.pop(key).nbytes
+            self._masks[key] = mask
+            self.nbytes += mask.nbytes
+            while self.nbytes > self._most and len(self._masks) > 1:
+                self.nbytes -= self._masks.popitem(last=False)[1].nbytes
