@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _COMPILED = 512
 """Automata that one compiler remembers."""
+_WEIGHED = 16
+"""Automata after which it is looked up how much memory they take."""
 
 _lock = threading.RLock()
 _compilers: WeakSet[Compiler] = WeakSet()
@@ -70,6 +72,7 @@ class Compiler:
         self.vocabulary = vocabulary
         self.limits = limits or Limits()
         self._compiled: OrderedDict[Spec, TokenAutomaton] = OrderedDict()
+        self._added = 0
         _compilers.add(self)
 
     def compile(self, spec: Spec) -> TokenAutomaton:
@@ -85,9 +88,19 @@ class Compiler:
         automaton = self._compile(spec)
         with _lock:
             self._compiled[spec] = automaton
-            while len(self._compiled) > _COMPILED:
-                self._compiled.popitem(last=False)
+            self._make_room()
         return automaton
+
+    def _make_room(self) -> None:
+        """Forget old automata. What they hold grows while they are used, so they are weighed now and then."""
+        self._added += 1
+        if len(self._compiled) > _COMPILED:
+            self._compiled.popitem(last=False)
+        if self._added % _WEIGHED:
+            return
+        weight = sum(automaton.space.nbytes for automaton in self._compiled.values())
+        while weight > self.limits.automata_bytes and len(self._compiled) > _WEIGHED:
+            weight -= self._compiled.popitem(last=False)[1].space.nbytes
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
         store = _store(self.limits)

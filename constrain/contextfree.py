@@ -145,6 +145,11 @@ class GrammarSpace(StateSpace):
             self._add((start, 0, self.lexer.settled(space), b""), elements)
         return self._intern(frozenset(elements), b"")
 
+    @property
+    def nbytes(self) -> int:
+        """See `StateSpace.nbytes`: by what JSON Schemas were seen to take for each of these."""
+        return 450 * self._pieces.count + 650 * len(self._states) + 6000 * self.recogniser.templates
+
     def forget_states(self) -> None:
         """See `StateSpace.forget_states`. What is known of elements would keep their rows."""
         super().forget_states()

@@ -48,5 +48,9 @@ class Limits:
     mask_cache_bytes: int = 64 << 20
     """Memory for the finished masks of one vocabulary; the least recently used go first."""
 
+    automata_bytes: int = 192 << 20
+    """Memory for the automata that a compiler remembers, as far as it can be told from what they hold; the least
+    recently made go first."""
+
     transition_cache: int = 500_000
     """Remembered (state, token) steps of one automaton; about 100 bytes each."""

@@ -112,6 +112,11 @@ class Pieces:
         self._packer = Packer(token_sets.width)
         self._nbytes = 0
 
+    @property
+    def count(self) -> int:
+        """Number of pieces held."""
+        return len(self._pieces)
+
     def allow(self, row: Row, node: int, shun: int, avoided: int, words: Words, tried: list[int]) -> float:
         """Add the tokens that may come next where `row` was reached and its lexer is at `node`.
 

@@ -72,6 +72,11 @@ class StateSpace(ABC):
         self._eos = frozenset(vocabulary.eos_ids)
         self._completions: dict[State, tuple[int, ...] | None] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held by one automaton alone, about; 0 for a space that all automata share."""
+        return 0
+
     def step(self, state: State, token: int) -> State | None:
         """The state after `token`, or None if it is not allowed. Raises TokenError and TerminatedError."""
         known = state.next.get(token)

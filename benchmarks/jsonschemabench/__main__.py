@@ -10,15 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import running
-from benchmarks.jsonschemabench import data, runner
+from benchmarks import readme, running
+from benchmarks.jsonschemabench import data, guard, report, runner
+from benchmarks.jsonschemabench.bootstrap import Resampling
 from benchmarks.jsonschemabench.engines import ENGINES, installed
+from benchmarks.jsonschemabench.generate import Generate
+from benchmarks.jsonschemabench.guides import GUIDES, NONE
 from benchmarks.jsonschemabench.masks import Masks
+from benchmarks.jsonschemabench.quality import DECODINGS, Asked, Exam, problem_with
+from benchmarks.jsonschemabench.quality import items as questions_of
 from benchmarks.jsonschemabench.records import Run
 from benchmarks.jsonschemabench.store import Store, StoreInUse
+from benchmarks.jsonschemabench.tasks import TASKS
 from benchmarks.jsonschemabench.worker import Job, LoadError
 from benchmarks.report import machine, today, versions
 
+BLOCK = "jsonschemabench"
 PROGRAM = "python -m benchmarks.jsonschemabench"
 PACKAGES = ("constrain", "llguidance", "xgrammar", "outlines_core", "numpy", "numba", "transformers", "torch")
 
@@ -26,12 +33,21 @@ PACKAGES = ("constrain", "llguidance", "xgrammar", "outlines_core", "numpy", "nu
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what a subcommand says; 0 if it could, 1 if a limit of `guard` is broken, 2 if something is missing."""
     given = parser().parse_args(arguments)
-    given.command = f"{PROGRAM} {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    given.command = f"{PROGRAM} {shlex.join(map(shown, sys.argv[1:] if arguments is None else arguments))}"
     try:
         return int(given.act(given))
     except (data.DataError, StoreInUse, LoadError, ImportError, ValueError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
+
+
+def shown(argument: str) -> str:
+    """An argument as it is written down: of files and folders the name only, because paths say nothing elsewhere.
+
+    >>> shown("/data/dev.jsonl.gz"), shown("constrain,llguidance"), shown("epfl-dlab/JSONSchemaBench")
+    ('dev.jsonl.gz', 'constrain,llguidance', 'epfl-dlab/JSONSchemaBench')
+    """
+    return Path(argument).name if argument.startswith((".", "/", "~")) or Path(argument).exists() else argument
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,7 +62,40 @@ def parser() -> argparse.ArgumentParser:
     masks.add_argument("--passes", type=int, default=2, help="times that each item is compiled and read")
     masks.add_argument("--property-order", choices=("schema", "any"), default="schema", help="for constrain")
     masks.add_argument("--whitespace", choices=("bounded", "compact", "flexible"), default="bounded", help="likewise")
+    generate = modes.add_parser("generate", help="have a model write an instance of each schema")
+    generate.set_defaults(act=run_generate)
+    add_items(generate)
+    add_run(generate, seconds=600.0)
+    add_model(generate)
+    generate.add_argument("--shots", type=int, default=2, help="examples in the prompt")
+    quality = modes.add_parser("quality", help="see whether constrained answers are as often right as free ones")
+    quality.set_defaults(act=run_quality)
+    add_run(quality, seconds=600.0)
+    add_model(quality)
+    quality.add_argument("--tasks", default=",".join(TASKS), help=f"of {','.join(TASKS)}")
+    quality.add_argument("--decodings", default=",".join(DECODINGS), help=f"of {','.join(DECODINGS)}")
+    quality.add_argument(
+        "--data", help="file of questions, for one task; default: made with --seed, or the data set hub"
+    )
+    quality.add_argument("--limit", type=int, help="how many questions of each task")
+    reporting = modes.add_parser("report", help="write tables, plots and a page of results")
+    reporting.set_defaults(act=write_report)
+    reporting.add_argument("results", type=Path, nargs="+", help="folders or files of results")
+    reporting.add_argument("--out", type=Path, default=Path("out/report"), help="folder for the page")
+    reporting.add_argument("--seed", type=int, default=0, help="of the intervals")
+    readme.add_option(reporting, BLOCK)
+    guarding = modes.add_parser("guard", help="check ratios and coverage of a report against guard.toml")
+    guarding.set_defaults(act=lambda given: guard.guard(given.summary, given.limits))
+    guarding.add_argument("summary", type=Path, help="summary.json of a report, or its folder")
+    guarding.add_argument("--limits", type=Path, default=guard.LIMITS, help="the file of limits")
     return found
+
+
+def add_model(mode: argparse.ArgumentParser) -> None:
+    """Which model."""
+    mode.add_argument("--model", required=True, help="folder of a causal model, or its id on the hub")
+    mode.add_argument("--device", help="of PyTorch, or auto; default: the GPU if there is one")
+    mode.add_argument("--max-new-tokens", type=int, default=512)
 
 
 def add_items(mode: argparse.ArgumentParser) -> None:
@@ -78,6 +127,54 @@ def run_masks(given: argparse.Namespace) -> int:
     tokenizer = str(Path(given.tokenizer).resolve())
     make = {name: partial(Masks, name, tokenizer, given.seconds, options) for name in engines(given)}
     return run(given, "masks", Path(given.tokenizer).name, options | {"passes": given.passes}, make)
+
+
+def run_generate(given: argparse.Namespace) -> int:
+    """`generate`."""
+    settings = {"max_new_tokens": given.max_new_tokens, "shots": given.shots, "seed": given.seed}
+    make = {
+        name: partial(Generate, given.model, name, device=given.device, **settings) for name in guided_engines(given)
+    }
+    return run(given, "generate", Path(given.model).name, settings, make)
+
+
+def run_quality(given: argparse.Namespace) -> int:
+    """`quality`: free decoding once, without an engine; the other ways with every engine."""
+    names = guided_engines(given)
+    settings = {"max_new_tokens": given.max_new_tokens, "seed": given.seed}
+    make = {name: partial(Exam, given.model, name, device=given.device, **settings) for name in [NONE, *names]}
+    free, bound = list[Asked](), list[Asked]()
+    for task in running.listed(given.tasks):
+        for decoding in running.listed(given.decodings):
+            trouble = problem_with(task, decoding, NONE, given.max_new_tokens)
+            if trouble:
+                raise ValueError(trouble)
+            some = questions_of(task, decoding, data=given.data, limit=given.limit, seed=given.seed)
+            (free if decoding == "free" else bound).extend(Asked(one, task, decoding) for one in some)
+    model = Path(given.model).name
+    if free:
+        run(given, "quality", model, settings, {NONE: make[NONE]}, free)
+    return run(given, "quality", model, settings, {name: make[name] for name in names}, bound) if bound else 0
+
+
+def write_report(given: argparse.Namespace) -> int:
+    """`report`."""
+    trouble = readme.problem_with(given.readme, BLOCK)
+    if trouble:
+        raise ValueError(trouble)
+    summary = report.report(given.results, given.out, Resampling(given.seed))
+    if given.readme:
+        readme.replace_block(given.readme, BLOCK, report.block(summary))
+    return 0
+
+
+def guided_engines(given: argparse.Namespace) -> list[str]:
+    """The engines of a mode with a model. Raises ValueError."""
+    found = running.listed(given.engines)
+    for name in found:
+        if name != NONE and name not in GUIDES:
+            raise ValueError(f"unknown engine {name!r}; there are {', '.join((*GUIDES, NONE))}")
+    return found
 
 
 def engines(given: argparse.Namespace) -> list[str]:

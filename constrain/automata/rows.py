@@ -373,6 +373,11 @@ class Recogniser:
         """Number of rows held."""
         return len(self._rows)
 
+    @property
+    def templates(self) -> int:
+        """Number of templates made."""
+        return len(self._templates)
+
     def follow(self, row: Row, symbols: tuple[int, ...]) -> Row:
         """The row after some terminals that were begun in one row and have ended together."""
         template = row.template

@@ -12,7 +12,8 @@ import pytest
 from benchmarks import readme
 from benchmarks.running import checked, command, spread, turns
 
-SHARED = ("grammar_report", "report", "running", "schema_report", "schema_turns", "tables")
+SHARED = ("grammar_report", "report", "running", "tables", "jsonschemabench.__main__", "jsonschemabench.runner")
+SHARED += ("jsonschemabench.store", "jsonschemabench.records")
 
 
 @pytest.mark.parametrize("module", SHARED)

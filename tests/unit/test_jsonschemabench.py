@@ -26,6 +26,7 @@ from benchmarks.jsonschemabench.data import DataError, Item, read_items
 from benchmarks.jsonschemabench.records import OUTCOMES, Record, Run, Text, from_json, to_json
 from benchmarks.jsonschemabench.store import Lines, Store, StoreInUse
 from benchmarks.jsonschemabench.worker import Job, LoadError, Worker
+from constrain.demo import MODEL_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 ABOUT = Run("masks", "command", "2026-01-01", "machine", {"python": "3"}, "tokenizer", 0)
@@ -302,3 +303,57 @@ def test_on_a_ray_cluster(tmp_path: Path) -> None:
         ray.shutdown()
     keys = [one.key for one in Lines(tmp_path / "a.jsonl") if isinstance(one, Record)]
     assert len(keys) == len(set(keys)) == 24
+
+
+# ---- the command line
+
+
+def test_masks_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two engines, of which one does nothing, over items of which one does not compile and one is no text."""
+    tests = [{"valid": True, "data": {"a": [1, "x"]}}, {"valid": False, "data": {"a": 1}}]
+    some = [
+        {"id": "good", "schema": {"properties": {"a": {"type": "array"}}}, "tests": tests},
+        {"id": "bad", "schema": {"type": "nonsense"}, "tests": []},
+    ]
+    (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, some)))
+    common = ["--data", str(tmp_path / "items.jsonl"), "--tokenizer", str(MODEL_PATH), "--out", str(tmp_path / "out")]
+    assert main(["masks", *common, "--engines", "constrain,nothing"]) == 0
+    assert "8 records written" in capsys.readouterr().out
+    found = {one.key: one for one in Lines(tmp_path / "out" / "masks.jsonl") if isinstance(one, Record)}
+    good = found["good", "constrain", 2]
+    assert good.outcome == "pass" and [text.accepted for text in good.texts] == [True, False]
+    assert len(good.texts[0].steps_ns) == good.texts[0].tokens + 1 and good.first_ns > 0 < good.compile_ns
+    assert found["bad", "constrain", 1].outcome == "compile error"
+    assert found["good", "nothing", 1].outcome == "false accept"
+    assert main(["report", str(tmp_path / "out"), "--out", str(tmp_path / "report")]) == 0
+    assert "<html" in (tmp_path / "report" / "report.html").read_text()
+    assert main(["guard", str(tmp_path / "report")]) == 1
+    assert "llguidance" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["masks", "--engines", "guess"], "unknown engine 'guess'"),
+        (["masks", "--shard", "2/2", "--limit", "1"], "--shard"),
+        (["generate", "--model", "/no/model", "--engines", "guess"], "unknown engine 'guess'"),
+        (["quality", "--model", "/no/model", "--tasks", "guess"], "unknown task 'guess'"),
+        (["report", "/no/results"], "no file and no folder"),
+        (["guard", "/no/summary"], "no summary"),
+    ],
+)
+def test_what_is_missing_is_said(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "items.jsonl").write_text('{"id": "x", "schema": {}, "tests": []}\n')
+    places = {"masks": ["--data", str(tmp_path / "items.jsonl"), "--tokenizer", str(MODEL_PATH)]}
+    out = [] if arguments[0] == "guard" else ["--out", str(tmp_path / "out")]
+    assert main([*arguments, *places.get(arguments[0], []), *out]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_model_that_does_not_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "items.jsonl").write_text('{"id": "x", "schema": {}, "tests": []}\n')
+    arguments = ["--model", str(tmp_path / "none"), "--data", str(tmp_path / "items.jsonl"), "--out", str(tmp_path)]
+    assert main(["generate", *arguments, "--engines", "none"]) == 2
+    assert "none does not load: Unavailable: no folder" in capsys.readouterr().err
