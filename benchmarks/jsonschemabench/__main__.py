@@ -16,7 +16,7 @@ from benchmarks.jsonschemabench.bootstrap import Resampling
 from benchmarks.jsonschemabench.engines import ENGINES, installed
 from benchmarks.jsonschemabench.generate import Generate
 from benchmarks.jsonschemabench.guides import GUIDES, NONE
-from benchmarks.jsonschemabench.masks import Masks
+from benchmarks.jsonschemabench.masks import Encoder, Masks
 from benchmarks.jsonschemabench.quality import DECODINGS, Asked, Exam, problem_with
 from benchmarks.jsonschemabench.quality import items as questions_of
 from benchmarks.jsonschemabench.records import Run
@@ -124,9 +124,12 @@ def run_masks(given: argparse.Namespace) -> int:
     if trouble:
         raise data.DataError(trouble)
     options = {"property_order": given.property_order, "whitespace": given.whitespace}
-    tokenizer = str(Path(given.tokenizer).resolve())
-    make = {name: partial(Masks, name, tokenizer, given.seconds, options) for name in engines(given)}
-    return run(given, "masks", Path(given.tokenizer).name, options | {"passes": given.passes}, make)
+    names, tokenizer = engines(given), Path(given.tokenizer).resolve()
+    encoder = Encoder(tokenizer)
+    warm_up = encoder.encoded(data.Item("", "", {"type": "object"}, [{"data": {"warm": [1, 2.5]}, "valid": True}]))
+    make = {name: partial(Masks, name, str(tokenizer), given.seconds, options, warm_up) for name in names}
+    items = [encoder.encoded(item) for item in runner.shard(chosen_items(given), given.shard)]
+    return run(given, "masks", tokenizer.name, options | {"passes": given.passes}, make, items)
 
 
 def run_generate(given: argparse.Namespace) -> int:
@@ -135,7 +138,8 @@ def run_generate(given: argparse.Namespace) -> int:
     make = {
         name: partial(Generate, given.model, name, device=given.device, **settings) for name in guided_engines(given)
     }
-    return run(given, "generate", Path(given.model).name, settings, make)
+    items = runner.shard(chosen_items(given), given.shard)
+    return run(given, "generate", Path(given.model).name, settings, make, items)
 
 
 def run_quality(given: argparse.Namespace) -> int:
@@ -150,7 +154,8 @@ def run_quality(given: argparse.Namespace) -> int:
             if trouble:
                 raise ValueError(trouble)
             some = questions_of(task, decoding, data=given.data, limit=given.limit, seed=given.seed)
-            (free if decoding == "free" else bound).extend(Asked(one, task, decoding) for one in some)
+            mine = [Asked(one, task, decoding) for one in runner.shard(some, given.shard)]
+            (free if decoding == "free" else bound).extend(mine)
     model = Path(given.model).name
     if free:
         run(given, "quality", model, settings, {NONE: make[NONE]}, free)
@@ -194,16 +199,15 @@ def run(
     tokenizer: str,
     options: dict[str, Any],
     make: dict[str, Callable[[], Any]],
-    items: Sequence[Any] | None = None,
+    items: Sequence[Any],
 ) -> int:
     """Run a mode, or go on with it."""
     from constrain.warmup import warm_up
 
-    chosen = runner.shard(chosen_items(given) if items is None else items, given.shard)
     options = options | {"seconds": given.seconds, "memory_mb": given.memory_mb, "shard": given.shard}
     about = Run(mode, given.command, today(), machine(), versions(PACKAGES), tokenizer, given.seed, options)
     jobs = {name: Job(name, each, given.seconds, given.memory_mb) for name, each in make.items()}
-    plan = runner.Plan(jobs, chosen, getattr(given, "passes", 1), given.workers)
+    plan = runner.Plan(jobs, items, getattr(given, "passes", 1), given.workers)
     warm_up()  # once, before many processes ask for the same machine code
     with Store(given.out / f"{mode}.jsonl") as store:
         if given.ray_address:

@@ -12,6 +12,7 @@ import json
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -29,34 +30,71 @@ class Late(Exception):
     """The time for one item is up."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """An item with its instances cut into tokens, so that the processes of engines need no tokenizer for that."""
+
+    item: Item
+    ids: list[list[int]]
+    """The tokens of each instance."""
+    pieces: list[list[str]]
+    """What they look like."""
+    eos: int
+
+    @property
+    def id(self) -> str:
+        """Of the item."""
+        return self.item.id
+
+    @property
+    def split(self) -> str:
+        """Of the item."""
+        return self.item.split
+
+
+class Encoder:
+    """Cuts instances into tokens."""
+
+    def __init__(self, tokenizer_dir: Path) -> None:
+        self._tokenizer = pretrained(tokenizer_dir)
+        self._pieces: dict[int, str] = {}
+
+    def encoded(self, item: Item) -> Encoded:
+        """An item with tokens."""
+        ids = [encode(self._tokenizer, json.dumps(test["data"], ensure_ascii=False)) for test in item.tests]
+        for token in {token for each in ids for token in each} - self._pieces.keys():
+            self._pieces[token] = self._tokenizer.decode([token])
+        pieces = [[self._pieces[token] for token in each] for each in ids]
+        return Encoded(item, ids, pieces, self._tokenizer.eos_token_id)
+
+
 class Masks:
     """One engine with one vocabulary."""
 
-    def __init__(self, engine: str, tokenizer: str, seconds: float, options: dict[str, Any]) -> None:
+    def __init__(self, engine: str, tokenizer: str, seconds: float, options: dict[str, Any], warm_up: Encoded) -> None:
         self._engine, self._seconds = made(engine, options), seconds
         self._engine.load(Path(tokenizer))
-        self._tokenizer = pretrained(Path(tokenizer))
         self._looked = 0
         self._stopped: set[str] = set()
         """Items for which the time was up: what the engine has of them may be half made."""
-        self.look(Item("warm-up", "", {"type": "object"}, [{"data": {"warm": [1, 2.5]}, "valid": True}]), 1)
+        self.look(warm_up, 1)
         gc.collect()
         gc.freeze()
 
-    def look(self, item: Item, run: int) -> Record:
+    def look(self, encoded: Encoded, run: int) -> Record:
         """Compile the schema of an item and read its instances."""
+        item = encoded.item
         record = Record(item.id, item.split, self._engine.name, run, schema_bytes=len(json.dumps(item.schema)))
         record.vocabulary = self._engine.size
         if item.id in self._stopped:
             record.fail("timeout", "stopped in an earlier pass")
             return record
-        tokens = [encode(self._tokenizer, json.dumps(test["data"], ensure_ascii=False)) for test in item.tests]
         self._looked += 1
         gc.collect(2 if self._looked % COLLECT == 0 else 1)
         gc.disable()
         try:
             with alarm(self._seconds):
-                self._take(item, tokens, record)
+                self._take(encoded, record)
         except Late:
             record.fail("timeout", f"not done after {self._seconds:g} s")
             self._stopped.add(item.id)
@@ -64,8 +102,9 @@ class Masks:
             gc.enable()
         return record
 
-    def _take(self, item: Item, tokens: Sequence[Sequence[int]], record: Record) -> None:
+    def _take(self, encoded: Encoded, record: Record) -> None:
         """What goes wrong is written into the record."""
+        item = encoded.item
         try:
             compiled = self._compile(item.schema, record)
         except Late:
@@ -73,12 +112,13 @@ class Masks:
         except Exception as error:  # a crash is a result of the benchmark
             self._refuse(record, error, item)
             return
-        for test, ids in zip(item.tests, tokens):
+        for test, ids, pieces in zip(item.tests, encoded.ids, encoded.pieces):
             text = Text(test["valid"], False, len(ids))
             record.texts.append(text)
             try:
-                text.refused = self._read(self._engine.begin(compiled), ids, text.steps_ns)
-                text.accepted = not text.refused
+                trouble = self._read(self._engine.begin(compiled), [*ids, encoded.eos], text.steps_ns)
+                text.accepted = trouble is None
+                text.refused = "" if trouble is None else f"{where(pieces, len(text.steps_ns))} {trouble}".strip()
             except Late:
                 raise
             except Exception as error:  # likewise
@@ -107,28 +147,32 @@ class Masks:
             return
         record.fail("compile error" if isinstance(error, self._engine.refusals) else "crash", error)
 
-    def _read(self, matcher: Any, tokens: Sequence[int], steps: list[int]) -> str:
-        """One instance, timed; where it is refused, or "" if it is accepted to its end."""
+    def _read(self, matcher: Any, tokens: Sequence[int], steps: list[int]) -> str | None:
+        """One instance, the end included, timed; None if it is accepted, else what the engine says of it."""
         engine, clock = self._engine, perf_counter_ns
-        for place, token in enumerate([*tokens, self._tokenizer.eos_token_id]):
+        for place, token in enumerate(tokens, 1):
             start = clock()
             engine.fill(matcher)
             spent = clock() - start
             if not engine.permits(token):
-                return f"{self._where(tokens, place)} {engine.trouble(matcher)}".strip()
+                return str(engine.trouble(matcher))
             if place < len(tokens):
                 start = clock()
                 moved = engine.commit(matcher, token)
                 spent += clock() - start
                 if not moved:
-                    return f"{self._where(tokens, place)}, in the mask, but not accepted"
+                    return ", in the mask, but not accepted"
             steps.append(spent)
-        return ""
+        return None
 
-    def _where(self, tokens: Sequence[int], place: int) -> str:
-        """A token in its place."""
-        token = self._tokenizer.decode(list(tokens[place : place + 1]))
-        return f"{token!r} after {self._tokenizer.decode(list(tokens[:place]))[-60:]!r}" if token else "the end"
+
+def where(pieces: Sequence[str], place: int) -> str:
+    """A token in its place.
+
+    >>> where(["[", "1", "]"], 1), where(["[", "1", "]"], 3)
+    ("'1' after '['", 'the end')
+    """
+    return f"{pieces[place]!r} after {''.join(pieces[:place])[-60:]!r}" if place < len(pieces) else "the end"
 
 
 @contextmanager

@@ -11,13 +11,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks import running
 from benchmarks.jsonschemabench.data import Item
 from benchmarks.jsonschemabench.records import Record, Run
 from benchmarks.jsonschemabench.store import Store
 from benchmarks.jsonschemabench.worker import Job, Worker
+
+T = TypeVar("T")
 
 BATCH = 250
 """Items that are read once, then again: fewer than any engine remembers."""
@@ -60,7 +62,7 @@ class Lane:
             worker.stop()
 
 
-def shard(items: Sequence[Item], text: str) -> Sequence[Item]:
+def shard(items: Sequence[T], text: str) -> Sequence[T]:
     """The items of shard i of n, i from 0.
 
     >>> [item.id for item in shard([Item(name, "", {}) for name in "abcde"], "1/2")]

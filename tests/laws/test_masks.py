@@ -385,6 +385,20 @@ def test_a_mask_made_twice_at_once_is_counted_once() -> None:
     assert space._masks.nbytes == sum(mask.nbytes for mask in space._masks._masks.values())
 
 
+def test_automata_that_are_remembered_are_bounded() -> None:
+    """By memory, if they come to much; those in use keep working."""
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    compiler = Compiler(vocabulary, limits=Limits(automata_bytes=200_000))
+    specs = [constrain.json_schema({"properties": {f"name{n}": {"type": "integer"}}}) for n in range(64)]
+    text = list(b'{"name0": 10}')
+    first = compiler.compile(specs[0])
+    for spec in specs:
+        compiler.compile(spec).accepts(text)
+    assert compiler.compile(specs[-1]) is compiler.compile(specs[-1])
+    assert first.accepts(text) and compiler.compile(specs[0]) is not first
+    assert compiler.compile(specs[0]).accepts(text)
+
+
 # ---- the first space
 
 

@@ -13,7 +13,7 @@ from benchmarks import readme
 from benchmarks.running import checked, command, spread, turns
 
 SHARED = ("grammar_report", "report", "running", "tables", "jsonschemabench.__main__", "jsonschemabench.runner")
-SHARED += ("jsonschemabench.store", "jsonschemabench.records")
+SHARED += ("jsonschemabench.store", "jsonschemabench.records", "jsonschemabench.masks")
 
 
 @pytest.mark.parametrize("module", SHARED)
