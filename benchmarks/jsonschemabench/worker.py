@@ -183,5 +183,14 @@ def _looked(bench: Bench, engine: str, item: Item, run: int) -> Record:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})"
         record = _failed(item, engine, run, "crash", where)
-    record.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    record.rss_mb = _peak_mb()
     return record
+
+
+def _peak_mb() -> float:
+    """The most memory that this process has held. (What getrusage says includes the process that started it.)"""
+    try:
+        with open("/proc/self/status", encoding="ascii") as lines:
+            return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, ValueError, StopIteration):
+        return 0.0
