@@ -148,7 +148,8 @@ class GrammarSpace(StateSpace):
     @property
     def nbytes(self) -> int:
         """See `StateSpace.nbytes`: by what JSON Schemas were seen to take for each of these."""
-        return 450 * self._pieces.count + 650 * len(self._states) + 6000 * self.recogniser.templates
+        used = 450 * self._pieces.count + 650 * len(self._states) + 1500 * self.recogniser.templates
+        return used + 2500 * self.network.size
 
     def forget_states(self) -> None:
         """See `StateSpace.forget_states`. What is known of elements would keep their rows."""

@@ -31,7 +31,7 @@ class Limits:
     expressions: int = 2_000_000
     """Distinct subexpressions held by one process-wide store: about 120 bytes each."""
 
-    table_bytes: int = 256 << 20
+    table_bytes: int = 128 << 20
     """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
     step that alone needs more than fits raises."""
 
@@ -48,7 +48,7 @@ class Limits:
     mask_cache_bytes: int = 64 << 20
     """Memory for the finished masks of one vocabulary; the least recently used go first."""
 
-    automata_bytes: int = 192 << 20
+    automata_bytes: int = 256 << 20
     """Memory for the automata that a compiler remembers, as far as it can be told from what they hold; the least
     recently made go first."""
 

@@ -21,7 +21,7 @@ from benchmarks.jsonschemabench.worker import Job, Worker
 
 T = TypeVar("T")
 
-BATCH = 250
+BATCH = 50
 """Items that are read once, then again: fewer than any engine remembers."""
 
 
@@ -115,19 +115,16 @@ def run_on_ray(plan: Plan, about: Run, store: Store, address: str) -> int:
     """Run on a Ray cluster, lanes as actors; results are written here. Raises LoadError, ImportError."""
     import ray
 
-    ray.init(
-        address=None if address == "local" else address,
-        ignore_reinit_error=True,
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(map(str, sys.path))}},
-    )
+    if not ray.is_initialized():
+        ray.init(address=None if address == "local" else address, log_to_driver=False)
     todo = [turns(plan, store.done, lane) for lane in range(plan.lanes)]
     return _write(store, about, sum(map(_size, todo)), lambda put: _actors(ray, plan, todo, put))
 
 
 def _actors(ray: Any, plan: Plan, todo: list[list[Turn]], put: Callable[[Record], None]) -> None:
     """Every actor has one turn at a time, and the next one when it is done."""
-    remote = ray.remote(num_cpus=1)(_RayLane)
+    place = {"env_vars": {"PYTHONPATH": os.pathsep.join(map(str, sys.path))}}
+    remote = ray.remote(num_cpus=1, runtime_env=place)(_RayLane)
     lanes = [remote.remote(plan.jobs) for _ in todo]
     waiting = [iter(turns) for turns in todo]
     running_turns = {}

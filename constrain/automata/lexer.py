@@ -17,7 +17,7 @@ from typing import NamedTuple
 from constrain.automata.store import EMPTY, ExpressionStore
 from constrain.limits import Limits
 
-_REMEMBERED = 200_000
+_REMEMBERED = 50_000
 
 
 class Ending(NamedTuple):

@@ -85,6 +85,11 @@ class Network:
 
     # ------------------------------------------------------------------------------------------------ questions
 
+    @property
+    def size(self) -> int:
+        """Number of states."""
+        return len(self._nodes)
+
     def line(self, state: int) -> Line:
         """What may come first in a state, without ways that lead nowhere."""
         line = self._lines.get(state)

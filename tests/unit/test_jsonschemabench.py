@@ -294,6 +294,10 @@ def run_slowly(path: str) -> None:
 
 def test_on_a_ray_cluster(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    except (RuntimeError, OSError, ConnectionError) as error:
+        pytest.skip(f"no Ray cluster can be started here: {error}")
     plan = runner.Plan({name: job(name) for name in "ab"}, items(6), passes=2, lanes=2)
     try:
         with Store(tmp_path / "a.jsonl") as results:
