@@ -45,7 +45,7 @@ class Limits:
     search: int = 200_000
     """States explored to decide one question of emptiness (only intersections, complements and lookarounds ask it)."""
 
-    mask_cache_bytes: int = 64 << 20
+    mask_cache_bytes: int = 128 << 20
     """Memory for the finished masks of one vocabulary; the least recently used go first."""
 
     automata_bytes: int = 256 << 20
