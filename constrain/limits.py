@@ -48,7 +48,7 @@ class Limits:
     mask_cache_bytes: int = 128 << 20
     """Memory for the finished masks of one vocabulary; the least recently used go first."""
 
-    automata_bytes: int = 256 << 20
+    automata_bytes: int = 128 << 20
     """Memory for the automata that a compiler remembers, as far as it can be told from what they hold; the least
     recently made go first."""
 

@@ -126,7 +126,7 @@ class TokenSets:
         known = forest.sets.get((node, shun))
         if known is not None or (node, shun) in forest.broad:
             return known
-        if self._nbytes > self._limits.mask_cache_bytes:
+        if 2 * self._nbytes > self._limits.mask_cache_bytes:
             self._forget()
         words, found = self._split(node, shun, forest.trees, _ANY, _MANY)
         if not found.complete:
