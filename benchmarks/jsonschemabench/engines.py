@@ -132,7 +132,7 @@ ENGINES: dict[str, type[Any]] = {
 }
 
 
-def made(name: str, options: dict[str, Any]) -> Any:
+def made(name: str, options: dict[str, Any]) -> SchemaEngine:
     """An engine; the options are for this package."""
     return SchemaConstrain(**options) if name == SchemaConstrain.name else ENGINES[name]()
 

@@ -339,7 +339,7 @@ def test_masks_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     ("arguments", "message"),
     [
         (["masks", "--engines", "guess"], "unknown engine 'guess'"),
-        (["masks", "--shard", "2/2", "--limit", "1"], "--shard"),
+        (["masks", "--engines", "nothing", "--shard", "2/2"], "--shard"),
         (["generate", "--model", "/no/model", "--engines", "guess"], "unknown engine 'guess'"),
         (["quality", "--model", "/no/model", "--tasks", "guess"], "unknown task 'guess'"),
         (["report", "/no/results"], "no file and no folder"),
