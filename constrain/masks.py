@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from contextlib import suppress
 from itertools import count
 
 import numpy as np
@@ -97,8 +96,10 @@ class MaskCache:
         """The mask of a key, if it is remembered."""
         mask = self._masks.get(key)
         if mask is not None:
-            with suppress(KeyError):  # another thread may have dropped it since
+            try:
                 self._masks.move_to_end(key)
+            except KeyError:  # another thread has dropped it since
+                pass
         return mask
 
     def keep(self, key: Hashable, mask: Row | Sparse) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from constrain.demo import no_progress_bar
 
 
 class Unavailable(ValueError):
@@ -65,7 +65,7 @@ def load(name: str, device: str | None = None) -> Loaded:
     source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        with _no_progress_bar():
+        with no_progress_bar():
             model = AutoModelForCausalLM.from_pretrained(
                 source, dtype="auto", device_map="auto" if where == "auto" else None
             )
@@ -101,17 +101,3 @@ def is_memory(error: BaseException) -> bool:
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len")
 """Where configs say how many tokens a model reads."""
-
-
-@contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Without the bar that transformers draws while it reads weights: the runner has one of its own."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

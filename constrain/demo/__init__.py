@@ -29,14 +29,14 @@ def load_model(device: str = "cpu") -> tuple[Any, Any]:
         message = f'the demo model needs torch and transformers ({error}): pip install "constrain[hf]"'
         raise ImportError(message) from error
     tokenizer = AutoTokenizer.from_pretrained(MODEL_PATH)
-    with _no_progress_bar():
+    with no_progress_bar():
         model = AutoModelForCausalLM.from_pretrained(MODEL_PATH, dtype=torch.float32)
     return model.to(device).eval(), tokenizer
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Without the bar transformers draws for weights that are read in a millisecond."""
+def no_progress_bar() -> Iterator[None]:
+    """Without the bar that transformers draws while it reads weights."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

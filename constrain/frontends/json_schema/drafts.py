@@ -25,6 +25,14 @@ ANNOTATIONS = frozenset(
 )
 """Keywords that say nothing of what is valid."""
 
+STRING_KEYWORDS = frozenset("minLength maxLength pattern format".split())
+NUMBER_KEYWORDS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
+ARRAY_KEYWORDS = frozenset("prefixItems items additionalItems contains minItems maxItems uniqueItems".split())
+OBJECT_KEYWORDS = frozenset(
+    "properties patternProperties additionalProperties propertyNames required minProperties maxProperties".split()
+)
+"""Keywords that say something of values of one type, those left out that also combine schemas."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

@@ -10,19 +10,14 @@ from collections.abc import Collection, Set
 from typing import Any
 
 from constrain.frontends.json_schema.document import Document, Place
+from constrain.frontends.json_schema.drafts import ARRAY_KEYWORDS, NUMBER_KEYWORDS, OBJECT_KEYWORDS, STRING_KEYWORDS
 from constrain.frontends.json_schema.strings import is_text
 
 _TYPES = ("null", "boolean", "string", "number", "array", "object")
 _BOUNDS = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"))
 _SILENT = frozenset("$schema $id id $anchor $defs definitions $comment $vocabulary".split())
-_STRINGS = frozenset("minLength maxLength pattern format".split())
-_NUMBERS = _BOUNDS | {"multipleOf"}
-_ARRAYS = frozenset("items prefixItems additionalItems minItems maxItems uniqueItems contains".split())
-_OBJECTS = frozenset(
-    "properties patternProperties additionalProperties propertyNames required minProperties maxProperties "
-    "dependentRequired dependentSchemas dependencies".split()
-)
-_TYPED = frozenset(("type",)) | _STRINGS | _NUMBERS | _ARRAYS | _OBJECTS
+_OBJECTS = OBJECT_KEYWORDS | {"dependentRequired", "dependentSchemas", "dependencies"}
+_TYPED = STRING_KEYWORDS | NUMBER_KEYWORDS | ARRAY_KEYWORDS | _OBJECTS | {"type"}
 
 
 class Plain:
@@ -60,11 +55,11 @@ class Plain:
         schema = place.schema
         match kind:
             case "string":
-                return _is_string_clear(schema, said & _STRINGS)
+                return _is_string_clear(schema, said & STRING_KEYWORDS)
             case "number" | "integer":
-                return _is_number_clear(schema, said & _NUMBERS)
+                return _is_number_clear(schema, said & NUMBER_KEYWORDS)
             case "array":
-                return self._is_array_clear(place, said & _ARRAYS)
+                return self._is_array_clear(place, said & ARRAY_KEYWORDS)
             case "object":
                 return self._is_object_clear(place, said & _OBJECTS)
         return True

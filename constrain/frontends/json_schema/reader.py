@@ -12,6 +12,13 @@ from typing import Any, Literal
 from constrain.errors import GrammarSyntaxError, SchemaError, UnsupportedError
 from constrain.frontends.json_schema import numbers, strings, values
 from constrain.frontends.json_schema.document import Document, Place
+from constrain.frontends.json_schema.drafts import (
+    ANNOTATIONS,
+    ARRAY_KEYWORDS,
+    NUMBER_KEYWORDS,
+    OBJECT_KEYWORDS,
+    STRING_KEYWORDS,
+)
 from constrain.frontends.json_schema.formats import format_expr
 from constrain.frontends.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf
 from constrain.frontends.json_schema.numbers import NumberSet
@@ -25,13 +32,7 @@ from constrain.limits import Limits
 
 Formats = Literal["assert", "annotation"]
 
-_OBJECT_KEYWORDS = frozenset(
-    "properties patternProperties additionalProperties propertyNames required minProperties maxProperties".split()
-)
-_REFERENCE = frozenset("$ref title description default examples $comment deprecated readOnly writeOnly".split())
-_ARRAY_KEYWORDS = frozenset("prefixItems items additionalItems contains minItems maxItems uniqueItems".split())
-_STRING_KEYWORDS = frozenset("minLength maxLength pattern format".split())
-_NUMBER_KEYWORDS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
+_REFERENCE = ANNOTATIONS - {"$schema", "$vocabulary"} | {"$ref"}
 
 
 class CircularSchema(SchemaError):
@@ -195,7 +196,7 @@ class Reader:
         return self.algebra.intersect(meant, others)
 
     def _numbers(self, known: NumberSet, keywords: Mapping[str, Any], place: Place) -> NumberSet:
-        if not keywords.keys() & _NUMBER_KEYWORDS:
+        if not keywords.keys() & NUMBER_KEYWORDS:
             return known
         low, high = keywords.get("minimum"), keywords.get("maximum")
         above, below = keywords.get("exclusiveMinimum"), keywords.get("exclusiveMaximum")
@@ -210,7 +211,7 @@ class Reader:
         return known
 
     def _strings(self, keywords: Mapping[str, Any], place: Place) -> StringSet:
-        if not keywords.keys() & _STRING_KEYWORDS:
+        if not keywords.keys() & STRING_KEYWORDS:
             return strings.ALL
         parts = []
         if "pattern" in keywords:
@@ -237,7 +238,7 @@ class Reader:
             document.check_reference(reference, pointer)
 
     def _arrays(self, keywords: Mapping[str, Any], place: Place) -> tuple[ArraySet, ...]:
-        if not keywords.keys() & _ARRAY_KEYWORDS:
+        if not keywords.keys() & ARRAY_KEYWORDS:
             return (ArraySet(),)
         first, rest = "prefixItems", "items"
         if place.draft.old_items and isinstance(keywords.get("items"), list):
@@ -261,7 +262,7 @@ class Reader:
         return self.algebra._arrays((found,), (ArraySet(),))
 
     def _objects(self, keywords: Mapping[str, Any], place: Place) -> tuple[ObjectSet, ...]:
-        if not keywords.keys() & _OBJECT_KEYWORDS:
+        if not keywords.keys() & OBJECT_KEYWORDS:
             return (ObjectSet(),)
         properties = {name: self.child(place, "properties", name) for name in keywords.get("properties", ())}
         patterns = [
@@ -410,7 +411,7 @@ def is_void(meant: Values, reader: Reader, depth: int = 1) -> bool:
     )
 
 
-_ASSERTIONS = _OBJECT_KEYWORDS | _ARRAY_KEYWORDS | _STRING_KEYWORDS | _NUMBER_KEYWORDS | {"enum", "const"}
+_ASSERTIONS = OBJECT_KEYWORDS | ARRAY_KEYWORDS | STRING_KEYWORDS | NUMBER_KEYWORDS | {"enum", "const"}
 
 
 def _canonical(value: Any) -> Any:
