@@ -3,7 +3,8 @@
 For every schema some texts are generated without a model: each token is drawn uniformly from those that the mask
 allows. Half of the texts draw from tokens of few bytes only, wherever there are some, so that structure comes before
 long strings. A text that is not complete after `--tokens` tokens is closed by `Matcher.completion`. It is *valid* if
-jsonschema-rs says so under the schema's own draft (formats are annotations to it), and no object has a key twice.
+jsonschema-rs says so under the schema's own draft, and no object has a key twice. Formats are annotations to it, unless
+it is they that decide: a string may be in one branch of `oneOf` because it has not the format of another.
 """
 
 from __future__ import annotations
@@ -123,8 +124,8 @@ def judged(schema: Any, text: str) -> str:
     if value is None and numbers:
         return "not judged"
     try:
-        judge = jsonschema_rs.validator_for(schema, validate_formats=False)
-        return "valid" if judge.is_valid(value) else "invalid"
+        judges = (jsonschema_rs.validator_for(schema, validate_formats=formats) for formats in (False, True))
+        return "valid" if any(judge.is_valid(value) for judge in judges) else "invalid"
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, OverflowError):
         return "not judged"
 

@@ -551,6 +551,14 @@ class GrammarSpace(StateSpace):
         self._masks.keep(state.mask_key, mask)
         return mask
 
+    def _fresh_mask(self, state: State) -> tuple[Row | Sparse, int | None]:
+        if not state.terminated and len(state.place) == 1:
+            ((row, node, shun, read),) = state.place
+            mask = self._pieces.whole(row, node) if node and not shun and not read else None
+            if mask is not None:
+                return mask if isinstance(mask, Sparse) else mask.view(np.int32), 0
+        return super()._fresh_mask(state)
+
     def _turns(self, lexing: int) -> bool:
         """Whether a lexer reads terminals after which it depends on all of the text what comes next."""
         turning = self.symbols.text.turning

@@ -18,6 +18,7 @@ from operator import or_
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from constrain.automata.lexer import Lexer
 from constrain.automata.rows import Recogniser, Row, Template
@@ -136,6 +137,15 @@ class Pieces:
         words |= found
         return depth
 
+    def whole(self, row: Row, node: int) -> Sparse | Words | None:
+        """The mask where `row` was reached and its lexer is at `node`, if it is at hand: the row leaves nothing open."""
+        forests = self._sets.of_vocabulary(node)
+        if len(forests) > 1:
+            return None
+        ((key, forest),) = forests
+        piece = self._piece(row.template, row.ignores, key, 0, forest)
+        return piece.allowed[0] if len(piece.allowed) == 1 and not piece.undecided and not piece.opens else None
+
     def allow_none_untried(self, row: Row, node: int, tried: list[int]) -> None:
         """Add the tokens to `tried` that `allow` would allow if nothing were avoided."""
         words = np.zeros(self._sets.width, np.uint32)
@@ -173,12 +183,10 @@ class Pieces:
         if not forest.first & self._first(shun):
             return True
         killed, doubtful = self._store.strike(node, shun, forest.trees, self._limits)
-        struck = [token for tokens in killed for token in tokens.tolist() if _has(words, token)]
-        for token in struck:
-            words[token >> 5] &= ~np.uint32(1 << (token & 31))
-        doubts = [token for token in doubtful if _has(words, token)] + ([] if certain else struck)
-        for token in doubts:
-            words[token >> 5] &= ~np.uint32(1 << (token & 31))
+        struck = [token for tokens in killed for token in _taken(words, tokens)]
+        doubts = _taken(words, np.array(doubtful, np.int64)) if doubtful else []
+        if not certain:
+            doubts += struck
         tried.extend(doubts)
         return not doubts
 
@@ -340,8 +348,13 @@ class Pieces:
         return known
 
 
-def _has(words: Words, token: int) -> bool:
-    return bool(words[token >> 5] >> np.uint32(token & 31) & 1)
+def _taken(words: Words, tokens: npt.NDArray[np.integer]) -> list[int]:
+    """Take the bits of some tokens out of a mask: those that were set."""
+    at, bits = tokens >> 5, np.uint32(1) << (tokens & 31).astype(np.uint32)
+    there = words[at] & bits != 0
+    np.bitwise_and.at(words, at[there], ~bits[there])
+    found: list[int] = tokens[there].tolist()
+    return found
 
 
 def _tokens_of(forest: TokenForest) -> list[int]:

@@ -151,7 +151,7 @@ class StateSpace(ABC):
 
     @abstractmethod
     def _allow(self, state: State, words: Words) -> int | None:
-        """Set the bits of the tokens allowed in a state, in an empty mask. Those of EOS ids do not count.
+        """Set the bits of the tokens allowed in a state, in an empty mask. EOS ids are left out.
 
         What it returns tells subclasses which other states have the same mask.
         """
@@ -189,9 +189,9 @@ class StateSpace(ABC):
         """The mask of a state, and what `_allow` returned."""
         words = np.zeros(self.width, np.uint32)
         found = None if state.terminated else self._allow(state, words)
-        for token in self._eos:
-            bit = np.uint32(1 << (token & 31))
-            words[token >> 5] = words[token >> 5] | bit if state.accepting else words[token >> 5] & ~bit
+        if state.accepting:
+            for token in self._eos:
+                words[token >> 5] |= np.uint32(1 << (token & 31))
         mask = self._packer.pack(words)
         if mask is None:
             return Sparse(np.zeros(0, np.int32), np.zeros(0, np.uint32)), found

@@ -101,25 +101,34 @@ class TokenSets:
     def __init__(self, vocabulary: Vocabulary, lexer: Lexer, limits: Limits) -> None:
         self.lexer, self._limits = lexer, limits
         self.width = (vocabulary.size + 31) // 32
-        self._near, self._far = (
-            _forest_of(vocabulary.near_trie, 0),
-            _forest_of(vocabulary.far_trie, 1),
+        self._all, self._near, self._far = (
+            _forest_of(vocabulary.trie, 0),
+            _forest_of(vocabulary.near_trie, 1),
+            _forest_of(vocabulary.far_trie, 2),
         )
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
-        self._keys: dict[int, tuple[tuple[int, TokenForest], tuple[int, TokenForest]]] = {}
+        self._keys: dict[int, tuple[tuple[int, TokenForest], ...]] = {}
         self._flags: dict[int, tuple[np.ndarray, int]] = {}
-        self._forests: dict[tuple[bool, bytes], TokenForest] = {}
-        self._numbers = count(2)
+        self._forests: dict[tuple[int, bytes], TokenForest] = {}
+        self._numbers = count(3)
         self._packer = Packer(self.width)
         self._nbytes = 0
 
-    def of_vocabulary(self, node: int) -> tuple[tuple[int, TokenForest], tuple[int, TokenForest]]:
-        """All tokens, short and long ones, each with a lexer state that does the same to them and that others share."""
+    def of_vocabulary(self, node: int) -> tuple[tuple[int, TokenForest], ...]:
+        """All tokens, each with a lexer state that does the same to them and that others share.
+
+        Where counts let a state share more on short tokens than on long ones, these come apart.
+        """
         keys = self._keys.get(node)
         if keys is None:
-            reached = self.lexer.store.advance(node, b"", self._limits, *self._reaches)
-            keys = self._keys[node] = ((reached.near_key, self._near), (reached.key, self._far))
+            keys = self._keys[node] = self._by_length(node) if self.lexer.store.counts(node) else ((node, self._all),)
         return keys
+
+    def _by_length(self, node: int) -> tuple[tuple[int, TokenForest], ...]:
+        reached = self.lexer.store.advance(node, b"", self._limits, *self._reaches)
+        if reached.near_key == reached.key:
+            return ((reached.key, self._all),)
+        return ((reached.near_key, self._near), (reached.key, self._far))
 
     def of(self, node: int, shun: int, forest: TokenForest) -> TokenSet | None:
         """What the tokens of a forest do to a lexer in a state; None if so many cross that `narrow` must be asked."""
@@ -155,7 +164,7 @@ class TokenSets:
     def _forget(self) -> None:
         self._nbytes = 0
         self._forests.clear()
-        for forest in (self._near, self._far):
+        for forest in (self._all, self._near, self._far):
             forest.sets, forest.broad, forest.narrowed = {}, {}, {}
 
     def _split(self, node: int, shun: int, trees: Forest, follow: Follow, most: int) -> tuple[Words, Parted]:
@@ -206,11 +215,11 @@ class TokenSets:
     def _forest(self, roots: np.ndarray, trees: Forest) -> TokenForest:
         """The one forest that has these roots."""
         roots = roots.astype(np.int32)
-        key = (trees.trie is self._near.trees.trie, roots.tobytes())
+        key = (id(trees.trie), roots.tobytes())
         known = self._forests.get(key)
         if known is None:
-            first = _bits(trees.trie.byte[roots])
-            known = TokenForest(Forest(trees.trie, roots, trees.depth), next(self._numbers), first)
+            heads = trees.trie.byte[roots].astype(np.uint8)
+            known = TokenForest(Forest(trees.trie, roots, heads, trees.depth), next(self._numbers), _bits(heads))
             self._forests[key] = known
         return known
 
@@ -224,13 +233,13 @@ def _bits(members: np.ndarray) -> int:
 
 def _forest_of(trie: TrieTables, number: int) -> TokenForest:
     whole = _whole(trie)
-    return TokenForest(whole, number, _bits(trie.byte[whole.roots]))
+    return TokenForest(whole, number, _bits(whole.heads))
 
 
 def _whole(trie: TrieTables) -> Forest:
     """All of a trie, as the subtrees of its root."""
     roots, node = [], 1
-    while node < len(trie.byte):
+    while node < trie.size:
         roots.append(node)
         node = int(trie.skip[node])
-    return Forest(trie, np.array(roots, np.int32), int(trie.depth.max(initial=0)))
+    return Forest(trie, np.array(roots, np.int32), trie.byte[roots].astype(np.uint8), int(trie.depth.max(initial=0)))

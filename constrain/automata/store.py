@@ -58,6 +58,8 @@ class Forest(NamedTuple):
     trie: TrieTables
     roots: np.ndarray
     """int32[n], ascending."""
+    heads: np.ndarray
+    """uint8[n]: the labels of the edges into them."""
     depth: int
     """Length of the longest path."""
 
@@ -157,6 +159,10 @@ class ExpressionStore:
         reach, near = (min(-(-n // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP)) for n in reaches)
         return Reached(*map(int, self._call(limits, k.advance, node, buffer, reach, near, limits.search, flags)))
 
+    def counts(self, node: int) -> bool:
+        """Whether it may depend on counts how `node` goes on: if not, its keys are the node itself."""
+        return bool(self._tables.node[node, k.FLAG] & k.COUNTS)
+
     def alive(self, node: int, limits: Limits) -> int:
         """The node itself, or 0 if it turns out to denote nothing."""
         return node if self._tables.node[node, k.FLAG] & k.SURE else self.advance(node, b"", limits).node
@@ -250,7 +256,7 @@ class ExpressionStore:
         """
         with self._lock:
             room = self._room_for(forest.depth + 2, len(follow.marks) + 64, min(most, 8192) + 1)
-            tables = (forest.trie, forest.roots)
+            tables = (forest.trie, forest.roots, forest.heads)
             while True:
                 room.marks[: len(follow.marks)] = follow.marks
                 after = (room.marks, follow.flags, follow.groups)
@@ -274,8 +280,9 @@ class ExpressionStore:
         """The tokens of `forest` that match what is shunned, and those after which a lexer may have no way out."""
         path = np.zeros((2, forest.depth + 2), np.int64)
         found = np.empty((256, 2), np.int64)
+        tables = (forest.trie, forest.roots, forest.heads)
         while True:
-            n = int(self._call(limits, k.strike, (node, shun), (forest.trie, forest.roots), limits.search, path, found))
+            n = int(self._call(limits, k.strike, (node, shun), tables, limits.search, path, found))
             if n <= len(found):
                 break
             found = np.empty((n, 2), np.int64)

@@ -290,7 +290,7 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler, clear_caches
 
-    tries, _ = (vocabulary.near_trie, vocabulary.far_trie), vocabulary.units
+    tries, _ = (vocabulary.trie, vocabulary.near_trie, vocabulary.far_trie), vocabulary.units
     mask = allocate_bitmask(1, vocabulary.size)
     clear_caches()
     start = time.perf_counter()
@@ -311,7 +311,7 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
         "may_be_empty": automaton.matcher().is_accepting(),
         "expressions": automaton.space.store.size,
         "expression_bytes": automaton.space.store.nbytes,
-        "trie_nodes": sum(len(trie.byte) for trie in tries),
+        "trie_nodes": sum(trie.size for trie in tries),
         "trie_bytes": sum(table.nbytes for trie in tries for table in trie),
     }
 

@@ -87,6 +87,9 @@ ROOM, NEED_NODES, NEED_POOL, NEED_SETS, NEED_MEMO, NEED_ROWS, NEED_SCRATCH, OVER
 # Liveness.
 UNKNOWN, LIVE, DEAD, VISITED = _int64(0, 1, 2, 3)
 
+# Columns of `TrieTables.node`, as in `constrain.kernels.trie`.
+SKIP, FIRST, DEPTH, BYTE = _int64(0, 1, 2, 3)
+
 # Bits of `TrieTables.below`, as in `constrain.kernels.trie`.
 WHOLE, BROKEN, INSIDE = _int64(1 << 60, 1 << 61, 1 << 62)
 FREE = np.int64((1 << 63) - 1)
@@ -1355,9 +1358,9 @@ def walk(st, node, units, trie, limit, path, mask):
         free = free if lasts > 2 and free & st.groups[ord("x")] else ZERO  # else there are too few such tokens
     if free != 0:
         _allow_free(trie.makeup, free, lasts, mask)
-    i, n = 1, trie.byte.size
+    i, n = 1, trie.node.shape[0] - 1
     while i < n and not st.counts[NEED]:
-        depth, b, after = trie.depth[i], np.int64(trie.byte[i]), np.int64(trie.skip[i])
+        depth, b, after = trie.node[i, DEPTH], np.int64(trie.node[i, BYTE]), np.int64(trie.node[i, SKIP])
         made_of = path[1, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
         if (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= lasts:
             i = after
@@ -1370,18 +1373,18 @@ def walk(st, node, units, trie, limit, path, mask):
             i = after
             continue
         path[0, depth], path[1, depth] = to, made_of
-        begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
+        begin, end = np.int64(trie.node[i, FIRST]), np.int64(trie.node[i + 1, FIRST])
         if (
             after - i > BULK
             and units == ANYTHING
             and _holds_free(st, to, trie.below[i], trie.height[i], after - i, limit)
         ):
-            end = np.int64(trie.first[after])
+            end = np.int64(trie.node[after, FIRST])
         if end > begin and (units == ANYTHING or _spellable(st, to, units, limit)):
             for j in range(begin, end):
                 token = trie.order[j]
                 mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-        i = i + 1 if end == trie.first[i + 1] else after
+        i = i + 1 if end == trie.node[i + 1, FIRST] else after
 
 
 @helper
@@ -1715,8 +1718,8 @@ def settle(st, node, limit):
 def split(st, start, forest, follow, longest, limit, most, path, allowed, crossing):
     """Part the tokens of a forest by what they do to a terminal: the numbers of crossings, and of marks met.
 
-    `start` is (node, shunned) as for `scan`. `forest` is (trie, roots): the subtrees of a trie below some nodes, read
-    from the edge into each of them. `follow` says what may come after the terminals that end together: (marks, bytes,
+    `start` is (node, shunned) as for `scan`. `forest` is (trie, roots, heads): the subtrees of a trie below some nodes,
+    read from the edge into each of them, and the bytes of these edges. `follow` says what may come after the terminals that end together: (marks, bytes,
     groups), int64[m] of nodes of marks, uint8[n, 256] flags of the bytes that may follow, int64[n] the same in the bits
     of `TrieTables.below`. Marks that are met and not listed go to the places of `marks` beyond the n; any byte is taken
     to follow them.
@@ -1729,7 +1732,7 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
     the path is made of, and 1 + the place in `marks` of what ends there.
     """
     st.counts[NEED] = ROOM
-    trie, roots = forest
+    trie, roots, heads = forest
     marks, flags, groups = follow
     home, shunned = _row(st, start[0]), ZERO
     if start[1] != EMPTY and not st.counts[NEED]:
@@ -1746,11 +1749,13 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
     if free != 0 and not st.counts[NEED]:
         _allow_free(trie.makeup, free, MOST_BYTES, allowed)
     for r in range(roots.size):
-        i, stop = np.int64(roots[r]), np.int64(trie.skip[roots[r]])
-        base = np.int64(trie.depth[i]) - 1
+        if row[home, heads[r]] == 0:  # spares a look at the trie, which is seldom at hand
+            continue
+        i, stop = np.int64(roots[r]), np.int64(trie.node[roots[r], SKIP])
+        base = np.int64(trie.node[i, DEPTH]) - 1
         path[0, base], path[1, base], path[2, base], path[3, base] = home, shunned, 0, 0
         while i < stop and found <= most and not st.counts[NEED]:
-            depth, b, after = np.int64(trie.depth[i]), np.int64(trie.byte[i]), np.int64(trie.skip[i])
+            depth, b, after = np.int64(trie.node[i, DEPTH]), np.int64(trie.node[i, BYTE]), np.int64(trie.node[i, SKIP])
             made_of = path[2, depth - 1] | (st.groups[b] if b < 128 else WHOLE)
             if free != 0 and (made_of | trie.below[i]) & ~(free | INSIDE) == 0 and depth + trie.height[i] <= MOST_BYTES:
                 i = after
@@ -1785,7 +1790,7 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
                 here = _place(marks, met, ends_here)
                 met = max(met, here)
             path[0, depth], path[1, depth], path[2, depth], path[3, depth] = to, away, made_of, here
-            begin, end = np.int64(trie.first[i]), np.int64(trie.first[i + 1])
+            begin, end = np.int64(trie.node[i, FIRST]), np.int64(trie.node[i + 1, FIRST])
             if after - i > BULK and away == 0 and trie.makeup.size > 0:
                 steady = node[target, STEADY]
                 if steady < 0:  # as in `_holds_free`
@@ -1793,7 +1798,7 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
                 if may_end:
                     steady &= ~_breaks(groups, here, longest)
                 if trie.below[i] & ~steady == 0:
-                    end = np.int64(trie.first[after])
+                    end = np.int64(trie.node[after, FIRST])
             if end > begin and (away == 0 or _escapes(st, to, away, limit)):
                 for j in range(begin, end):
                     token = trie.order[j]
@@ -1804,7 +1809,7 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
                         crossing[found, 0], crossing[found, 1] = trie.order[j], -1 - target
                         crossing[found, 2] = row[away, OWNER]
                     found += 1
-            i = i + 1 if end == trie.first[i + 1] else after
+            i = i + 1 if end == trie.node[i + 1, FIRST] else after
     return found, met
 
 
@@ -1817,29 +1822,31 @@ def strike(st, start, forest, limit, path, found):
     shunned could follow with the next byte. `path` is scratch, int64[2, depth + 1].
     """
     st.counts[NEED] = ROOM
-    trie, roots = forest
+    trie, roots, heads = forest
     home, shunned, n = _row(st, start[0]), ZERO, ZERO
     if not st.counts[NEED]:
         shunned = _row(st, start[1])
     for r in range(roots.size):
-        i, stop = np.int64(roots[r]), np.int64(trie.skip[roots[r]])
-        base = np.int64(trie.depth[i]) - 1
+        if st.row[home, heads[r]] == 0 or st.row[shunned, heads[r]] == 0:
+            continue
+        i, stop = np.int64(roots[r]), np.int64(trie.node[roots[r], SKIP])
+        base = np.int64(trie.node[i, DEPTH]) - 1
         path[0, base], path[1, base] = home, shunned
         while i < stop and not st.counts[NEED]:
-            depth, b = np.int64(trie.depth[i]), np.int64(trie.byte[i])
+            depth, b = np.int64(trie.node[i, DEPTH]), np.int64(trie.node[i, BYTE])
             away = _transition(st, path[1, depth - 1], b, limit)
             to = ZERO if away == 0 or st.counts[NEED] else _transition(st, path[0, depth - 1], b, limit)
             if to == 0 or st.counts[NEED]:
-                i = np.int64(trie.skip[i])
+                i = np.int64(trie.node[i, SKIP])
                 continue
             if st.node[np.int64(st.row[away, OWNER]), FLAG] & ENDED:
                 if n < found.shape[0]:
                     found[n, 0], found[n, 1] = i, 1
-                n, i = n + 1, np.int64(trie.skip[i])
+                n, i = n + 1, np.int64(trie.node[i, SKIP])
                 continue
             path[0, depth], path[1, depth] = to, away
-            if trie.first[i + 1] > trie.first[i] and not _escapes(st, to, away, limit):
-                for j in range(trie.first[i], trie.first[i + 1]):
+            if trie.node[i + 1, FIRST] > trie.node[i, FIRST] and not _escapes(st, to, away, limit):
+                for j in range(trie.node[i, FIRST], trie.node[i + 1, FIRST]):
                     if n < found.shape[0]:
                         found[n, 0], found[n, 1] = trie.order[j], 0
                     n += 1

@@ -20,15 +20,43 @@ from constrain.kernels.jit import helper, kernel
 class TrieTables(NamedTuple):
     """Vocabulary trie, one entry per node in depth-first (lexicographic) order; node 0 is the root."""
 
-    byte: np.ndarray  # uint8[N]  label of the edge into the node (0 for the root)
-    depth: np.ndarray  # int32[N]  bytes on the path
-    skip: np.ndarray  # int32[N]  first node after this subtree (skip[0] == N)
-    first: np.ndarray  # int32[N + 1]  node n spells order[first[n] : first[n + 1]], its subtree all to first[skip[n]]
+    node: np.ndarray  # int32[N + 1, 4]  columns SKIP ... BYTE; the row behind the last node holds FIRST only
     order: np.ndarray  # int32[T]  all tokens that spell bytes, sorted by them, equals by id
     below: np.ndarray  # int64[N]  what occurs below: bits of `group_of` each byte, WHOLE, BROKEN
     height: np.ndarray  # int32[N]  most bytes below
     makeup: np.ndarray  # int64[32 W]  what occurs in each token, in these bits, and from bit SIZE its length; -1 none
 
+    @property
+    def size(self) -> int:
+        """The number of nodes, N."""
+        return len(self.node) - 1
+
+    @property
+    def byte(self) -> np.ndarray:
+        """int32[N]: the column BYTE, for Python."""
+        return self.node[:-1, BYTE]
+
+    @property
+    def depth(self) -> np.ndarray:
+        """int32[N]: the column DEPTH."""
+        return self.node[:-1, DEPTH]
+
+    @property
+    def skip(self) -> np.ndarray:
+        """int32[N]: the column SKIP."""
+        return self.node[:-1, SKIP]
+
+    @property
+    def first(self) -> np.ndarray:
+        """int32[N + 1]: the column FIRST."""
+        return self.node[:, FIRST]
+
+
+# Columns of TrieTables.node, side by side since a walk that jumps waits for memory more than for anything else.
+SKIP = 0  # first node after this subtree (N for the root)
+FIRST = 1  # node n spells order[FIRST of n : FIRST of n + 1], its subtree all up to FIRST of its SKIP
+DEPTH = 2  # bytes on the path
+BYTE = 3  # label of the edge into the node (0 for the root)
 
 # Bits of TrieTables.below. A walk in a state that returns to itself on everything below a node need not go there.
 WHOLE = 1 << 60  # characters beyond ASCII, each of them whole at the end of every token
@@ -73,15 +101,13 @@ def build(data: np.ndarray, offsets: np.ndarray, wanted: np.ndarray | None = Non
     sort_into(data, offsets, order, shared)
     nodes = share_into(data, offsets, order, shared)
     trie = TrieTables(
-        byte=np.zeros(nodes, np.uint8),
-        depth=np.zeros(nodes, np.int32),
-        skip=np.full(nodes, nodes, np.int32),
-        first=np.full(nodes + 1, len(order), np.int32),
+        node=np.zeros((nodes + 1, 4), np.int32),
         order=order,
         below=np.zeros(nodes, np.int64),
         height=np.zeros(nodes, np.int32),
         makeup=np.full(-(-len(lengths) // 32) * 32, -1, np.int64),
     )
+    trie.skip[:], trie.first[:] = nodes, len(order)
     depth = int(lengths.max(initial=0)) + 2
     fill_trie((data, offsets), shared, trie, np.zeros(depth, np.int32))
     summarise(trie, group_of(), np.zeros((4, depth), np.int64))
@@ -107,21 +133,21 @@ def spell(trie, data, tokens):
     for at in range(n - 1, -1, -1):
         node, read = 0, at
         while read < n:
-            child, stop = node + 1, trie.skip[node]
-            while child < stop and trie.byte[child] != data[read]:
-                child = trie.skip[child]
+            child, stop = node + 1, trie.node[node, SKIP]
+            while child < stop and trie.node[child, BYTE] != data[read]:
+                child = trie.node[child, SKIP]
             if child >= stop:
                 break
             node = child
             read += 1
-            if trie.first[node + 1] > trie.first[node] and fewest[read] + 1 < fewest[at]:
+            if trie.node[node + 1, FIRST] > trie.node[node, FIRST] and fewest[read] + 1 < fewest[at]:
                 fewest[at], choice[at] = fewest[read] + 1, node
     if fewest[0] > n:
         return -1
     at = 0
     for k in range(fewest[0]):
-        tokens[k] = trie.order[trie.first[choice[at]]]
-        at += trie.depth[choice[at]]
+        tokens[k] = trie.order[trie.node[choice[at], FIRST]]
+        at += trie.node[choice[at], DEPTH]
     return fewest[0]
 
 
@@ -196,16 +222,16 @@ def fill_trie(tokens, shared, trie, path):
     """Fill `trie`, but for `below`, from its sorted tokens. `path[d]` is the open node at depth d."""
     data, offsets = tokens
     node, open_depth = 1, 0
-    trie.first[0] = 0
+    trie.node[0, FIRST] = 0
     for i in range(trie.order.size):
         begin = offsets[trie.order[i]]
         length = offsets[trie.order[i] + 1] - begin
         for depth in range(shared[i] + 1, open_depth + 1):
-            trie.skip[path[depth]] = node
+            trie.node[path[depth], SKIP] = node
         for depth in range(shared[i] + 1, length + 1):
-            trie.byte[node] = data[begin + depth - 1]
-            trie.depth[node] = depth
-            trie.first[node] = i
+            trie.node[node, BYTE] = data[begin + depth - 1]
+            trie.node[node, DEPTH] = depth
+            trie.node[node, FIRST] = i
             path[depth] = node
             node += 1
         open_depth = length
@@ -245,12 +271,12 @@ def _place_after(place, b):
 def summarise(trie, groups, scratch):
     """Fill `below`, `height` and `makeup`. `scratch` has four rows, longer than the deepest path."""
     places, above, met, tallest = scratch[0], scratch[1], scratch[2], scratch[3]  # by depth
-    n = trie.byte.size
+    n = trie.node.shape[0] - 1
     for i in range(1, n):  # on the way down: what the edge into each node is, and what tokens are made of
-        depth, b = trie.depth[i], trie.byte[i]
+        depth, b = trie.node[i, DEPTH], trie.node[i, BYTE]
         place = _place_after(places[depth - 1], b)
         places[depth] = place
-        begin, end = trie.first[i], trie.first[i + 1]
+        begin, end = trie.node[i, FIRST], trie.node[i + 1, FIRST]
         edge = groups[b] if b < 0x80 else WHOLE
         if place == _LOST or (place != _START and end > begin):
             edge |= BROKEN
@@ -260,8 +286,8 @@ def summarise(trie, groups, scratch):
         above[depth] &= ~BROKEN if place != _LOST else -1  # a token that ends here does not spoil the longer ones
         trie.below[i] = edge if place == _START else edge | INSIDE
     for i in range(n - 1, -1, -1):  # on the way up: gather
-        depth, edge = trie.depth[i], trie.below[i]
-        spells = i > 0 and trie.first[i + 1] > trie.first[i]
+        depth, edge = trie.node[i, DEPTH], trie.below[i]
+        spells = i > 0 and trie.node[i + 1, FIRST] > trie.node[i, FIRST]
         trie.below[i] = met[depth] | (edge & INSIDE) | (BROKEN if edge & INSIDE and spells else 0)
         trie.height[i] = tallest[depth]
         if depth > 0:

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from constrain.hf.tokenizers import Reading
     from constrain.kernels.trie import TrieTables
 
-FORMAT = 6
+FORMAT = 7
 """Counts up whenever the same tokenizer would give another vocabulary, or is stored in another way."""
 
 NEAR = 16
-"""Bytes. Tokens up to this length, nearly all of them, are walked apart from the longer ones."""
+"""Bytes. Tokens up to this length, nearly all of them, are walked apart from the longer ones, where counts matter."""
 
 _TOKENIZER_FILES = {".json", ".txt", ".model", ".tiktoken", ".bpe", ".py"}
 
@@ -104,6 +104,11 @@ class Vocabulary:
         return total.hexdigest()
 
     @cached_property
+    def trie(self) -> TrieTables:
+        """The trie of all tokens."""
+        return self._trie("whole")
+
+    @cached_property
     def near_trie(self) -> TrieTables:
         """The trie of the tokens of at most NEAR bytes."""
         return self._trie("near")
@@ -119,7 +124,7 @@ class Vocabulary:
         if self._trie_arrays is not None:
             return TrieTables(**{name: self._trie_arrays[f"{part}_{name}"] for name in TrieTables._fields})
         lengths = np.diff(self.offsets)
-        return build(self.data, self.offsets, lengths <= NEAR if part == "near" else lengths > NEAR)
+        return build(self.data, self.offsets, {"near": lengths <= NEAR, "far": lengths > NEAR}.get(part))
 
     @cached_property
     def max_token_bytes(self) -> int:
@@ -173,9 +178,8 @@ class Vocabulary:
         """
         from constrain.kernels.trie import tokens_at
 
-        trie = self.near_trie if len(spelled) <= NEAR else self.far_trie
-        node = _descend(trie, spelled)
-        return () if node < 0 else tokens_at(trie, node)
+        node = _descend(self.trie, spelled)
+        return () if node < 0 else tokens_at(self.trie, node)
 
     def longer_tokens(self, prefix: bytes) -> npt.NDArray[np.int32]:
         """The ids of the tokens that begin with `prefix` and go on.
@@ -183,12 +187,8 @@ class Vocabulary:
         >>> Vocabulary.from_tokens([b"a", b"ab", b"b"]).longer_tokens(b"a").tolist()
         [1]
         """
-        found = []
-        for trie in (self.near_trie, self.far_trie):
-            node = _descend(trie, prefix)
-            if node >= 0:
-                found.append(trie.order[trie.first[node + 1] : trie.first[trie.skip[node]]])
-        return np.concatenate(found) if found else np.zeros(0, np.int32)
+        trie, node = self.trie, _descend(self.trie, prefix)
+        return trie.order[trie.first[node + 1] : trie.first[trie.skip[node]]] if node >= 0 else np.zeros(0, np.int32)
 
     def spell(self, data: bytes) -> list[int] | None:
         """The fewest tokens (of at most NEAR bytes each) that spell `data`; None if none do.
@@ -423,7 +423,7 @@ def _folder_key(path: Path, options: tuple[object, ...]) -> str | None:
 
 
 def _store(key: str, vocabulary: Vocabulary) -> None:
-    tries = {"near": vocabulary.near_trie, "far": vocabulary.far_trie}
+    tries = {"whole": vocabulary.trie, "near": vocabulary.near_trie, "far": vocabulary.far_trie}
     trie = {f"trie_{part}_{name}": array for part, t in tries.items() for name, array in t._asdict().items()}
     names = ("eos_ids", "strips_leading_space", "kind", "name")
     meta = {name: getattr(vocabulary, name) for name in names} | {"special_tokens": dict(vocabulary.special_tokens)}

@@ -49,7 +49,7 @@ class Draft:
     boolean_bounds: bool = False
     """`exclusiveMinimum` and `exclusiveMaximum` are flags."""
     plain_integers: bool = False
-    """An integer is written without fraction and exponent."""
+    """`1.0` is no integer. Values do not tell it from 1: sets of integers are written without fraction and exponent."""
     contains_evaluates: bool = False
     """Items that `contains` matches are evaluated."""
     id_keyword: str = "$id"
@@ -62,7 +62,8 @@ _OLD = frozenset(
 )
 _SIX = _OLD | {"$id", "const", "contains", "propertyNames"}
 _SEVEN = _SIX | {"if", "then", "else"}
-_2019 = frozenset([*_CORE, *_VALIDATION, *_APPLICATORS, *_UNEVALUATED, "format", "definitions"])
+_2019 = frozenset([*_CORE, *_VALIDATION, *_APPLICATORS, *_UNEVALUATED, "dependencies", "format", "definitions"])
+"""`dependencies` is no longer part of the specification, but who writes it means it, and other validators enforce it."""
 
 DRAFTS: Mapping[str, Draft] = {
     draft.name: draft

@@ -503,11 +503,17 @@ class Texts:
     def _number(self, known: numbers.NumberSet) -> Terminal:
         terminal = self._numbers.get(known)
         if terminal is None:
-            expr = expression(known)
-            if self._plain_integers and all(each.multiple is not None and each.multiple % 1 == 0 for each in known):
-                expr = And((expr, _DIGITS))
+            expr = self._plain(known) if self._plain_integers else expression(known)
             terminal = self._numbers[known] = Terminal("number", expr)
         return terminal
+
+    @staticmethod
+    def _plain(known: numbers.NumberSet) -> Expr:
+        """The texts of numbers, without fraction and exponent where a set of them has integers only."""
+        whole = tuple([part for part in known if numbers.is_whole(part)])
+        rest = tuple([part for part in known if not numbers.is_whole(part)])
+        plain = And((expression(whole), _DIGITS))
+        return alt([plain, expression(rest)]) if rest else plain
 
     def _ended_name(self, names: StringSet, text: Expr) -> Expr:
         """A property name and its colon: one value for equal sets, so that what is worked out for it is shared."""

@@ -107,6 +107,12 @@ def contains(numbers: NumberSet, value: int | float | Decimal) -> bool:
     return any(_has(part, number) for part in numbers)
 
 
+def is_whole(numbers: Numbers) -> bool:
+    """Whether all of them are integers."""
+    step = numbers.low if numbers.is_single else numbers.multiple
+    return step is not None and step % 1 == 0
+
+
 def is_empty(numbers: NumberSet) -> bool:
     """Whether no number at all is in the set."""
     return not intersect(numbers, ALL)

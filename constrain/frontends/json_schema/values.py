@@ -206,7 +206,8 @@ class Algebra:
         """The objects in both; None if there are clearly none."""
         properties = dict(a.properties)
         for name, formula in b.properties.items():
-            properties[name] = self.formulas.every((formula, properties.get(name, TRUE)))
+            known = properties.get(name, TRUE)
+            properties[name] = formula if known in (TRUE, formula) else self.formulas.every((formula, known))
         required = a.required | b.required
         low, high = max(a.low, b.low, len(required)), _least(a.high, b.high)
         if (high is not None and high < low) or any(properties.get(name) == FALSE for name in required):
@@ -277,9 +278,9 @@ def _is_void(a: ArraySet) -> bool:
 
 def _distinct(sets: Iterable[ObjectSet]) -> tuple[ObjectSet, ...]:
     listed = list(sets)
-    if len(listed) < 2:
-        return tuple(listed)
-    return _largest(list({each.key: each for each in listed}.values()), _is_within)
+    if len(listed) > _COMPARED:
+        return tuple({each.key: each for each in listed}.values())
+    return _largest(listed, _is_within)
 
 
 def _distinct_arrays(sets: Iterable[ArraySet]) -> tuple[ArraySet, ...]:
