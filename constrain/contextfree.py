@@ -524,7 +524,7 @@ class GrammarSpace(StateSpace):
         return False
 
     def _is_free(self, row: GrammarRow, node: int, shun: int) -> bool:
-        """Whether the text may end here, or one more byte leads out of what is shunned."""
+        """Whether the text may end here, or the terminal can go on to where nothing is shunned, as far as is quickly told."""
         if not node and (row.accepting or any(symbol >= SPECIAL for symbol in row.expected)):
             return True
         return any(

@@ -35,8 +35,8 @@ class Limits:
     """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
     step that alone needs more than fits raises."""
 
-    states: int = 1_000_000
-    """States of the rules of one grammar. Those of a repetition are made when generation reaches them."""
+    states: int = 250_000
+    """States of the rules of one grammar: about 1 kB each. Those of a repetition are made when generation reaches them."""
 
     rows: int = 300_000
     """Recogniser rows of one grammar held at a time; `benchmarks.grammars` tells what nested text takes of memory. Rows

@@ -23,6 +23,8 @@ from constrain.kernels.trie import TrieTables, group_of
 from constrain.limits import Limits
 
 _SMALL = 1 << 12
+_NEAR_BY = 128
+"""What `ExpressionStore.escapes` looks at before it gives up."""
 _NO_FLAGS = np.zeros(0, np.uint8)
 
 EMPTY, ANYTHING = int(k.EMPTY), int(k.ANYTHING)
@@ -107,6 +109,7 @@ class ExpressionStore:
         self._lock = threading.RLock()
         self._tables = _empty_tables()
         self._chars: dict[Ranges, int] = {}
+        self._pairs = np.zeros((_NEAR_BY, 2), np.int64)
         self._room = _Room(np.zeros((4, 0), np.int64), np.zeros(0, np.int64), np.zeros((0, 3), np.int64))
 
     @property
@@ -232,8 +235,8 @@ class ExpressionStore:
         return int(self._call(limits, k.settle, node, limits.search)) if node != EMPTY else EMPTY
 
     def escapes(self, node: int, shun: int, limits: Limits) -> bool:
-        """Whether some byte can follow at `node` after which nothing is shunned any more."""
-        return bool(self._call(limits, k.escapes, node, shun, limits.search))
+        """Whether text can follow at `node` after which nothing is shunned any more. False: none was found near by."""
+        return bool(self._call(limits, k.escapes, node, shun, limits.search, self._pairs))
 
     def shortest(self, node: int) -> int:
         """Length of the shortest string of `node`; a lower bound where it holds intersections or complements."""

@@ -1218,7 +1218,10 @@ def _row(st, node):
 
 @helper
 def _transition(st, r, b, limit):
-    """The row reached from row `r` by byte `b`: 0 when nothing can follow."""
+    """The row reached from row `r` by byte `b`: 0 when nothing can follow.
+
+    To pass all tables takes longer than to look: where there are many bytes, only those left open are asked for.
+    """
     to = np.int64(st.row[r, b])
     if to >= 0:
         return to
@@ -1332,8 +1335,11 @@ def advance(st, node, data, reach, near, limit, viable):
     key = EMPTY if st.counts[NEED] else _solve(st, reached, CLIP + reach)
     near_key = EMPTY if st.counts[NEED] else _solve(st, key, CLIP + near)
     row = ZERO if st.counts[NEED] or viable.size == 0 else _row(st, reached)
+    table = st.row
     for b in range(viable.size):
-        viable[b] = ZERO if st.counts[NEED] else min(ONE, _transition(st, row, np.int64(b), limit))
+        if table[row, b] < 0 and not st.counts[NEED]:
+            _transition(st, row, np.int64(b), limit)
+        viable[b] = table[row, b] > 0
     return reached, read, key, near_key
 
 
@@ -1480,10 +1486,13 @@ def _characters(st, body, limit):
     """The bytes and characters that are in themselves strings of `body`."""
     if st.node[body, CHARS] >= 0:
         return st.node[body, CHARS]
-    row, end = _row(st, body), _row(st, EPSILON)
+    row, end, table = _row(st, body), _row(st, EPSILON), st.row
     loops = FREE & ~(BROKEN | INSIDE)
     for b in range(128):
-        if loops & st.groups[b] and not st.counts[NEED] and _transition(st, row, np.int64(b), limit) != end:
+        to = np.int64(table[row, b])
+        if to < 0 and not st.counts[NEED]:
+            to = _transition(st, row, np.int64(b), limit)
+        if to != end:
             loops &= ~st.groups[b]
     if not st.counts[NEED] and _character_target(st, row, limit) != end:
         loops &= ~WHOLE
@@ -1495,9 +1504,12 @@ def _characters(st, body, limit):
 @helper
 def _self_loops(st, row, limit):
     """The bytes and characters that lead from a row back to it."""
-    loops = FREE
+    loops, table = FREE, st.row
     for b in range(128):
-        if not st.counts[NEED] and _transition(st, row, np.int64(b), limit) != row:
+        to = np.int64(table[row, b])
+        if to < 0 and not st.counts[NEED]:
+            to = _transition(st, row, np.int64(b), limit)
+        if to != row:
             loops &= ~st.groups[b]
     if not _returns(st, row, row, 0x80, 0xFF, limit):
         loops &= ~(BROKEN | INSIDE)
@@ -1510,7 +1522,7 @@ def _self_loops(st, row, limit):
 def _with_detours(st, row, loops, limit):
     """`loops` and every group besides that leads to rows from which all of them can still be read for ever."""
     for b in range(128):
-        if not loops & st.groups[b] and _transition(st, row, np.int64(b), limit) != 0:
+        if not loops & st.groups[b] and st.row[row, b] != 0 and _transition(st, row, np.int64(b), limit) != 0:
             if _closes(st, row, loops | st.groups[b], limit):
                 loops |= st.groups[b]
     if not loops & WHOLE and _closes(st, row, loops | WHOLE, limit):
@@ -1522,12 +1534,16 @@ def _with_detours(st, row, loops, limit):
 def _closes(st, row, loops, limit):
     """Whether all of `loops` leads from `row`, and from what it leads to, to a few rows only, none of them dead."""
     st.scratch[CLOSURE, 0] = row
-    size, i = ONE, 0
+    size, i, table = ONE, 0, st.row
     while 0 < i + 1 <= size and not st.counts[NEED]:
         here = st.scratch[CLOSURE, i]
         for b in range(128):
             if loops & st.groups[b] and size > 0:
-                size = _join(st, size, _transition(st, here, np.int64(b), limit))
+                to = np.int64(table[here, b])
+                if to < 0:
+                    to = _transition(st, here, np.int64(b), limit)
+                if to != here and to != row:
+                    size = _join(st, size, to)
         if loops & WHOLE and size > 0:
             size = _join(st, size, _character_target(st, here, limit))
         if loops & (BROKEN | INSIDE) and not _returns(st, here, here, 0x80, 0xFF, limit):
@@ -1553,8 +1569,12 @@ def _join(st, size, row):
 @helper
 def _returns(st, home, row, low, high, limit):
     """Whether each of the bytes low .. high leads from `row` to `home`."""
+    table = st.row
     for b in range(low, high + 1):
-        if st.counts[NEED] or _transition(st, row, np.int64(b), limit) != home:
+        to = np.int64(table[row, b])
+        if to < 0 and not st.counts[NEED]:
+            to = _transition(st, row, np.int64(b), limit)
+        if to != home:
             return False
     return True
 
@@ -1694,22 +1714,31 @@ def settle(st, node, limit):
     Nodes that differ only in which terminals end, or in what follows an end, settle to the same one.
     """
     st.counts[NEED] = ROOM
-    row = _row(st, node)
+    row, table = _row(st, node), st.row
     result, composed = EMPTY, ZERO
     mark = _intern(st, MARK, ZERO, ZERO, ZERO, ZERO)
     for b in range(256):
-        to = ZERO if st.counts[NEED] else _transition(st, row, np.int64(b), limit)
-        target = np.int64(st.row[to, OWNER]) if to != 0 else EMPTY
-        if to == 0 or st.counts[NEED] or st.node[target, FLAG] & ENDED:
+        if table[row, b] < 0 and not st.counts[NEED]:
+            _transition(st, row, np.int64(b), limit)
+    for b in range(256):
+        to = np.int64(table[row, b])
+        if to <= 0 or st.counts[NEED] or st.node[np.int64(table[to, OWNER]), FLAG] & ENDED:
             continue
-        st.sets[_new_set(st), b] = 1
-        result = _alt2(st, result, _concat(st, _intern_set(st), target))
+        first = ZERO
+        while table[row, first] != to:
+            first += 1
+        if first < b:  # its set has been made
+            continue
+        members = _new_set(st)
+        for other in range(b, 256):
+            st.sets[members, other] = table[row, other] == to
+        result = _alt2(st, result, _concat(st, _intern_set(st), np.int64(table[to, OWNER])))
     if st.counts[NEED]:
         return EMPTY
     composed = _new_set(st)
     for b in range(256):
-        to = _transition(st, row, np.int64(b), limit)
-        if to != 0 and st.node[np.int64(st.row[to, OWNER]), FLAG] & ENDED:
+        to = np.int64(table[row, b])
+        if to != 0 and st.node[np.int64(table[to, OWNER]), FLAG] & ENDED:
             st.sets[composed, b] = 1
     return _alt2(st, result, _concat(st, _intern_set(st), mark))
 
@@ -1719,10 +1748,10 @@ def split(st, start, forest, follow, longest, limit, most, path, allowed, crossi
     """Part the tokens of a forest by what they do to a terminal: the numbers of crossings, and of marks met.
 
     `start` is (node, shunned) as for `scan`. `forest` is (trie, roots, heads): the subtrees of a trie below some nodes,
-    read from the edge into each of them, and the bytes of these edges. `follow` says what may come after the terminals that end together: (marks, bytes,
-    groups), int64[m] of nodes of marks, uint8[n, 256] flags of the bytes that may follow, int64[n] the same in the bits
-    of `TrieTables.below`. Marks that are met and not listed go to the places of `marks` beyond the n; any byte is taken
-    to follow them.
+    read from the edge into each of them, and the bytes of these edges. `follow` says what may come after the terminals
+    that end together: (marks, bytes, groups), int64[m] of nodes of marks, uint8[n, 256] flags of the bytes that may
+    follow, int64[n] the same in the bits of `TrieTables.below`. Marks that are met and not listed go to the places of
+    `marks` beyond the n; any byte is taken to follow them.
 
     Tokens after which the terminal goes on or just ends are added to `allowed` (uint32 words). Others are written to
     `crossing` (int64[size, 3]) by subtree, read from the edge into it: (root, marks of the terminals that end before
@@ -1823,7 +1852,7 @@ def strike(st, start, forest, limit, path, found):
     """
     st.counts[NEED] = ROOM
     trie, roots, heads = forest
-    home, shunned, n = _row(st, start[0]), ZERO, ZERO
+    home, shunned, n, table = _row(st, start[0]), ZERO, ZERO, st.row
     if not st.counts[NEED]:
         shunned = _row(st, start[1])
     for r in range(roots.size):
@@ -1834,9 +1863,12 @@ def strike(st, start, forest, limit, path, found):
         path[0, base], path[1, base] = home, shunned
         while i < stop and not st.counts[NEED]:
             depth, b = np.int64(trie.node[i, DEPTH]), np.int64(trie.node[i, BYTE])
-            away = _transition(st, path[1, depth - 1], b, limit)
-            to = ZERO if away == 0 or st.counts[NEED] else _transition(st, path[0, depth - 1], b, limit)
-            if to == 0 or st.counts[NEED]:
+            away, to = np.int64(table[path[1, depth - 1], b]), np.int64(table[path[0, depth - 1], b])
+            if away < 0 and to != 0:
+                away = _transition(st, path[1, depth - 1], b, limit)
+            if to < 0 and away != 0 and not st.counts[NEED]:
+                to = _transition(st, path[0, depth - 1], b, limit)
+            if to == 0 or away == 0 or st.counts[NEED]:
                 i = np.int64(trie.node[i, SKIP])
                 continue
             if st.node[np.int64(st.row[away, OWNER]), FLAG] & ENDED:
@@ -1877,23 +1909,60 @@ def _breaks(groups, here, longest):
 
 
 @kernel
-def escapes(st, node, shun, limit):
-    """Whether some byte can follow at `node` after which nothing is shunned any more."""
+def escapes(st, node, shun, limit, pairs):
+    """Whether text can follow at `node`, inside of its terminal, after which nothing is shunned any more.
+
+    Looks for the shortest such text, breadth first, as far as `pairs` (int64[n, 2]) has room for what is left of the
+    terminal and of what is shunned: False does not say that there is none.
+    """
     st.counts[NEED] = ROOM
-    row, shunned = _row(st, node), ZERO
+    pairs[0, 0] = _row(st, node)
     if not st.counts[NEED]:
-        shunned = _row(st, shun)
-    return st.counts[NEED] == ROOM and _escapes(st, row, shunned, limit)
+        pairs[0, 1] = _row(st, shun)
+    row, head, tail = st.row, ZERO, ONE
+    while head < tail and not st.counts[NEED]:
+        here, shunned = pairs[head, 0], pairs[head, 1]
+        for b in range(256):
+            if row[here, b] == 0:
+                continue
+            to, away = np.int64(row[here, b]), np.int64(row[shunned, b])
+            if to < 0:
+                to = _transition(st, here, np.int64(b), limit)
+            if away < 0 and to != 0 and not st.counts[NEED]:
+                away = _transition(st, shunned, np.int64(b), limit)
+            if st.counts[NEED]:
+                return False
+            if to == 0:
+                continue
+            if away == 0:
+                return True
+            if tail < pairs.shape[0] and not st.node[np.int64(row[away, OWNER]), FLAG] & ENDED:
+                pairs[tail, 0], pairs[tail, 1] = to, away
+                tail += _is_new(pairs, tail)
+        head += 1
+    return False
+
+
+@helper
+def _is_new(pairs, last):
+    """1 if no pair before the last one is like it, else 0."""
+    for i in range(last):
+        if pairs[i, 0] == pairs[last, 0] and pairs[i, 1] == pairs[last, 1]:
+            return ZERO
+    return ONE
 
 
 @helper
 def _escapes(st, row, shun, limit):
     """Whether some byte can follow after which nothing is shunned any more."""
+    table = st.row
     for b in range(256):
+        if table[row, b] == 0 or table[shun, b] > 0:
+            continue
         if st.counts[NEED]:
             return False
         if _transition(st, row, np.int64(b), limit) != 0 and _transition(st, shun, np.int64(b), limit) == 0:
-            return True
+            return not st.counts[NEED]
     return False
 
 
