@@ -4,7 +4,8 @@ For every schema some texts are generated without a model: each token is drawn u
 allows. Half of the texts draw from tokens of few bytes only, wherever there are some, so that structure comes before
 long strings. A text that is not complete after `--tokens` tokens is closed by `Matcher.completion`. It is *valid* if
 jsonschema-rs says so under the schema's own draft, and no object has a key twice. Formats are annotations to it, unless
-it is they that decide: a string may be in one branch of `oneOf` because it has not the format of another.
+it is they that decide: a string may be in one branch of `oneOf` because it has not the format of another. A text with
+numbers that no float holds is judged by jsonschema, with exact ones.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from benchmarks.tables import Table, show
 PROGRAM = "generation"
 SHORT = 3
 """Bytes of a short token."""
+MOST_DIGITS = 1000
+"""Digits and zeros of a number that is judged."""
 
 
 @dataclass
@@ -108,26 +111,50 @@ class Doubled(Exception):
     """An object has a key twice."""
 
 
-def judged(schema: Any, text: str) -> str:
-    """What a validator says of a text. Where it cannot read the schema, or the text has numbers that it cannot hold,
-    nothing is said."""
-    import jsonschema_rs
+class Unjudged(Exception):
+    """A number is too long to compute with."""
 
+
+def judged(schema: Any, text: str) -> str:
+    """What a validator says of a text. Where none can read the schema or the numbers, nothing is said."""
     numbers: list[str] = []
     try:
-        json.loads(text, parse_int=numbers.append, parse_float=numbers.append)
-        value = json.loads(text, object_pairs_hook=_without_doubles) if all(map(_is_held, numbers)) else None
+        json.loads(text, parse_int=numbers.append, parse_float=numbers.append, object_pairs_hook=_without_doubles)
     except Doubled:
         return "a key twice"
     except ValueError:
         return "no JSON"
-    if value is None and numbers:
-        return "not judged"
+    return _judged(schema, json.loads(text)) if all(map(_is_held, numbers)) else _judged_exactly(schema, text)
+
+
+def _judged(schema: Any, value: Any) -> str:
+    import jsonschema_rs
+
     try:
         judges = (jsonschema_rs.validator_for(schema, validate_formats=formats) for formats in (False, True))
         return "valid" if any(judge.is_valid(value) for judge in judges) else "invalid"
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, OverflowError):
         return "not judged"
+
+
+def _judged_exactly(schema: Any, text: str) -> str:
+    import jsonschema
+
+    def number(digits: str) -> Decimal | int:
+        value = Decimal(digits)
+        if abs(value.adjusted()) > MOST_DIGITS:
+            raise Unjudged
+        return int(value) if value == value.to_integral_value() and not old else value
+
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    old = kind is jsonschema.Draft4Validator
+    with localcontext(Context(prec=5 * MOST_DIGITS)):
+        try:
+            value = json.loads(text, parse_int=lambda digits: int(number(digits)), parse_float=number)
+            exact = json.loads(json.dumps(schema), parse_float=Decimal)
+            return "valid" if kind(exact).is_valid(value) else "invalid"
+        except Exception:  # a schema that it does not read; a pattern that is none of Python's
+            return "not judged"
 
 
 def _is_held(number: str) -> bool:
