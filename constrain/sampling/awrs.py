@@ -163,7 +163,7 @@ def _repeats(log_success: float, rng: np.random.Generator) -> float:
     log_failure = math.log(-math.expm1(log_success)) if near_one else math.log1p(-math.exp(log_success))
     if log_failure == 0:  # success underflows
         return _MOST
-    return min(math.floor(math.log(1.0 - rng.random()) / log_failure), _MOST)
+    return min(math.log(1.0 - rng.random()) / log_failure, _MOST) // 1.0
 
 
 def _happens(probability: float, rng: np.random.Generator) -> bool:
