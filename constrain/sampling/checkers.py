@@ -126,8 +126,8 @@ class Function(TextChecker):
         except (ValueError, NameError, TypeError):  # built in, or annotated with what is not there
             parameters = []
         required = [one for one in parameters if one.default is one.empty and one.kind <= one.POSITIONAL_OR_KEYWORD]
-        named = any(one.name == "complete" for one in parameters)
-        self._takes_both = named or len(required) == 2
+        self._takes_name = any(one.name == "complete" and one.kind > one.POSITIONAL_ONLY for one in parameters)
+        self._takes_second = len(required) == 2
         self._takes_bytes = bool(parameters) and parameters[0].annotation is bytes
         if len(required) > 2:
             raise SpecTypeError(f"a checker is called as f(text) or f(text, complete), not as {self!r}")
@@ -155,7 +155,9 @@ class Function(TextChecker):
 
     def _call(self, data: bytes, complete: bool) -> Any:
         text = data if self._takes_bytes else data.decode()
-        return self.function(text, complete) if self._takes_both else self.function(text)
+        if self._takes_name:
+            return self.function(text, complete=complete)
+        return self.function(text, complete) if self._takes_second else self.function(text)
 
     def __repr__(self) -> str:
         return getattr(self.function, "__qualname__", None) or repr(self.function)

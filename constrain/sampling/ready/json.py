@@ -96,8 +96,7 @@ def _finished(schema: Any, value: Any, has_prefixes: bool) -> Iterator[tuple[Any
         return
     if not isinstance(schema, dict) or "$ref" in schema:
         return
-    types = schema.get("type", value.kind)
-    if not _may_be(value.kind, [types] if isinstance(types, str) else types):
+    if "type" in schema and not _may_be(value.kind, schema["type"]):
         yield False, None
     if value.kind == "object":
         properties = schema.get("properties", {})
@@ -118,8 +117,9 @@ def _finished(schema: Any, value: Any, has_prefixes: bool) -> Iterator[tuple[Any
 
 def _may_be(kind: str, types: Any) -> bool:
     """Whether a value that begins like this may have one of the types."""
+    listed = [types] if isinstance(types, str) else types
     names = {"number": {"number", "integer"}, "word": {"boolean", "null"}}.get(kind, {kind})
-    return kind == "nothing" or not isinstance(types, list) or bool(names & set(types))
+    return kind == "nothing" or bool(names.intersection(listed))
 
 
 def read_open(text: str) -> Any:
