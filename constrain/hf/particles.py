@@ -71,7 +71,9 @@ class SMCDecoding:
     ) -> torch.LongTensor:
         """The loop. Returns the sequences of all particles, those of one prompt together: LongTensor[rows, length]."""
         if (generation_config.num_return_sequences or 1) > 1 or (generation_config.num_beams or 1) > 1:
-            raise UnsupportedError("SMCDecoding: every particle comes back; leave out num_return_sequences and num_beams")
+            raise UnsupportedError(
+                "SMCDecoding: every particle comes back; leave out num_return_sequences and num_beams"
+            )
         populations = self._populations(len(input_ids), generation_config.max_length - input_ids.shape[1])
         logits, cache_name, model_kwargs, ids = _prefilled(
             model, input_ids, generation_config, model_kwargs, self._particles

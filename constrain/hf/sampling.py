@@ -45,7 +45,9 @@ def generate_weighted(
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     checkers = list(checker) if isinstance(checker, list | tuple) else [checker] * len(texts)
     if len(checkers) != len(texts):
-        raise SpecTypeError(f"generate: {len(checkers)} constraints for {len(texts)} prompts; pass one, or one for each")
+        raise SpecTypeError(
+            f"generate: {len(checkers)} constraints for {len(texts)} prompts; pass one, or one for each"
+        )
     if max_new_tokens < 1:
         raise ConstrainError(f"max_new_tokens={max_new_tokens}: a text has room for its end at least")
     vocabulary = generation.vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))

@@ -93,7 +93,7 @@ class Posterior:
 
     @property
     def finish_reason(self) -> str:
-        """"complete" if there are answers, else why there are none: "length" if the budget cut some particle short,
+        """ "complete" if there are answers, else why there are none: "length" if the budget cut some particle short,
         "dead" if nothing more was accepted of any."""
         if self.answers:
             return "complete"

@@ -163,9 +163,13 @@ class Population:
         except ConstrainError:
             raise
         except Exception as error:
-            raise CheckerError(f"the critic raised {type(error).__name__} about {position.text[-40:]!r}: {error}") from error
+            raise CheckerError(
+                f"the critic raised {type(error).__name__} about {position.text[-40:]!r}: {error}"
+            ) from error
         if math.isnan(value) or value == math.inf:
-            raise CheckerError(f"the critic answered {answer!r:.40} about {position.text[-40:]!r}, not a finite log-factor")
+            raise CheckerError(
+                f"the critic answered {answer!r:.40} about {position.text[-40:]!r}, not a finite log-factor"
+            )
         return value
 
     def _are_uneven(self, ess: float) -> bool:

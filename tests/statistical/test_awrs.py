@@ -366,9 +366,7 @@ def test_a_weight_says_whether_the_token_is_accepted(
         token, log_weight = geometric_awrs(np.array(logp), accepted.__contains__, rng, max_rejects=max_rejects)
     else:
         survival = 0.5 if kind == "roulette" and max_rejects else None
-        token, log_weight = awrs(
-            np.array(logp), accepted.__contains__, rng, max_rejects=max_rejects, survival=survival
-        )
+        token, log_weight = awrs(np.array(logp), accepted.__contains__, rng, max_rejects=max_rejects, survival=survival)
     assert not math.isnan(log_weight)
     assert (log_weight > -math.inf) == (token in accepted)
     assert token is None or logp[token] > -math.inf

@@ -160,7 +160,9 @@ def test_masks_alone_are_farther_from_the_target() -> None:
 def test_a_critic_of_complete_texts_is_part_of_the_target() -> None:
     target = exact(lambda text: even(text, True), lambda text: 0.7 * len(text))
     for ess in (0.0, 0.5, 1.0):
-        values = [math.exp(run(even, s, ess=ess, critic=lambda t, done: 0.7 * len(t)).log_normalizer) for s in range(600)]
+        values = [
+            math.exp(run(even, s, ess=ess, critic=lambda t, done: 0.7 * len(t)).log_normalizer) for s in range(600)
+        ]
         mean, error = mean_and_error(values)
         assert abs(mean - sum(target.values())) < 4.5 * error
 
@@ -168,7 +170,9 @@ def test_a_critic_of_complete_texts_is_part_of_the_target() -> None:
 def test_a_critic_of_unfinished_texts_changes_no_target() -> None:
     critic = lambda text, complete: 0.0 if complete else 1.5 * text.count("b") - text.count("a")  # noqa: E731
     for ess in (0.5, 1.0):
-        mean, error = mean_and_error([math.exp(run(even, s, ess=ess, critic=critic).log_normalizer) for s in range(600)])
+        mean, error = mean_and_error(
+            [math.exp(run(even, s, ess=ess, critic=critic).log_normalizer) for s in range(600)]
+        )
         assert abs(mean - Z) < 4.5 * error
 
 
@@ -247,7 +251,9 @@ def test_dead_particles_never_come_back() -> None:
     for seed in range(50):
         result = run(trap, seed, ess=1.0)
         assert {answer.text for answer in result.answers} <= {"ab", "a", ""}
-        assert all(particle.log_weight == -math.inf for particle in result.particles if particle.text not in ("ab", "a", ""))
+        assert all(
+            particle.log_weight == -math.inf for particle in result.particles if particle.text not in ("ab", "a", "")
+        )
 
 
 def test_a_checker_that_raises() -> None:

@@ -301,7 +301,10 @@ def test_validators_lose_nothing_that_is_valid(value: Any) -> None:
     schemas: list[Any] = [
         {"items": {"type": "integer"}, "properties": {"a": False}},
         {"prefixItems": [{"type": "string"}, {"minimum": 1}], "items": {"type": ["boolean", "null"]}},
-        {"anyOf": [{"items": {"type": "string"}}, {"items": {"type": "number"}}], "type": ["array", "object", "number"]},
+        {
+            "anyOf": [{"items": {"type": "string"}}, {"items": {"type": "number"}}],
+            "type": ["array", "object", "number"],
+        },
         {"not": {"properties": {"": {"type": "integer"}}, "type": "object"}},
     ]
     for schema in schemas:
@@ -317,7 +320,23 @@ def test_json_with_a_function_of_the_value() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 300, "1" * 5000 + ",", "[NaN", "Infinity", "'a'", '{"a" 1', "[1 2", "{1", '"\\x', '"\t', "01", "1.]", "[,", "]", "{,"],
+    [
+        "[" * 300,
+        "1" * 5000 + ",",
+        "[NaN",
+        "Infinity",
+        "'a'",
+        '{"a" 1',
+        "[1 2",
+        "{1",
+        '"\\x',
+        '"\t',
+        "01",
+        "1.]",
+        "[,",
+        "]",
+        "{,",
+    ],
 )
 def test_what_no_json_text_begins_with(text: str) -> None:
     with pytest.raises(NotJson):

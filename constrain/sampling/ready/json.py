@@ -78,7 +78,9 @@ class Json(TextChecker):
 
 def is_validator(value: Any) -> bool:
     """Whether this is a validator of the jsonschema package, told by what it can do."""
-    return all(hasattr(value, name) for name in ("is_valid", "evolve", "schema", "VALIDATORS")) and not isinstance(value, type)
+    return all(hasattr(value, name) for name in ("is_valid", "evolve", "schema", "VALIDATORS")) and not isinstance(
+        value, type
+    )
 
 
 def _no_constant(name: str) -> Any:

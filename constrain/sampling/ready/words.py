@@ -69,4 +69,3 @@ class Banned(TextChecker):
 
     def __repr__(self) -> str:
         return f"Banned({len(self.words)} words)"
-
