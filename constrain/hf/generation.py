@@ -18,7 +18,6 @@ from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
 from constrain.sampling.posterior import Posterior
 from constrain.schema import JsonSchema
-from constrain.spec import Spec
 from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
 
@@ -33,8 +32,8 @@ class Generation:
     """What was generated, without the prompt and without special tokens."""
     finish_reason: str
     """"complete": the text meets the constraint; "closed": it does, and ended, or had to be steered to its end,
-    because of `max_new_tokens`; "length": `max_new_tokens` cut it short, and it does not; "dead" (samplers with weights):
-    nothing that meets the constraint was found, and there is no text."""
+    because of `max_new_tokens`; "length": `max_new_tokens` cut it short, and it does not; "dead" (samplers with
+    weights): nothing that meets the constraint was found, and there is no text."""
     token_ids: tuple[int, ...]
     """The tokens of the text."""
     parsed: Any = None
@@ -62,9 +61,10 @@ def generate(
     `spec` is one constraint for all prompts, or one for each. `options` go to `model.generate` (do_sample,
     temperature, num_beams ...). Texts are decoded without clean-up, so that what was enforced is what you get.
 
-    `sampler="awrs"` draws with weights and asks the constraint of few tokens, `"smc"` writes `particles` side by side and
-    returns one of them by weight (`constrain.sampling`). For both, `spec` can be any checker, functions of text included;
-    the end of the output counts as one of the `max_new_tokens`; and a text without a constraint met is never an answer.
+    `sampler="awrs"` draws with weights and asks the constraint of few tokens, `"smc"` writes `particles` side by side
+    and returns one of them by weight (`constrain.sampling`). For both, `spec` can be any checker, functions of text
+    included; the end of the output counts as one of the `max_new_tokens`; and a text without a constraint met is never
+    an answer.
 
     When few of the `max_new_tokens` are left, outputs are steered to their end. For one sequence of a decoder-only
     model, tokens that the constraint forces are not asked of the model.

@@ -1,4 +1,5 @@
-"""Sequential Monte Carlo inside `model.generate(custom_generate=...)`: prompts are read once, particles share the cache.
+"""Sequential Monte Carlo inside `model.generate(custom_generate=...)`: prompts are read once, particles share the
+cache.
 
 In:  what `model.generate` hands to a decoding loop.
 Out: the sequences of all particles, and a `Posterior` for each prompt.
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 class SMCDecoding:
     """For `model.generate(custom_generate=...)`: particles for each prompt, under a checker.
 
-    The arguments are those of `constrain.sampling.smc`; `checker` is one for all prompts, or with `per_prompt` a list. The
-    budget is `max_new_tokens` of `generate`. What `generate` returns has a row for each particle, padded; `posteriors` has
-    their weights. Pass `do_sample=True` for temperature and the like to be part of the model's distribution.
+    The arguments are those of `constrain.sampling.smc`; `checker` is one for all prompts, or with `per_prompt` a list.
+    The budget is `max_new_tokens` of `generate`. What `generate` returns has a row for each particle, padded;
+    `posteriors` has their weights. Pass `do_sample=True` for temperature and the like to be part of the model's
+    distribution.
 
         decoding = SMCDecoding(checker, vocabulary, particles=16)
         model.generate(**inputs, custom_generate=decoding, do_sample=True, top_k=0, max_new_tokens=64)

@@ -39,9 +39,10 @@ class Row:
 class AWRSLogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
     """Draws a token that the checker accepts, for each row, and leaves it as the only finite score.
 
-    Pass it as `logits_processor=[processor]`, with greedy decoding or sampling, batches and `num_return_sequences`. It draws
-    from what the model's scores are after all other processors: those before it in the list, and those behind it, such as
-    temperature and top-p. A row of which nothing is accepted is ended with an EOS token, and its log-weight is -inf.
+    Pass it as `logits_processor=[processor]`, with greedy decoding or sampling, batches and `num_return_sequences`. It
+    draws from what the model's scores are after all other processors: those before it in the list, and those behind
+    it, such as temperature and top-p. A row of which nothing is accepted is ended with an EOS token, and its
+    log-weight is -inf.
 
     `log_weights` and `rows` tell of the latest call of `generate`. With `max_new_tokens`, the last token is the end of
     the output, where that is allowed, and the weight makes up for it; else outputs can be cut short.
@@ -135,7 +136,7 @@ class AWRSLogitsProcessor(transformers.LogitsProcessor):  # type: ignore[misc]
         if {row.tobytes() for row in ids[:, :-1]} <= {row.tobytes() for row in expected[:, :-1]}:
             raise UnsupportedError(
                 "AWRSLogitsProcessor draws the tokens, but others were chosen, or rows were reordered: it works with "
-                "sampling and greedy decoding (num_beams=1, no assistant). For beams there is constrain.hf.LogitsProcessor"
+                "sampling and greedy decoding (num_beams=1, no assistant). For beams take constrain.hf.LogitsProcessor"
             )
         return False
 

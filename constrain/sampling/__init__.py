@@ -6,8 +6,8 @@
     posterior = smc(model, Python(), vocab, particles=16, max_tokens=64, rng=np.random.default_rng(0))
 
 A mask renormalises each step on its own, so that texts come with another probability than the model's own among those
-that meet the constraint. Weights tell by how much; particles with weights are samples of the model's distribution, given
-the constraint. No model is needed here: `constrain.hf` brings those of Hugging Face.
+that meet the constraint. Weights tell by how much; particles with weights are samples of the model's distribution,
+given the constraint. No model is needed here: `constrain.hf` brings those of Hugging Face.
 
     awrs         a token and its weight: adaptive weighted rejection sampling; `geometric_awrs` is another estimator
     Checker      what samplers ask: `TextChecker`, `Language` of an automaton, functions, validators, products

@@ -55,9 +55,9 @@ def awrs(
     is part of the weight. `accept(token) -> bool` is asked of each proposed token once. `checks` more tokens are
     proposed after the first accepted one, for the weight alone: 1 where `accept` is dear, 2 or 3 where it is cheap.
 
-    At most `max_rejects` tokens are rejected before the first accepted one; then there is none, and the weight is 0. (The
-    last one tried has no checks, so that nothing is biased.) With `survival`, a probability, each rejection from that
-    one on ends the draw only with probability 1 - survival, and weights make up for it.
+    At most `max_rejects` tokens are rejected before the first accepted one; then there is none, and the weight is 0.
+    (The last one tried has no checks, so that nothing is biased.) With `survival`, a probability, each rejection from
+    that one on ends the draw only with probability 1 - survival, and weights make up for it.
 
     Raises ConstrainError for NaN or +inf, SpecTypeError for an answer that is neither True nor False.
 
@@ -156,7 +156,7 @@ _MOST = 1e300
 
 
 def _repeats(log_success: float, rng: np.random.Generator) -> float:
-    """How many tokens rejected before come up again before another one: geometric from 0, as a float without overflow."""
+    """How many tokens rejected before come up again before another one: geometric from 0, a float without overflow."""
     if log_success >= 0:
         return 0.0
     near_one = log_success > -0.5

@@ -55,7 +55,7 @@ class Checker(ABC):
     def complete(self, state: Any) -> bool:
         """Whether the output may end here."""
 
-    def fill(self, state: Any, row: Bitmask) -> None:
+    def fill(self, state: Any, row: Bitmask) -> None:  # noqa: B027, because to rule out nothing is fine
         """Clear the bits of tokens that are ruled out at once, of all EOS ids where the output may not end."""
 
     def bound(self, vocabulary: Vocabulary) -> Checker:
@@ -211,7 +211,9 @@ class Product(Checker):
     """
 
     def __init__(self, checkers: Sequence[Any]) -> None:
-        self.checkers = [inner for one in checkers for inner in (one.checkers if isinstance(one, Product) else [one])]
+        self.checkers: list[Any] = []
+        for one in checkers:
+            self.checkers += one.checkers if isinstance(one, Product) else [one]
         if not self.checkers:
             raise SpecTypeError("a product of no checkers")
 

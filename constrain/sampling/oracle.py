@@ -117,7 +117,7 @@ class Oracle:
         return self.vocabulary.strips_leading_space and not position.tokens and spelled.startswith(b" ")
 
     def _pruned(self, position: Position, logp: Floats) -> Floats:
-        """Without what needs no question: ids beyond the vocabulary, tokens that spell nothing, what a mask rules out."""
+        """Without what needs no question: ids past the vocabulary, tokens without text, what a mask rules out."""
         size = self.vocabulary.size
         if len(logp) < size:
             raise VocabularyError(f"the model's logits are {len(logp)} wide, but the vocabulary has {size} ids")

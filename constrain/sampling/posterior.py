@@ -116,5 +116,6 @@ def normalised(log_weights: Sequence[float]) -> np.ndarray:
     top = array.max(initial=-np.inf)
     if top == -np.inf:
         return np.zeros_like(array)
-    weights: np.ndarray = np.exp(array - top)
-    return weights / weights.sum()
+    weights = np.exp(array - top)
+    shares: np.ndarray = weights / weights.sum()
+    return shares

@@ -200,9 +200,10 @@ def smc(
 ) -> Posterior:
     """Write texts with a model under a checker, by sequential Monte Carlo.
 
-    `model(prefixes)` gives log-probabilities of the next token after each of some tuples of tokens: float[len(prefixes),
-    vocabulary.size]. `checker` is whatever `as_checker` takes. The target is the model's distribution over texts of at
-    most `max_tokens` tokens, EOS counted, that the checker accepts, times `critic` of the complete text.
+    `model(prefixes)` gives log-probabilities of the next token after each of some tuples of tokens:
+    float[len(prefixes), vocabulary.size]. `checker` is whatever `as_checker` takes. The target is the model's
+    distribution over texts of at most `max_tokens` tokens, EOS counted, that the checker accepts, times `critic` of
+    the complete text.
 
     Raises CheckerError if the checker or the critic fails. If no particle is left, the result has no answers and its
     `finish_reason` says why.

@@ -133,7 +133,8 @@ def listed_orders(logp: np.ndarray) -> Iterator[tuple[Listed, float]]:
 
 
 class Script:
-    """Every way in which coins and counts can fall, each once: replayed choices, then the first of those that are new."""
+    """Every way in which coins and counts can fall, each once: replayed choices, then the first of those that are
+    new."""
 
     def __init__(self) -> None:
         self.todo: list[list[int]] = [[]]
@@ -205,7 +206,7 @@ PROBLEMS = list(problems())
 @pytest.mark.parametrize("checks", [1, 2, 3])
 def test_checks_are_proper(checks: int, max_rejects: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     for logp, accepted in PROBLEMS:
-        sampler = lambda *a: awrs(*a, checks=checks, max_rejects=max_rejects)  # noqa: E731, B023
+        sampler = lambda *a: awrs(*a, checks=checks, max_rejects=max_rejects)  # noqa: E731
         assert_proper(sampler, logp, accepted, monkeypatch)
 
 
@@ -213,7 +214,7 @@ def test_checks_are_proper(checks: int, max_rejects: int | None, monkeypatch: py
 @pytest.mark.parametrize("survival", [0.3, 0.9])
 def test_roulette_is_proper(max_rejects: int, survival: float, monkeypatch: pytest.MonkeyPatch) -> None:
     for logp, accepted in PROBLEMS:
-        sampler = lambda *a: awrs(*a, max_rejects=max_rejects, survival=survival)  # noqa: E731, B023
+        sampler = lambda *a: awrs(*a, max_rejects=max_rejects, survival=survival)  # noqa: E731
         assert_proper(sampler, logp, accepted, monkeypatch)
 
 
@@ -222,7 +223,7 @@ def test_roulette_is_proper(max_rejects: int, survival: float, monkeypatch: pyte
 def test_geometric_is_proper(accepts: int, max_rejects: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for logp, accepted in PROBLEMS:
         if len(logp) < 5 or accepts == 2:
-            sampler = lambda *a: geometric_awrs(*a, accepts=accepts, max_rejects=max_rejects)  # noqa: E731, B023
+            sampler = lambda *a: geometric_awrs(*a, accepts=accepts, max_rejects=max_rejects)  # noqa: E731
             assert_proper(sampler, logp, accepted, monkeypatch, max_rejects)
 
 
@@ -250,7 +251,7 @@ def test_the_recursive_definition_is_one_check() -> None:
         p = {token: math.exp(value) for token, value in enumerate(logp) if value > -math.inf}
         for order in permutations(p):
             rng = Listed(logp, order if 2 * len(p) >= len(logp) else tuple(sorted(p).index(t) for t in order))
-            log_weight = awrs(logp, lambda token: token in accepted, rng).log_weight  # type: ignore[arg-type]
+            log_weight = awrs(logp, accepted.__contains__, rng).log_weight  # type: ignore[arg-type]
             expected = math.fsum(p.values()) * recursive(p, accepted, order)
             assert math.exp(log_weight) == pytest.approx(expected, rel=1e-12)
 
@@ -394,7 +395,7 @@ def test_no_distribution(bad: float) -> None:
     for rest in ([0.0, -1.0], [-np.inf] * 9):
         logp = np.array([bad, *rest])
         for sampler in (awrs, geometric_awrs):
-            with pytest.raises(ConstrainError, match="for token 0 .1 such values"):
+            with pytest.raises(ConstrainError, match=r"for token 0 \(1 such"):
                 sampler(logp, lambda t: True, np.random.default_rng(0))
 
 

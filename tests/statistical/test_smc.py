@@ -1,4 +1,5 @@
-"""Particles against the enumeration of all texts: the normaliser, the posterior, resampling, critics, the length limit."""
+"""Particles against the enumeration of all texts: the normaliser, the posterior, resampling, critics, the length
+limit."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """JSON as a checker, with a validator of the jsonschema package, or whatever else decides about a whole value.
 
-Beginnings of texts are read by `read_open`, which knows what is finished in them. A validator is asked about whole values:
-those that are finished inside of the text, where `properties`, `items` and `prefixItems` say what is asked of them, and
-the value itself at the end.
+Beginnings of texts are read by `read_open`, which knows what is finished in them. A validator is asked about whole
+values: those that are finished inside of the text, where `properties`, `items` and `prefixItems` say what is asked of
+them, and the value itself at the end.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def read_open(text: str) -> Any:
 
     A number at the end of the text is open, because digits can follow; so is white space before the value.
 
-    >>> read_open('{"a": [1, 2')
-    Open(kind='object', items=[], last=('a', Open(kind='array', items=[1], last=Open(kind='number', items=[], last=None))))
+    >>> read_open('[true, {"a"')
+    Open(kind='array', items=[True], last=Open(kind='object', items=[], last=None))
     """
     stack: list[tuple[Open, str | None]] = []  # what is open around, and the name of its member
     at = _skip(text, 0)

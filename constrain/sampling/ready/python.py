@@ -1,8 +1,8 @@
 """Python source as a checker: what CPython's own parser says of a text that may go on.
 
 Compiling with `PyCF_ALLOW_INCOMPLETE_INPUT`, as `codeop` does, tells a text in which the parser ran out of tokens from
-one in which a token cannot stand where it is. The last token of a text may go on, so what it could become is tried in its
-place. Nothing is ever executed.
+one in which a token cannot stand where it is. The last token of a text may go on, so what it could become is tried in
+its place. Nothing is ever executed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Iterator
 
 from constrain.sampling.checkers import TextChecker
 
-_FLAGS = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT | codeop.PyCF_DONT_IMPLY_DEDENT  # type: ignore[attr-defined]
+_INCOMPLETE = codeop.PyCF_ALLOW_INCOMPLETE_INPUT | codeop.PyCF_DONT_IMPLY_DEDENT  # type: ignore[attr-defined]
+_FLAGS = ast.PyCF_ONLY_AST | _INCOMPLETE
 _PREFIX = r"(?:[rRbB]|[rRuU]|[rRfF]|[bB][rR]|[rR][bB]|[fF][rR]|[rR][fF])?"
 _OPERATORS = (
     "**= //= >>= <<= ... != %= &= ** *= += -= -> // /= := << <= == >= >> @= ^= |= "
@@ -82,9 +83,8 @@ def _goes_on(source: str) -> bool:
 
 def _continued(text: str) -> Iterator[str]:
     """The text with what its last token could become, and a backslash, so that the line goes on behind it."""
-    last = None
-    for last in _TOKEN.finditer(text):
-        pass
+    tokens = list(_TOKEN.finditer(text))
+    last = tokens[-1] if tokens else None
     kind = last.lastgroup if last else "newline"
     if last is None or kind == "newline":
         yield text

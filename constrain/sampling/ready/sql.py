@@ -1,9 +1,9 @@
 """SQL as a checker: what SQLite says of a statement on the tables and columns that there are.
 
-SQLite prepares the statement, as `EXPLAIN`, and never runs it. Of a text that may go on it says "incomplete input", unless
-a token cannot stand where it is; the last token may become another, so what it could become is tried in its place.
-SQLite looks up names when a statement is complete. Here they have to be known when they are written: names of the schema,
-functions, and names that were introduced before.
+SQLite prepares the statement, as `EXPLAIN`, and never runs it. Of a text that may go on it says "incomplete input",
+unless a token cannot stand where it is; the last token may become another, so what it could become is tried in its
+place. SQLite looks up names when a statement is complete. Here they have to be known when they are written: names of
+the schema, functions, and names that were introduced before.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ _KEYWORDS = frozenset(
     groups having if ignore immediate in index indexed initially inner insert instead intersect into is isnull join key
     last left like limit match materialized natural no not nothing notnull null nulls of offset on or order others outer
     over partition plan pragma preceding primary query raise range recursive references regexp reindex release rename
-    replace restrict returning right rollback row rows savepoint select set table temp temporary then ties to transaction
-    trigger true unbounded union unique update using vacuum values view virtual when where window with without""".split()
+    replace restrict returning right rollback row rows savepoint select set table temp temporary then ties to
+    transaction trigger true unbounded union unique update using vacuum values view virtual when where window with
+    without""".split()
 )
 _OPERATORS = ("||", "->>", "->", "<<", ">>", "<=", "<>", ">=", "==", "!=", *"-+*/%&|~<>=(),.;?")
 _TOKEN = re.compile(
     rf"""(?P<blank>\s+)
     |(?P<comment>--[^\n]*(?P<line_end>\n)?|/\*(?:(?!\*/).)*(?P<comment_end>\*/)?)
     |(?P<string>[xX]?'(?:[^']|'')*(?P<string_end>')?)
-    |(?P<quoted>(?P<quote>["`])(?:(?!(?P=quote)).|(?P=quote)(?P=quote))*(?P<quoted_end>(?P=quote))?|\[[^\]]*(?P<bracket>\])?)
+    |(?P<quoted>(?P<quote>["`])(?:(?!(?P=quote)).|(?P=quote)(?P=quote))*(?P<quoted_end>(?P=quote))?
+               |\[[^\]]*(?P<bracket>\])?)
     |(?P<number>0[xX][0-9a-fA-F]*|(?:[0-9]+\.?|\.[0-9])[0-9]*(?:[eE][+-]?[0-9]*)?)
     |(?P<name>[^\W\d][\w$]*)
     |(?P<operator>!(?!=)|{"|".join(map(re.escape, _OPERATORS))})
@@ -66,11 +68,11 @@ class _Token(NamedTuple):
 class Sql(TextChecker):
     """One statement that SQLite takes, on a database with a given schema.
 
-    Names have to be known when they are written. Without `aliases`, that holds for `x` in `x.column`, too: it is a table,
-    or was introduced before; with it, `x` may be any name, as in `SELECT u.name FROM users AS u`.
+    Names have to be known when they are written. Without `aliases`, that holds for `x` in `x.column`, too: it is a
+    table, or was introduced before; with it, `x` may be any name, as in `SELECT u.name FROM users AS u`.
 
     >>> checker = Sql("CREATE TABLE users (id INTEGER, name TEXT)")
-    >>> [checker.prefix(text) for text in ("SELECT na", "SELECT age", "SELECT name FROM us", "SELECT name FROM orders ")]
+    >>> [checker.prefix(text) for text in ("SELECT na", "SELECT age", "SELECT name FROM us", "SELECT id FROM orders ")]
     [True, False, True, False]
     >>> checker.whole("SELECT name FROM users WHERE id = 1"), checker.whole("SELECT name FROM users WHERE")
     (True, False)

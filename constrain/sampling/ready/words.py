@@ -22,7 +22,7 @@ class Pattern(TextChecker):
 
     def __init__(self, pattern: str) -> None:
         try:
-            import regex
+            import regex  # type: ignore[import-untyped]
         except ImportError as error:
             raise ImportError("constrain.sampling.Pattern needs regex: python -m pip install regex") from error
         self.pattern = pattern
