@@ -19,8 +19,7 @@ SYMBOL = re.compile(r"Cl|Br|[BCNOPSFI]|[-=#()0-9]")
 
 def fits(text: str, complete: bool) -> bool:
     """No atom has more bonds than it can have, and in the end every ring is closed. (Bonds only ever become more.)"""
-    if re.sub(SYMBOL, "", text):
-        return False  # aromatic atoms, ions, isotopes: left out here
+    known = not re.sub(SYMBOL, "", text)  # no aromatic atoms, ions, isotopes
     atoms, bonds, branches, rings, last, order = [], Counter(), [], {}, -1, 1
     for symbol in SYMBOL.findall(text if complete else re.sub(r"[BC]\Z", "", text)):  # B and C, or Br and Cl
         ends = []
@@ -39,7 +38,7 @@ def fits(text: str, complete: bool) -> bool:
             rings[symbol] = last
         bonds.update(dict.fromkeys(ends, order))
         order = 1 if ends else order
-    return all(bonds[i] <= VALENCES[atom] for i, atom in enumerate(atoms)) and not (complete and rings)
+    return known and all(bonds[i] <= VALENCES[atom] for i, atom in enumerate(atoms)) and not (complete and rings)
 
 
 def model(prefixes: list[tuple[int, ...]]) -> np.ndarray:
