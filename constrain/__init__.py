@@ -19,6 +19,8 @@ Words that mean one thing everywhere in the package:
     row          a place in a text as far as its grammar cares (`constrain.automata.rows`)
     mask         the set of tokens allowed in a state: one bit a token, 1 = allowed
     automaton    a spec bound to a vocabulary; a *matcher* walks it, one for each sequence
+    checker      says of a text whether it can still be completed, and whether it is complete (`constrain.sampling`)
+    particle     one of several texts that are written side by side, with a *weight*: what it counts for
 
 Importing this package imports neither torch nor transformers.
 """
@@ -29,6 +31,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from constrain.errors import (
+    CheckerError,
     ConflictError,
     ConstrainError,
     GrammarSyntaxError,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckerError",
     "Compiler",
     "ConflictError",
     "ConstrainError",

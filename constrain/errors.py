@@ -10,7 +10,8 @@
     ├── LimitExceeded               a limit of `constrain.Limits` was reached: limit, given
     ├── TokenError (IndexError)     a token id outside the vocabulary
     ├── TerminatedError             a token was given to a matcher whose output has ended
-    └── ConflictError               other logits processors forbid everything that the constraint allows
+    ├── ConflictError               other logits processors forbid everything that the constraint allows
+    └── CheckerError                a checker raised, gave no answer, or contradicted itself
 
 A message says where, what was found, what is supported, and how to mend it. An operation that raises leaves
 the objects that it was called on as they were.
@@ -98,6 +99,10 @@ class ConflictError(ConstrainError):
     def __init__(self, message: str, *, processors: Sequence[str] = ()) -> None:
         self.processors = tuple(processors)
         super().__init__(message)
+
+
+class CheckerError(ConstrainError):
+    """A checker of the user raised (`__cause__`), answered neither True nor False, or contradicted itself."""
 
 
 def _rebuild(kind: type[ConstrainError], args: tuple[object, ...], state: dict[str, object]) -> ConstrainError:

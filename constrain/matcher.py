@@ -65,6 +65,11 @@ class Matcher:
         return self._automaton
 
     @property
+    def state(self) -> State:
+        """Where it stands: what may follow, of the automaton's states."""
+        return self._state
+
+    @property
     def num_accepted(self) -> int:
         """Number of tokens accepted so far: how far `rollback` can go."""
         return len(self._path)

@@ -22,6 +22,7 @@ def warm_up() -> float:
     begin = time.perf_counter()
     _walk_an_automaton()
     _enlarge_a_store()
+    _draw_tokens()
     return time.perf_counter() - begin
 
 
@@ -104,3 +105,14 @@ def _enlarge_a_store() -> None:
     store = ExpressionStore()
     for need in (expressions.NEED_NODES, expressions.NEED_MEMO):
         store._grow(int(need), Limits())
+
+
+def _draw_tokens() -> None:
+    """More of them than are put in order at first."""
+    import numpy as np
+
+    from constrain.sampling.order import Order
+
+    order = Order(np.zeros(64), np.random.default_rng(0))
+    while order.draw() is not None:
+        pass

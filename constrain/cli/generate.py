@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from constrain.cli import constraints, options, output, sources
+from constrain.cli import constraints, options, output, sampling, sources
 
 if TYPE_CHECKING:
     from constrain.hf.generation import Generation
-    from constrain.spec import Spec
 
 
 @options.asking
@@ -46,6 +46,28 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Equal seeds draw equal tokens.")] = 0,
     num: Annotated[int, typer.Option("--num", min=1, metavar="N", help="How many texts.")] = 1,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            "--sampler",
+            metavar="mask|awrs|smc",
+            help="Mask each token, or draw texts with weights, one by one or as particles.",
+        ),
+    ] = "mask",
+    particles: Annotated[
+        int | None,
+        typer.Option("--particles", min=1, metavar="N", help="Texts side by side.", show_default="8, with smc"),
+    ] = None,
+    checker: Annotated[
+        str | None,
+        typer.Option(
+            "--checker",
+            metavar="MODULE:FUNCTION",
+            help="f(text) or f(text, complete), asked of proposed tokens; FILE.py:FUNCTION.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Save the particles over time as a page, too.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Generate text that meets a constraint.
@@ -55,17 +77,28 @@ def generate(
     constrain generate --prompt "The meeting is on " --regex '[0-9]{4}-[0-9]{2}'
 
     constrain generate --prompt "An order as JSON: " --schema order.json
+
+    constrain generate --prompt "In Python: " --sampler smc --checker constrain.sampling:Python --html particles.html
     """
+    sampling.check(sampler, particles=particles, html=html, checker=checker, greedy=sample is False)
     sources.check_stdin(**{"--prompt": prompt, "--choices-file": asked.choices_file, "--schema": asked.schema})
     spec = constraints.constraint_or_none(asked)
-    drawing = _drawing(sample, temperature, num)
+    drawing = _drawing(sample or sampler != "mask", temperature, num)
+    constraint: Any = spec
+    if sampler != "mask":
+        constraint = sampling.checker(spec, checker)
+        drawing |= {"sampler": sampler} | ({"particles": particles or sampling.PARTICLES} if sampler == "smc" else {})
     text = sources.text(prompt).decode("utf-8", "replace")
-    results = _generate(model, text, spec, seed, max_new_tokens=max_new_tokens, **drawing)
+    results = _generate(model, text, constraint, seed, max_new_tokens=max_new_tokens, **drawing)
+    if html is not None:
+        sampling.save_page(results, text, html)
     if as_json:
         output.emit({"prompt": text, "outputs": [_fields(result) for result in results]})
     else:
-        for result in results:
-            typer.echo(result.text)
+        sampling.show(results)
+    if any(result.finish_reason == "dead" for result in results):
+        output.notice("nothing was found that meets the constraint; more --particles, or a checker that says no sooner")
+        raise typer.Exit(output.REJECTED)
     if any(result.finish_reason == "length" for result in results):
         output.notice(f"cut short after {max_new_tokens} tokens; --max-new-tokens N allows more")
         raise typer.Exit(output.REJECTED)
@@ -83,7 +116,7 @@ def _drawing(sample: bool | None, temperature: float | None, num: int) -> dict[s
     return {"do_sample": True, "temperature": 1.0 if temperature is None else temperature, "num_return_sequences": num}
 
 
-def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **settings: Any) -> list[Generation]:
+def _generate(model: str | None, prompt: str, spec: Any, seed: int, **settings: Any) -> list[Generation]:
     from constrain.cli import models
 
     loaded, tokenizer = models.load(model)
@@ -96,7 +129,8 @@ def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **se
         return models.continuations(loaded, tokenizer, prompt, **settings)
     from constrain.hf.generation import generate
 
-    return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, **settings)
+    with output.spinner("generating"):
+        return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, **settings)
 
 
 def _fields(result: Generation) -> dict[str, Any]:
@@ -105,7 +139,7 @@ def _fields(result: Generation) -> dict[str, Any]:
         "parsed": _finite(result.parsed),
         "finish_reason": result.finish_reason,
         "tokens": list(result.token_ids),
-        "stats": result.stats,
+        **sampling.fields(result),
     }
 
 

@@ -11,10 +11,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from constrain.hf.generation import Generation, generate, vocabulary_of
     from constrain.hf.logits import LogitsProcessor, StoppingCriteria
+    from constrain.hf.particles import SMCDecoding
+    from constrain.hf.weighted import AWRSLogitsProcessor
 
-__all__ = ["Generation", "LogitsProcessor", "StoppingCriteria", "generate", "vocabulary_of"]
+__all__ = [
+    "AWRSLogitsProcessor",
+    "Generation",
+    "LogitsProcessor",
+    "SMCDecoding",
+    "StoppingCriteria",
+    "generate",
+    "vocabulary_of",
+]
 
-_HOME = {"LogitsProcessor": "logits", "StoppingCriteria": "logits"}
+_HOME = {
+    "AWRSLogitsProcessor": "weighted",
+    "LogitsProcessor": "logits",
+    "SMCDecoding": "particles",
+    "StoppingCriteria": "logits",
+}
 
 
 def __getattr__(name: str) -> Any:

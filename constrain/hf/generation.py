@@ -16,8 +16,8 @@ from constrain.compiler import Compiler
 from constrain.errors import SpecTypeError, UnsupportedError
 from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
+from constrain.sampling.posterior import Posterior
 from constrain.schema import JsonSchema
-from constrain.spec import Spec
 from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
 
@@ -32,21 +32,25 @@ class Generation:
     """What was generated, without the prompt and without special tokens."""
     finish_reason: str
     """"complete": the text meets the constraint; "closed": it does, and ended, or had to be steered to its end,
-    because of `max_new_tokens`; "length": `max_new_tokens` cut it short, and it does not."""
+    because of `max_new_tokens`; "length": `max_new_tokens` cut it short, and it does not; "dead" (samplers with
+    weights): nothing that meets the constraint was found, and there is no text."""
     token_ids: tuple[int, ...]
     """The tokens of the text."""
     parsed: Any = None
     """The value that the text stands for, if the constraint is a schema that the text meets; else None."""
     stats: dict[str, float] = field(default_factory=dict)
     """`seconds` of the call, `steps` of the model, `mask_seconds` in all and `mask_seconds_max` of one step;
-    `forced_tokens`: tokens for which the model was not asked."""
+    `forced_tokens`: tokens for which the model was not asked. Of samplers with weights: `evaluations` of the checker,
+    `log_weight` (awrs), `log_normalizer` and `ess` (smc)."""
+    posterior: Posterior | None = None
+    """All particles with their weights, of which this is one drawn by weight (smc)."""
 
 
 def generate(
     model: Any,
     tokenizer: Any,
     prompts: str | Sequence[str],
-    spec: Spec | TokenAutomaton | Sequence[Spec | TokenAutomaton],
+    spec: Any,
     *,
     sampler: str = "mask",
     max_new_tokens: int = 256,
@@ -57,13 +61,23 @@ def generate(
     `spec` is one constraint for all prompts, or one for each. `options` go to `model.generate` (do_sample,
     temperature, num_beams ...). Texts are decoded without clean-up, so that what was enforced is what you get.
 
+    `sampler="awrs"` draws with weights and asks the constraint of few tokens, `"smc"` writes `particles` side by side
+    and returns one of them by weight (`constrain.sampling`). For both, `spec` can be any checker, functions of text
+    included; the end of the output counts as one of the `max_new_tokens`; and a text without a constraint met is never
+    an answer.
+
     When few of the `max_new_tokens` are left, outputs are steered to their end. For one sequence of a decoder-only
     model, tokens that the constraint forces are not asked of the model.
 
         generate(model, tokenizer, "The date is ", constrain.regex(r"\\d{4}-\\d{2}-\\d{2}"))[0].text
     """
+    if sampler in ("awrs", "smc"):
+        from constrain.hf.sampling import generate_weighted
+
+        weighted: dict[str, Any] = {"sampler": sampler, "max_new_tokens": max_new_tokens, **options}
+        return generate_weighted(model, tokenizer, prompts, spec, **weighted)
     if sampler != "mask":
-        raise UnsupportedError(f"generate(sampler={sampler!r}): this version has sampler='mask'")
+        raise UnsupportedError(f"generate(sampler={sampler!r}): there are 'mask', 'awrs' and 'smc'")
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
     vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
     automata = _automata(vocabulary, spec, len(texts))

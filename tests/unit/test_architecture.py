@@ -38,6 +38,7 @@ RANKS = {
     "compiler": 8,
     "trace": 8,
     "picture": 9,
+    "sampling": 9,
     "warmup": 10,
     "hf": 10,
     "cli": 10,

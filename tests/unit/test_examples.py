@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-NEED_TORCH = {"grammar_generate", "regex_generate", "schema_generate", "choice_logits_processor"}
+NEED_TORCH = {
+    "choice_logits_processor",
+    "grammar_generate",
+    "json_predicate",
+    "regex_generate",
+    "schema_generate",
+    "text_to_sql",
+    "weighted_pattern",
+}
 
 
 def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -17,6 +25,8 @@ def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     if name in NEED_TORCH:
         pytest.importorskip("transformers")
         pytest.importorskip("torch")
+    if name == "weighted_pattern":
+        pytest.importorskip("regex")
     if name == "schema_generate":
         pytest.importorskip("pydantic")
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
@@ -104,3 +114,37 @@ def test_own_loop(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(texts) == len(patterns)
     for pattern, text in zip(patterns, texts):
         assert text and re.fullmatch(pattern, text[1])
+
+
+def test_text_to_sql(capsys: pytest.CaptureFixture[str]) -> None:
+    first, *answers = run("text_to_sql", capsys)
+    assert int(re.fullmatch(r"asked about (\d+) tokens", first)[1]) > 0  # type: ignore[index]
+    assert answers and all(re.fullmatch(r"[01]\.\d{3} '(?i:select).*' -> \[.*\]", line) for line in answers)
+    assert "'SELECT COUNT(*) FROM users;' -> [(2,)]" in answers[0]
+
+
+def test_weighted_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+    *words, model, twice = run("weighted_pattern", capsys)
+    shares = [re.fullmatch(r"[a-z ]+: masks (.*), weights (.*)", line) for line in words]
+    assert len(shares) == 5 and all(shares)
+    for which in (1, 2):
+        assert sum(float(share[which]) for share in shares if share) == pytest.approx(1, abs=0.01)
+    assert 0 < float(model.rsplit(" ", 1)[1]) < 1
+    text = re.fullmatch(r"twice: '(.*)' (complete|closed)", twice)
+    assert text and re.fullmatch(r"([a-z]{1,9})(, \1){1,3}\.", text[1])
+
+
+def test_json_predicate(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("json_predicate", capsys)
+    found = re.fullmatch(r"(?:complete|closed): {'room': (\d+)(?:\.0)?, 'floor': (\d+)(?:\.0)?}", lines[0])
+    assert found and int(found[1]) // 100 == int(found[2])
+    assert all("floor" in line for line in lines[1:-1] if "room" in line)
+
+
+def test_molecules(capsys: pytest.CaptureFixture[str]) -> None:
+    *answers, total = run("molecules", capsys)
+    assert len(answers) == 6 and 0 < float(total.rsplit(" ", 1)[1]) < 1
+    for line in answers:
+        smiles = line.split()[1]
+        assert re.fullmatch(r"[CNOF=#()1]+", smiles) and smiles.count("1") % 2 == 0
+        assert not re.search(r"[=#]F|F[=#]|F[CNO]\)?F[CNO]|#O|O#", smiles)
