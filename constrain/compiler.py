@@ -14,7 +14,7 @@ from constrain.automata.store import ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
-from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, optional
+from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, Towards, optional
 from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
 from constrain.masks import MaskCache
@@ -198,9 +198,12 @@ def _unspellable(spec: Spec, vocabulary: Vocabulary) -> VocabularyError:
 
 def _check_repeats(expr: Expr, limits: Limits) -> None:
     """Refuse counts beyond the limit, wherever they stand."""
-    stack = [expr]
+    stack, seen = [expr], set[int]()
     while stack:
         node = stack.pop()
+        if id(node) in seen:  # parts may be shared many times over
+            continue
+        seen.add(id(node))
         match node:
             case Repeat(body, low, high):
                 bound = max(low, high or 0)
@@ -209,6 +212,8 @@ def _check_repeats(expr: Expr, limits: Limits) -> None:
                 stack.append(body)
             case Concat(parts) | Alt(parts) | And(parts):
                 stack.extend(parts)
+            case Towards(frame, goal):
+                stack += (frame, goal)
             case Not(body) | Look(body) | Closed(body):
                 stack.append(body)
             case _:
