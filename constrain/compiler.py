@@ -15,10 +15,11 @@ from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, Towards, optional
-from constrain.ir.grammar import Grammar
+from constrain.ir.grammar import Grammar, Restricted
 from constrain.limits import Limits
 from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
+from constrain.product import ProductSpace
 from constrain.regular import RegularSpace
 from constrain.spec import Spec
 from constrain.symbols import TextTerminals
@@ -106,15 +107,28 @@ class Compiler:
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
-            shared = _terminals(self.vocabulary, self.limits)
-            masks = _masks(self.vocabulary, self.limits)
-            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, shared, masks)
+            space = self._grammar_space(lowered, store)
             return TokenAutomaton(spec, space, space.start(), self.vocabulary)
+        if isinstance(lowered, Restricted):
+            return self._compile_product(spec, self._grammar_space(lowered.grammar, store), lowered.expr)
         return self._compile_regular(spec, lowered)
 
-    def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
-        space = _regular_space(self.vocabulary, self.limits)
-        store, limits = space.store, self.limits
+    def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
+        shared = _terminals(self.vocabulary, self.limits)
+        return GrammarSpace(grammar, self.vocabulary, store, self.limits, shared, _masks(self.vocabulary, self.limits))
+
+    def _compile_product(self, spec: Spec, grammar: GrammarSpace, expr: Expr) -> TokenAutomaton:
+        """The automaton of a grammar and what is beside it."""
+        node = self._regular_node(spec, expr, grammar.store)
+        space = ProductSpace(grammar, node)
+        start = space.start()
+        if start is None:
+            raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")
+        return TokenAutomaton(spec, space, start, self.vocabulary)
+
+    def _regular_node(self, spec: Spec, expr: Expr, store: ExpressionStore) -> int:
+        """The node of a regular constraint, as the tokens of the vocabulary spell it."""
+        limits = self.limits
         _check_repeats(expr, limits)
         node = store.build(expr, limits)
         if store.advance(node, b"", limits).node == 0:
@@ -122,6 +136,11 @@ class Compiler:
         if self.vocabulary.strips_leading_space:
             starts_with_space = store.advance(node, b" ", limits).read == 1
             node = store.build(_with_leading_space(expr, starts_with_space), limits)
+        return node
+
+    def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
+        space = _regular_space(self.vocabulary, self.limits)
+        node = self._regular_node(spec, expr, space.store)
         start = space.start(node)
         if start is None:
             raise _unspellable(spec, self.vocabulary)

@@ -199,6 +199,41 @@ class GrammarSpace(StateSpace):
             found.update(symbol for symbol in row.expected if symbol >= SPECIAL and not node)
         return tuple(sorted({self.symbol_name(symbol) for symbol in found}))
 
+    # --------------------------------------------------------------------------------------- for `constrain.product`
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what may follow can depend on all of the text before."""
+        return self._grammar.remembers
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every way to cut a text counts, and every terminal may match whatever was matched before."""
+        return not (self._grammar.longest or self._grammar.remembers or self.symbols.has_once)
+
+    @property
+    def masks(self) -> MaskCache:
+        """What its masks are remembered in."""
+        return self._masks
+
+    def follow(self, state: State, data: bytes) -> State | None:
+        """The state after bytes, None if they cannot follow. It is not remembered."""
+        return self._read(state, data)
+
+    def follow_special(self, state: State, token: int) -> State | None:
+        """The state after a special token, None if it cannot follow."""
+        return self._read_special(state, token)
+
+    def special_tokens(self, state: State) -> list[int]:
+        """One special token for each that is expected."""
+        return [min(self._ids(symbol)) for _, symbol in self._specials(state)]
+
+    def lexings(self, state: State) -> Iterator[tuple[int, bool]]:
+        """The lexers of a state, and whether these alone say what may be read."""
+        for row, node, shun, read in state.place or ():
+            for lexing, shunned, once in self._lexing(row, node, shun):
+                yield lexing, not shunned and once is None and not read
+
     # ----------------------------------------------------------------------------------------------------- steps
 
     def _read(self, state: State, data: bytes) -> State | None:
@@ -384,7 +419,7 @@ class GrammarSpace(StateSpace):
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
         if self.is_lazy or self.symbols.has_once:
             return self._stepwise(state)
-        for row, node, _, _ in sorted(state.place, key=self._distance):
+        for row, node, _, _ in sorted(state.place, key=self.distance):
             for between in self._gaps:
                 pieces = self._complete(row, node, between)
                 if pieces is not None and self._is_complete(state, pieces):
@@ -402,7 +437,8 @@ class GrammarSpace(StateSpace):
         whole = [b for b in single if self.store.is_nullable(self.store.advance(node, b, self.limits).node)]
         return tuple(dict.fromkeys((b"", self._shortest(ignore) or b"", *whole)))
 
-    def _distance(self, element: Element) -> float:
+    def distance(self, element: Element) -> float:
+        """Bytes that are at least left to the end of the text, about."""
         row, node, _, _ = element
         return row.cost() if not node else self.store.shortest(node) + max(0.0, row.cost() - 1)
 
@@ -430,7 +466,7 @@ class GrammarSpace(StateSpace):
         found = b""
         while not state.accepting:
             ended = [element for element in state.place if not element[1]]  # rather than going on with whitespace
-            text = self._next_text(min(ended or state.place, key=self._distance))
+            text = self._next_text(min(ended or state.place, key=self.distance))
             after = None if text is None or len(found) > _LONGEST_COMPLETION else self._read(state, text)
             if text is None or after is None:
                 return None

@@ -264,6 +264,15 @@ class ExpressionStore:
         """Length of the shortest string of `node`; a lower bound where it holds intersections or complements."""
         return int(self._tables.node[node, k.SHORTEST])
 
+    def missing(self, node: int) -> int:
+        """About how many bytes are left to the end: those that each part of an intersection needs, one after the other."""
+        kind, left, right, shortest = self._tables.node[node, [k.KIND, k.LEFT, k.RIGHT, k.SHORTEST]].tolist()
+        if kind == k.TOWARDS:
+            return self.missing(left) + self.missing(right)
+        if kind != k.AND:
+            return int(shortest)
+        return int(self._tables.node[self._tables.pool[left : left + right], k.SHORTEST].sum())
+
     def split(
         self,
         node: int,
