@@ -419,7 +419,7 @@ class GrammarSpace(StateSpace):
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
         if self.is_lazy or self.symbols.has_once:
             return self._stepwise(state)
-        for row, node, _, _ in sorted(state.place, key=self.distance):
+        for row, node, _, _ in sorted(state.place, key=self._distance):
             for between in self._gaps:
                 pieces = self._complete(row, node, between)
                 if pieces is not None and self._is_complete(state, pieces):
@@ -437,8 +437,7 @@ class GrammarSpace(StateSpace):
         whole = [b for b in single if self.store.is_nullable(self.store.advance(node, b, self.limits).node)]
         return tuple(dict.fromkeys((b"", self._shortest(ignore) or b"", *whole)))
 
-    def distance(self, element: Element) -> float:
-        """Bytes that are at least left to the end of the text, about."""
+    def _distance(self, element: Element) -> float:
         row, node, _, _ = element
         return row.cost() if not node else self.store.shortest(node) + max(0.0, row.cost() - 1)
 
@@ -466,7 +465,7 @@ class GrammarSpace(StateSpace):
         found = b""
         while not state.accepting:
             ended = [element for element in state.place if not element[1]]  # rather than going on with whitespace
-            text = self._next_text(min(ended or state.place, key=self.distance))
+            text = self._next_text(min(ended or state.place, key=self._distance))
             after = None if text is None or len(found) > _LONGEST_COMPLETION else self._read(state, text)
             if text is None or after is None:
                 return None

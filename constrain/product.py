@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from constrain.automata.rows import Row as GrammarRow
 from constrain.automata.store import EMPTY
 from constrain.closing import Piece, joined
-from constrain.contextfree import GrammarSpace
+from constrain.contextfree import Element, GrammarSpace
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Repeat
 from constrain.ir.expr import Words as Listed
@@ -37,7 +38,7 @@ from constrain.summaries import Summaries
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
-_GLANCE = 300
+_GLANCE = 2000
 """Places that a search looks at before summaries are made."""
 _FEW = 48
 """Tokens that are better tried one by one."""
@@ -74,6 +75,7 @@ class ProductSpace(StateSpace):
         self._bytes = _byte_trie()
         self._summaries = Summaries(grammar)
         self._alive: dict[Hashable, bool] = {}
+        self._distances: dict[tuple[GrammarRow, int], float] = {}
         grammar.recogniser.forget = self.forget_states
 
     @property
@@ -93,6 +95,7 @@ class ProductSpace(StateSpace):
             self.grammar.forget_states()
             self._summaries.clear()
             self._alive.clear()
+            self._distances.clear()
 
     def viable_bytes(self, state: State) -> bytes:
         """See `StateSpace.viable_bytes`."""
@@ -223,9 +226,19 @@ class ProductSpace(StateSpace):
         return joined([piece for piece in reversed(pieces) if piece != b""])
 
     def _missing(self, place: Place) -> float:
-        """About how many bytes are left."""
-        grammar = min((self.grammar.distance(element) for element in place.state.place), default=0.0)
-        return grammar + self.store.missing(place.node)
+        """About how many bytes are left, if what both ask for comes one after the other."""
+        return min(map(self._distance, place.state.place), default=0.0) + self.store.missing(place.node)
+
+    def _distance(self, element: Element) -> float:
+        """Bytes that are at least left of the grammar."""
+        row, lexer, _, _ = element
+        if not lexer:
+            return row.cost()
+        known = self._distances.get((row, lexer))
+        if known is None:
+            rest = min(row.after((terminal,)).cost() for terminal in self.store.terminals(lexer))
+            known = self._distances[row, lexer] = self.store.shortest(lexer) + rest
+        return known
 
     def _ways(self, place: Place) -> Iterator[tuple[Piece, Place]]:
         """Where the next byte or special token may lead; one byte for those that lead to the same place."""
