@@ -10,12 +10,14 @@ from weakref import WeakSet
 from constrain import spec as spec_module
 from constrain.automata.languages import StoreLanguages
 from constrain.automata.lexer import Lexer
-from constrain.automata.store import ExpressionStore
+from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
+from constrain.counting import CountingSpace
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, Towards, optional
 from constrain.ir.grammar import Grammar, Restricted
+from constrain.length import without_tokens
 from constrain.limits import Limits
 from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
@@ -104,14 +106,31 @@ class Compiler:
             weight -= self._compiled.popitem(last=False)[1].space.nbytes
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
+        counted, rest = without_tokens(spec)
+        if counted is None:
+            return self._compile_uncounted(spec, spec)
+        low, high = counted
+        base = self._compile_uncounted(spec, rest)
+        space, start = base.space, base.start
+        if isinstance(space, GrammarSpace):  # which can tell where tokens lead
+            space = ProductSpace(space, ANYTHING)
+            start = space.start() or start
+        counting = CountingSpace(space, start, low, high)
+        begun = counting.start()
+        if begun is None:
+            raise UnsatisfiableError(f"no text with {low} to {'any number of' if high is None else high} tokens meets {spec!r:.200}")
+        return TokenAutomaton(spec, counting, begun, self.vocabulary)
+
+    def _compile_uncounted(self, whole: Spec, spec: Spec) -> TokenAutomaton:
+        """The automaton of a constraint but for its number of tokens."""
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
             space = self._grammar_space(lowered, store)
-            return TokenAutomaton(spec, space, space.start(), self.vocabulary)
+            return TokenAutomaton(whole, space, space.start(), self.vocabulary)
         if isinstance(lowered, Restricted):
-            return self._compile_product(spec, self._grammar_space(lowered.grammar, store), lowered.expr)
-        return self._compile_regular(spec, lowered)
+            return self._compile_product(whole, self._grammar_space(lowered.grammar, store), lowered.expr)
+        return self._compile_regular(whole, lowered)
 
     def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
         shared = _terminals(self.vocabulary, self.limits)

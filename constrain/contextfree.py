@@ -211,11 +211,6 @@ class GrammarSpace(StateSpace):
         """Whether every way to cut a text counts, and every terminal may match whatever was matched before."""
         return not (self._grammar.longest or self._grammar.remembers or self.symbols.has_once)
 
-    @property
-    def masks(self) -> MaskCache:
-        """What its masks are remembered in."""
-        return self._masks
-
     def follow(self, state: State, data: bytes) -> State | None:
         """The state after bytes, None if they cannot follow. It is not remembered."""
         return self._read(state, data)

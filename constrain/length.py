@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError
 from constrain.frontends.units import UNITS, counted
-from constrain.ir.expr import And, Expr, Towards
+from constrain.ir import expr as ir
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
-from constrain.spec import Spec
+from constrain.spec import And, Spec
 
 Bounds = tuple[int, int | None]
 """The least and the largest number; None is without bound."""
@@ -32,7 +32,7 @@ class Length(Spec):
     sentences: Bounds | None = None
     paragraphs: Bounds | None = None
 
-    def lower(self, limits: Limits, languages: Languages | None = None) -> Expr:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`. Raises UnsupportedError for tokens: what they are is up to a vocabulary."""
         if self.tokens is not None:
             raise UnsupportedError(
@@ -47,13 +47,9 @@ class Length(Spec):
         low, high = self.chars or (0, None)
         if high is not None or not parts:
             parts.append(counted("chars", 0 if parts else low, high))
-        whole = And(tuple(parts)) if len(parts) > 1 else parts[0]
+        whole = ir.And(tuple(parts)) if len(parts) > 1 else parts[0]
         # White space at the end makes every text longer, and changes nothing of the rest.
-        return Towards(whole, counted("chars", low, None)) if low and len(given) > 1 else whole
-
-    def without_tokens(self) -> Length:
-        """The same but for the count of tokens."""
-        return replace(self, tokens=None)
+        return ir.Towards(whole, counted("chars", low, None)) if low and len(given) > 1 else whole
 
     @property
     def is_regular(self) -> bool:
@@ -123,3 +119,20 @@ def _check_together(spec: Length) -> None:
             raise UnsatisfiableError(
                 f"length: {counted_low[0]} {unit} take {needed} {other} or more, and {bound[1]} are allowed"
             )
+
+
+def without_tokens(spec: Spec) -> tuple[Bounds | None, Spec]:
+    """The number of tokens that a constraint asks for, None if it does not, and what else it does."""
+    parts = spec.parts if isinstance(spec, And) else (spec,)
+    counts = [part.tokens for part in parts if isinstance(part, Length) and part.tokens is not None]
+    if not counts:
+        return None, spec
+    low = max(low for low, _ in counts)
+    high = min((high for _, high in counts if high is not None), default=None)
+    if high is not None and low > high:
+        raise UnsatisfiableError(f"no number of tokens is at least {low} and at most {high}")
+    left = [replace(part, tokens=None) if isinstance(part, Length) else part for part in parts]
+    left = [part for part in left if not isinstance(part, Length) or part.is_regular]
+    if not left:
+        return (low, high), Length(chars=(0, None))
+    return (low, high), left[0] if len(left) == 1 else And(tuple(left))

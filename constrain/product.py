@@ -270,52 +270,56 @@ class ProductSpace(StateSpace):
 
     def _allow(self, state: State, words: Words) -> int | None:
         place: Place = state.place
-        allowed = self._grammar_tokens(place.state)
-        lexings = [node for node, _ in self.grammar.lexings(place.state)] if len(allowed) > _FEW else []
-        good = np.zeros(self.vocabulary.size, np.bool_)
-        left = allowed
-        if lexings:
-            tries = self.vocabulary.near_trie, self.vocabulary.far_trie
-            size = self.vocabulary.size
-            reached = [self.store.reach(node, place.node, tries, size, self.limits)[:, allowed] for node in lexings]
-            left = self._allow_alike(place, allowed, reached, good)
-        for token in left.tolist():
+        allowed = self.grammar.tokens_of(place.state)
+        good = np.zeros(32 * self.width, np.bool_)
+        if len(allowed) > _FEW:
+            tokens, which, first, allowed = self._alike(place, allowed)
+            alive = np.array([self._read_token(state, int(token)) is not None for token in first], np.bool_)
+            good[tokens[alive[which]]] = True
+        for token in allowed.tolist():
             good[token] = self._read_token(state, token) is not None
-        packed = np.packbits(np.pad(good, (0, 32 * self.width - good.size)), bitorder="little")
-        words |= packed.view(np.uint32)
+        words |= np.packbits(good, bitorder="little").view(np.uint32)
         return None
 
     def _read_token(self, state: State, token: int) -> State | None:
         data = self.vocabulary.token_bytes(token)
         return self._read(state, data) if data else self._read_special(state, token)
 
-    def _grammar_tokens(self, state: State) -> np.ndarray:
-        """The tokens that the grammar allows, EOS left out."""
-        row = np.zeros(self.width, np.int32)
-        self.grammar.fill(state, row)
-        bits = np.unpackbits(row.view(np.uint8), bitorder="little")[: self.vocabulary.size]
-        bits[list(self.vocabulary.eos_ids)] = 0
-        return np.flatnonzero(bits)
+    def _alike(self, place: Place, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Put tokens that the grammar allows together by what they lead to.
 
-    def _allow_alike(
-        self, place: Place, tokens: np.ndarray, reached: list[np.ndarray], good: np.ndarray
-    ) -> np.ndarray:
-        """Decide on tokens by what they lead to; those that have to be tried one by one are returned."""
+        Returns those that stay inside of a terminal, the kind of each, one token of each kind; and the others.
+        """
+        tries, size = (self.vocabulary.near_trie, self.vocabulary.far_trie), self.vocabulary.size
+        lexings = [node for node, _ in self.grammar.lexings(place.state)]
+        if not lexings or not len(allowed):  # special tokens alone
+            return allowed[:0], allowed[:0], allowed[:0], allowed
+        reached = [self.store.reach(node, place.node, tries, size, self.limits)[:, allowed] for node in lexings]
         node = np.max([each[2] for each in reached], axis=0)
         crossing = np.any([each[1] != 0 for each in reached], axis=0)
         inside = (node != 0) & ~crossing
-        kind = node.astype(np.int64)
+        kind = node[inside].astype(np.int64)
         for each in reached:
-            kind = np.unique(kind << 32 | each[0], return_inverse=True)[1].astype(np.int64)
-        kinds, first, which = np.unique(kind[inside], return_index=True, return_inverse=True)
-        chosen = tokens[inside]
-        alive = np.zeros(len(kinds), np.bool_)
-        for n in range(len(kinds)):
-            after = self._follow(place, self.vocabulary.token_bytes(int(chosen[first[n]])))
-            alive[n] = after is not None and self._is_alive(after)
-        good[chosen[alive[which]]] = True
-        special = np.diff(self.vocabulary.offsets)[tokens] == 0
-        return tokens[((node != 0) & crossing) | special]
+            kind = np.unique(kind << 32 | each[0, inside], return_inverse=True)[1].astype(np.int64)
+        _, first, which = np.unique(kind, return_index=True, return_inverse=True)
+        special = np.diff(self.vocabulary.offsets)[allowed] == 0
+        return allowed[inside], which, allowed[inside][first], allowed[(crossing & (node != 0)) | special]
+
+    def _sorted_out(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, list[State]]:
+        """See `StateSpace`."""
+        alike, which, first, others = self._alike(state.place, tokens)
+        numbers: dict[State, int] = {}
+
+        def number(token: int) -> int:
+            after = self._read_token(state, token)
+            assert after is not None
+            return numbers.setdefault(after, len(numbers))
+
+        places = np.zeros(self.vocabulary.size, np.int64)
+        places[alike] = np.array([number(int(token)) for token in first], np.int64)[which]
+        for token in others.tolist():
+            places[token] = number(token)
+        return places[tokens], list(numbers)
 
 
 def _key(place: Place) -> Hashable:

@@ -39,6 +39,7 @@ RANKS = {
     "contextfree": 7,
     "summaries": 8,
     "product": 9,
+    "counting": 9,
     "compiler": 10,
     "trace": 10,
     "picture": 11,
