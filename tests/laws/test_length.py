@@ -14,10 +14,12 @@ from strategies import Language, examples, vocabularies
 
 import constrain
 from constrain import Compiler, Limits, UnsatisfiableError, Vocabulary, VocabularyError
+from constrain.automata.store import ExpressionStore
 from constrain.frontends import units
 from constrain.length import Length, length
 
 LIMITS = Limits(search=20_000)
+STORE = ExpressionStore()
 UNITS = ("chars", "words", "sentences", "paragraphs")
 LETTERS = "a9_ .!)\n\t-é日\u3000。"
 
@@ -55,7 +57,7 @@ texts = st.text(LETTERS, max_size=14)
 @examples(500)
 @given(specs, st.lists(texts, min_size=5, max_size=20))
 def test_counts(spec: Length, drawn: list[str]) -> None:
-    language = Language(spec.lower(LIMITS), limits=LIMITS)
+    language = Language(spec.lower(LIMITS), STORE, LIMITS)
     for text in drawn:
         assert language.accepts(text.encode()) == meets(text, spec), text
 
@@ -65,7 +67,7 @@ def test_counts(spec: Length, drawn: list[str]) -> None:
 def test_counts_of_any_text(unit: str, text: str) -> None:
     n = count(text, unit)
     for low in range(4):
-        language = Language(units.counted(unit, low, low), limits=LIMITS)
+        language = Language(units.counted(unit, low, low), STORE, LIMITS)
         assert language.accepts(text.encode()) == (n == low)
 
 
@@ -104,7 +106,7 @@ def without_promises(spec: Length) -> list[Language]:
     from constrain.ir import expr as ir
 
     parts = tuple(units.counted(unit, *bounds) for unit, bounds in given.items())
-    return [Language(ir.And(parts), limits=LIMITS), Language(spec.lower(LIMITS), limits=LIMITS)]
+    return [Language(ir.And(parts), STORE, LIMITS), Language(spec.lower(LIMITS), STORE, LIMITS)]
 
 
 @examples(200)
@@ -136,7 +138,7 @@ def test_examples(text: str, words: int, sentences: int | None, paragraphs: int)
 
 
 def reads(text: str, **bounds: Any) -> bool:
-    return Language(length(**bounds).lower(LIMITS), limits=LIMITS).accepts(text.encode())
+    return Language(length(**bounds).lower(LIMITS), STORE, LIMITS).accepts(text.encode())
 
 
 @pytest.mark.parametrize(

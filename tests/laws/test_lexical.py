@@ -16,11 +16,13 @@ from strategies import Language, examples, vocabularies
 
 import constrain
 from constrain import Compiler, Limits, UnsatisfiableError, Vocabulary, regex
+from constrain.automata.store import ExpressionStore
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
 from constrain.lexical import Clause, Lexical, Phrase, lexical
 
 LIMITS = Limits(search=20_000)
+STORE = ExpressionStore()
 LETTERS = "ab .é"
 
 
@@ -140,7 +142,7 @@ def test_texts_that_meet_the_clauses(spec: Lexical, texts: list[str], data: st.D
     except UnsatisfiableError:
         assert not any(meets(text, spec) for text in texts)
         return
-    language = Language(expr, limits=LIMITS)
+    language = Language(expr, STORE, LIMITS)
     for text in texts:
         assert language.accepts(text.encode()) == meets(text, spec), text
 
@@ -152,7 +154,7 @@ def test_expressions_mean_the_same_to_the_definition(spec: Lexical, texts: list[
         expr = spec.lower(LIMITS)
     except UnsatisfiableError:
         return
-    language = Language(expr, limits=LIMITS)
+    language = Language(expr, STORE, LIMITS)
     for text in texts:
         assert accepts(expr, text[:5].encode()) == language.accepts(text[:5].encode()), text
 
@@ -187,7 +189,7 @@ def test_promises_are_kept(spec: Lexical, texts: list[str]) -> None:
         return
     if not isinstance(expr, ir.Towards):
         return
-    believed, searched = Language(expr, limits=LIMITS), Language(without_promises(expr), limits=LIMITS)
+    believed, searched = Language(expr, STORE, LIMITS), Language(without_promises(expr), STORE, LIMITS)
     for text in texts:
         for end in range(len(text.encode()) + 1):
             data = text.encode()[:end]
@@ -213,7 +215,7 @@ def test_no_dead_ends(spec: Lexical, vocabulary: Vocabulary) -> None:
 
 
 def meeting(spec: constrain.Spec, *texts: str) -> list[bool]:
-    language = Language(spec.lower(LIMITS), limits=LIMITS)
+    language = Language(spec.lower(LIMITS), STORE, LIMITS)
     return [language.accepts(text.encode()) for text in texts]
 
 

@@ -31,6 +31,8 @@ RANKS = {
     "schema": 4,
     "lexical": 4,
     "length": 4,
+    "rei": 5,
+    "collie": 5,
     "terminals": 5,
     "regular": 5,
     "matcher": 5,
