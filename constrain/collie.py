@@ -1,16 +1,16 @@
 r"""Constraints on the units of a text, after COLLIE, and its thirteen structures by name.
 
-Yao et al., "COLLIE: Systematic Construction of Constrained Text Generation Tasks" (2023), build constraints from a level
-of the text, what is counted or looked at there, and a relation. How many units there are is `constrain.length`; `each`,
-`some` and `at` say what holds of them, by any regular constraint, other units included:
+Yao et al., "COLLIE: Systematic Construction of Constrained Text Generation Tasks" (2023), build constraints from a
+level of the text, what is counted or looked at there, and a relation. How many units there are is `constrain.length`;
+`each`, `some`, `none` and `at` say what holds of them, by any regular constraint, other units included:
 
 >>> each("sentence", at("word", {1: "soft"})) & some("word", "beach") & length(sentences=(2, 3)) is not None
 True
 
 Sentences and paragraphs are those of `constrain.frontends.units`, without white space around them. A *word* is a run
 between white space, without the characters other than letters, digits and underscores at its ends; words given as
-strings are compared without case. The original judges with tokenizers of NLTK, which take "don't" and sentences that end
-with abbreviations otherwise.
+strings are compared without case. The original judges with tokenizers of NLTK, which take "don't" and sentences that
+end with abbreviations otherwise.
 
 All thirteen structures are regular. What is not is a relation between counts that nothing bounds, or between words that
 nobody names: `structure` refuses these by name, and says why.
@@ -64,7 +64,9 @@ class Units(Spec):
 
     def _within(self, part: ir.Expr | Grammar | Restricted) -> ir.Expr:
         if isinstance(part, Grammar | Restricted):
-            raise UnsupportedError(f"{self.kind}({self.level!r}, ..) takes a regular constraint, not a grammar or a schema")
+            raise UnsupportedError(
+                f"{self.kind}({self.level!r}, ..) takes a regular constraint, not a grammar or a schema"
+            )
         return ir.And((_unit(self.level), ir.Not(ir.Closed(part)) if self.negated else ir.Closed(part)))
 
 
@@ -100,7 +102,9 @@ def at(level: str, parts: Mapping[int, Spec | str]) -> Units:
 
 def _level(level: str) -> str:
     if level not in LEVELS:
-        raise SpecTypeError(f"a level is one of {', '.join(LEVELS)}, not {level!r:.40}; characters are what regex() is about")
+        raise SpecTypeError(
+            f"a level is one of {', '.join(LEVELS)}, not {level!r:.40}; characters are what regex() is about"
+        )
     return level
 
 
@@ -254,10 +258,10 @@ STRUCTURES: dict[str, Callable[..., Spec]] = {
     )
 }
 IRREGULAR = {
-    "equal_counts": "that units have as many parts as each other, however many, is no regular language: a number without "
-    "bound would have to be remembered. Give the number (length, each), or a union over a few",
-    "unique_words": "that no word occurs twice is no regular language: all words so far would have to be remembered. Name "
-    "the words that may not recur (lexical(exclude=[Phrase(word, 2)], words=True))",
+    "equal_counts": "that units have as many parts as each other, however many, is no regular language: a number "
+    "without bound would have to be remembered. Give the number (length, each), or a union over a few",
+    "unique_words": "that no word occurs twice is no regular language: all words so far would have to be remembered. "
+    "Name the words that may not recur (lexical(exclude=[Phrase(word, 2)], words=True))",
     "longest_word": "that a unit is longer than all others is no regular language, unless its length is given",
 }
 """What COLLIE's language can say beyond its thirteen structures that is not regular, and why."""

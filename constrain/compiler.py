@@ -118,7 +118,9 @@ class Compiler:
         counting = CountingSpace(space, start, low, high)
         begun = counting.start()
         if begun is None:
-            raise UnsatisfiableError(f"no text with {low} to {'any number of' if high is None else high} tokens meets {spec!r:.200}")
+            raise UnsatisfiableError(
+                f"no text with {low} to {'any number of' if high is None else high} tokens meets {spec!r:.200}"
+            )
         return TokenAutomaton(spec, counting, begun, self.vocabulary)
 
     def _compile_uncounted(self, whole: Spec, spec: Spec) -> TokenAutomaton:

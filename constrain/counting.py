@@ -6,12 +6,12 @@ Out: a `StateSpace`.
 A state is one of the other space, and how many tokens have been read. The output may end where the number is in the
 range, and a token is allowed if *some number of tokens in the range* completes the text behind it.
 
-What numbers are possible from a state is found in three ways. A text that completes it is cut into fewest tokens, and in
-every other way. A state that a token leads back to can be passed any number of times. And where the tokens lead to few
-states altogether, as in most regular constraints, all of these are made, and the numbers are exact: those of ways through
-the graph. Beyond `_EXACT` the numbers that are known count. So no prefix is a dead end; but close to the upper end
-of the range, in a grammar or a large regular constraint, a token may be refused although a way to end in time exists
-that is not the shortest text. Numbers are bits of integers.
+What numbers are possible from a state is found in three ways. A text that completes it is cut into fewest tokens, and
+in every other way. A state that a token leads back to can be passed any number of times. And where the tokens lead to
+few states altogether, as in most regular constraints, all of these are made, and the numbers are exact: those of ways
+through the graph. Beyond `_EXACT` the numbers that are known count. So no prefix is a dead end; but close to the upper
+end of the range, in a grammar or a large regular constraint, a token may be refused although a way to end in time
+exists that is not the shortest text. Numbers are bits of integers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Counted(NamedTuple):
     """A state of the other space, and the tokens read so far."""
 
     state: State
-    count: int
+    number: int
 
 
 class CountingSpace(StateSpace):
@@ -82,7 +82,7 @@ class CountingSpace(StateSpace):
     def read(self, state: State, data: bytes) -> tuple[State, int]:
         """See `StateSpace.read`. Bytes are not counted."""
         reached, read = self.inner.read(state.place.state, data)
-        return self._intern(Counted(reached, state.place.count)), read
+        return self._intern(Counted(reached, state.place.number)), read
 
     def expects_special(self, state: State) -> bool:
         """See `StateSpace.expects_special`."""
@@ -94,8 +94,8 @@ class CountingSpace(StateSpace):
 
     def remark(self, state: State) -> str:
         """See `StateSpace.remark`."""
-        wanted = f"{self.low}" if self.low == self.high else f"{self.low} to {self.high}" if self.high else f"{self.low} or more"
-        return f"after {state.place.count} tokens of {wanted}"
+        wanted = f"{self.low} or more" if self.high is None else f"{self.low} to {self.high}"
+        return f"after {state.place.number} tokens of {wanted}"
 
     # ----------------------------------------------------------------------------------------------------- steps
 
@@ -109,7 +109,7 @@ class CountingSpace(StateSpace):
             reached = self.end if state.accepting else None
         else:
             after = self.inner.step(state.place.state, token)
-            reached = None if after is None else self._reached(after, state.place.count + 1)
+            reached = None if after is None else self._reached(after, state.place.number + 1)
         if reached is not None:
             self._remember(state, token, reached)
         return reached
@@ -127,8 +127,8 @@ class CountingSpace(StateSpace):
         state = self._states.get(place)
         if state is None:
             with self._lock:
-                accepting = place.state.accepting and place.count >= self.low
-                accepting = accepting and (self.high is None or place.count <= self.high)
+                accepting = place.state.accepting and place.number >= self.low
+                accepting = accepting and (self.high is None or place.number <= self.high)
                 state = self._states.setdefault(place, State(place, (self._owner, place), accepting))
         return state
 
@@ -283,7 +283,7 @@ class CountingSpace(StateSpace):
         tokens: list[int] = []
         while not state.accepting:
             found = self.inner.completion(state.place.state)
-            if found is not None and self._window(state.place.count) >> min(len(found), self._last) & 1:
+            if found is not None and self._window(state.place.number) >> min(len(found), self._last) & 1:
                 if self.high is None or len(found) <= self._last:
                     return (*tokens, *found)
             leads = self._after_tokens(state.place.state)
@@ -302,7 +302,7 @@ class CountingSpace(StateSpace):
     def _allow(self, state: State, words: Words) -> int | None:
         place: Counted = state.place
         leads = self._after_tokens(place.state)
-        alive = np.array([self._is_alive(after, place.count + 1) for after in leads.states], np.bool_)
+        alive = np.array([self._is_alive(after, place.number + 1) for after in leads.states], np.bool_)
         good = np.zeros(32 * self.width, np.bool_)
         good[leads.tokens[alive[leads.which]] if len(alive) else leads.tokens] = True
         words |= np.packbits(good, bitorder="little").view(np.uint32)

@@ -88,10 +88,14 @@ def length(
 def _bounds(unit: str, given: object) -> Bounds:
     pair = (given, given) if isinstance(given, int) else given
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise SpecTypeError(f"length({unit}=..) takes a number or a pair of numbers, not {type(given).__name__} {given!r:.40}")
+        raise SpecTypeError(
+            f"length({unit}=..) takes a number or a pair of numbers, not {type(given).__name__} {given!r:.40}"
+        )
     for bound in pair:
         if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool)):
-            raise SpecTypeError(f"length({unit}=..) has the bound {bound!r:.40}; it is an integer, or None for no bound")
+            raise SpecTypeError(
+                f"length({unit}=..) has the bound {bound!r:.40}; it is an integer, or None for no bound"
+            )
     low, high = pair[0] or 0, pair[1]
     if low < 0 or (high is not None and high < 0):
         raise UnsatisfiableError(f"length({unit}={given!r:.40}): no length is less than 0")

@@ -36,7 +36,7 @@ from constrain.states import State, StateSpace
 from constrain.summaries import Summaries
 
 if TYPE_CHECKING:
-    from constrain.vocab.vocabulary import Vocabulary
+    pass
 
 _GLANCE = 2000
 """Places that a search looks at before summaries are made."""
@@ -101,7 +101,9 @@ class ProductSpace(StateSpace):
         """See `StateSpace.viable_bytes`."""
         if state.terminated:
             return b""
-        both = set(self.grammar.viable_bytes(state.place.state)) & set(self.store.viable_bytes(state.place.node, self.limits))
+        both = set(self.grammar.viable_bytes(state.place.state)) & set(
+            self.store.viable_bytes(state.place.node, self.limits)
+        )
         return bytes(b for b in sorted(both) if self._read(state, bytes([b])))
 
     def read(self, state: State, data: bytes) -> tuple[State, int]:
@@ -170,7 +172,10 @@ class ProductSpace(StateSpace):
                 self._alive[_key(place)] = alive
                 return alive
         raise LimitExceeded(
-            "search", self.limits.search + 1, self.limits.search, "finding text that meets a grammar and what is beside it"
+            "search",
+            self.limits.search + 1,
+            self.limits.search,
+            "finding text that meets a grammar and what is beside it",
         )
 
     def _glance(self, place: Place) -> bool | None:

@@ -117,7 +117,9 @@ class And(Spec):
                 "'&' of two grammars is not supported: whether any text meets both is undecidable. "
                 "Make one of them a regular expression, or write both as one grammar; JSON Schemas have allOf"
             )
-        regular = [part.expr if isinstance(part, Restricted) else part for part in lowered if not isinstance(part, Grammar)]
+        regular = [
+            part.expr if isinstance(part, Restricted) else part for part in lowered if not isinstance(part, Grammar)
+        ]
         both = ir.And(tuple(ir.Closed(part) for part in regular))
         return Restricted(grammars[0], both) if grammars else both
 

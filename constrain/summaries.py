@@ -5,18 +5,19 @@ Out: whether some text of the grammar, from there on, leads the node to where th
 
 A rule, read from a node on, ends at one of some nodes; which ones does not depend on what called it. These sets are
 worked out together, a least fixed point over (state of a rule, register, node), as Earley's chart is for texts and
-Reps, Horwitz and Sagiv (1995) do for programs: it is Bar-Hillel's intersection of a context-free and a regular language
-(1961), of which only what can be reached from here is made. So the question is decided, however the rules recur.
+Reps, Horwitz and Sagiv (1995) do for programs: it is Bar-Hillel's intersection of a context-free and a regular
+language (1961), of which only what can be reached from here is made. So the question is decided, however the rules
+recur.
 
-Under longest match, and for terminals that must not match again, more is taken to be possible than is: then a "no" holds
-and a "yes" may not.
+Under longest match, and for terminals that must not match again, more is taken to be possible than is: then a "no"
+holds and a "yes" may not.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from constrain.automata.network import run
+from constrain.automata.network import Actions, run
 from constrain.automata.rows import Continuation, Item
 from constrain.automata.rows import Row as GrammarRow
 from constrain.errors import LimitExceeded
@@ -127,18 +128,20 @@ class Summaries:
                 for caller, target, after in tuple(self._callers[start]):
                     reach(caller, (target, after, node))
             for actions, symbol, target in line.terminals:
-                if (after := self._passed(actions, register, target)) is not None:
-                    for each in self._over(symbol, node):
-                        reach(start, (target, after, each))
+                passed = self._passed(actions, register, target)
+                for each in self._over(symbol, node) if passed is not None else ():
+                    reach(start, (target, passed or 0, each))
             for actions, symbol, target in line.calls:
-                if (after := self._passed(actions, register, target)) is not None:
-                    called = (*self._network.start(-1 - symbol), node)
-                    begin(called)
-                    self._callers[called].add((start, target, after))
-                    for each in tuple(self._ends[called]):
-                        reach(start, (target, after, each))
+                passed = self._passed(actions, register, target)
+                if passed is None:
+                    continue
+                called = (*self._network.start(-1 - symbol), node)
+                begin(called)
+                self._callers[called].add((start, target, passed))
+                for each in tuple(self._ends[called]):
+                    reach(start, (target, passed, each))
 
-    def _passed(self, actions, register: int, target: int) -> int | None:  # type: ignore[no-untyped-def]
+    def _passed(self, actions: Actions, register: int, target: int) -> int | None:
         """The register after some actions; None if a test fails, or the rule cannot be completed."""
         after = run(actions, register)
         return after if after is not None and self._network.is_alive(target, after) else None

@@ -177,9 +177,7 @@ class ExpressionStore:
         path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
         self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
-    def reach(
-        self, lexer: int, node: int, tries: Iterable[TrieTables], size: int, limits: Limits
-    ) -> np.ndarray:
+    def reach(self, lexer: int, node: int, tries: Iterable[TrieTables], size: int, limits: Limits) -> np.ndarray:
         """Where each token of some tries leads from a lexer and from a node: int32[3, size].
 
         Rows: the lexer after the token, 0 if it cannot read all of it; 1 if a terminal may end inside of the token; the
@@ -200,7 +198,9 @@ class ExpressionStore:
         while True:
             n = int(self._call(limits, k.outcomes, (lexer, node), limits.search, np.zeros(room, np.int64), found))
             if 0 <= n <= len(found):
-                return frozenset((self.ends(marks, limits), after) for marks, after in set(map(tuple, found[:n].tolist())))
+                return frozenset(
+                    (self.ends(marks, limits), after) for marks, after in set(map(tuple, found[:n].tolist()))
+                )
             if n > len(found):
                 found = np.zeros((n, 2), np.int64)
             elif room >= limits.search:
@@ -265,7 +265,7 @@ class ExpressionStore:
         return int(self._tables.node[node, k.SHORTEST])
 
     def missing(self, node: int) -> int:
-        """About how many bytes are left to the end: those that each part of an intersection needs, one after the other."""
+        """About how many bytes are left to the end: those of the parts of an intersection, one after the other."""
         kind, left, right, shortest = self._tables.node[node, [k.KIND, k.LEFT, k.RIGHT, k.SHORTEST]].tolist()
         if kind == k.TOWARDS:
             return self.missing(left) + self.missing(right)

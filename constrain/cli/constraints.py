@@ -266,7 +266,9 @@ def _range(unit: str, given: str) -> tuple[int | None, int | None]:
     low, dots, high = given.partition("..")
     ends = (low, high if dots else low)
     if not any(ends) or not all(end.isdecimal() and end.isascii() for end in ends if end):
-        raise typer.BadParameter(f"{given!r} is no number and no range such as 5..12, 5.. or ..12", param_hint=f"--{unit}")
+        raise typer.BadParameter(
+            f"{given!r} is no number and no range such as 5..12, 5.. or ..12", param_hint=f"--{unit}"
+        )
     first, last = (int(end) if end else None for end in ends)
     return first, last
 

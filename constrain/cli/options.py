@@ -134,15 +134,15 @@ IgnoreCase = Annotated[bool, typer.Option("--ignore-case", help="Texts count in 
 
 
 def _length(unit: str) -> Any:
-    return Annotated[
-        str | None,
-        typer.Option(
-            f"--{unit}", metavar="N|N..M", help=f"How many {unit}.", show_default=False, rich_help_panel=_WORDS
-        ),
-    ]
+    text = f"How many {unit} the output has."
+    return typer.Option(f"--{unit}", metavar="N|N..M", help=text, show_default=False, rich_help_panel=_WORDS)
 
 
-Tokens, Chars, Words, Sentences, Paragraphs = map(_length, ("tokens", "chars", "words", "sentences", "paragraphs"))
+Tokens = Annotated[str | None, _length("tokens")]
+Chars = Annotated[str | None, _length("chars")]
+Words = Annotated[str | None, _length("words")]
+Sentences = Annotated[str | None, _length("sentences")]
+Paragraphs = Annotated[str | None, _length("paragraphs")]
 Rei = Annotated[
     str | None,
     typer.Option(

@@ -156,7 +156,9 @@ class _Parser:
             self._close("expression")
             self._space()
         if self._at < len(self._source):
-            raise self._error("this has no place after the end" if whole else "nothing has been opened that this closes")
+            raise self._error(
+                "this has no place after the end" if whole else "nothing has been opened that this closes"
+            )
         if not items and self._words is None:
             raise self._error("an instruction without content")
         return Instruction(items, self._words)
@@ -177,7 +179,9 @@ class _Parser:
             elif tag[2] in ("mask", "options"):
                 items.append(self._mask(tag) if tag[2] == "mask" else self._options())
             else:
-                raise self._error(f"<{tag[2]}> cannot stand here" if tag[2] in _NAMES else f"there is no tag <{tag[2]}>")
+                raise self._error(
+                    f"<{tag[2]}> cannot stand here" if tag[2] in _NAMES else f"there is no tag <{tag[2]}>"
+                )
 
     def _text(self) -> list[Item | Space]:
         """Text up to the next tag; a number in brackets makes what is before it a keyword."""

@@ -4,15 +4,15 @@ All text is UTF-8, and is counted as it is, whatever tokens it is made of.
 
     character   a Unicode code point
     white space what Python's `str.isspace` says: the `\s` of `re`
-    word        a run of characters other than white space, as long as possible, that has a letter or a digit in it (`\w`):
-                "don't", "e-mail," and "(42)" are one word each, "--" is none
-    sentence    text that ends with an end mark, `.`, `!`, `?`, `…` or their full-width forms, closing quotes or brackets
-                perhaps behind it, before white space or the end of the text. Text counted in sentences consists of whole
-                ones: nothing but white space stands before, between and behind them. "Mr. X left." has two; "v1.2 is
-                out!" has one
+    word        a run of characters other than white space, as long as possible, that has a letter or a digit in it
+                (`\w`): "don't", "e-mail," and "(42)" are one word each, "--" is none
+    sentence    text that ends with an end mark, `.`, `!`, `?`, `…` or their full-width forms, perhaps with closing
+                quotes or brackets behind it, before white space or the end of the text. Text counted in sentences
+                consists of whole ones: nothing but white space stands before, between and behind them. "Mr. X left."
+                has two; "v1.2 is out!" has one
     paragraph   text between blank lines (line breaks with nothing but white space between them), other than white space
 
-In Python, where `text` is counted in sentences if `re.fullmatch(SENTENCES, text)`:
+In Python (and no text is counted in sentences unless its last run ends one):
 
     len(text)
     len(re.findall(r"\S*\w\S*", text))

@@ -97,9 +97,7 @@ def disjoint(text: str, clauses: Sequence[Clause], spec: Lexical) -> bool:
     if not clauses:
         return True
     for choice in itertools.product(*[clause.present for clause in clauses]):
-        pools = [
-            list(itertools.combinations(occurrences(text, phrase.text, spec), phrase.count)) for phrase in choice
-        ]
+        pools = [list(itertools.combinations(occurrences(text, phrase.text, spec), phrase.count)) for phrase in choice]
         if any(apart([span for some in spans for span in some]) for spans in itertools.product(*pools)):
             return True
     return False

@@ -178,7 +178,18 @@ def generated(spec: Spec, seed: int, most: int = 400) -> str:
 
 
 WORDS = Vocabulary.from_tokens(
-    [*[bytes([b]) for b in range(256)], b'"title": "', b'{"', b'", "', b" lazy", b" dog", b"lazy dog", b'"}', b"red", None],
+    [
+        *[bytes([b]) for b in range(256)],
+        b'"title": "',
+        b'{"',
+        b'", "',
+        b" lazy",
+        b" dog",
+        b"lazy dog",
+        b'"}',
+        b"red",
+        None,
+    ],
     eos_ids=[264],
 )
 
@@ -215,7 +226,9 @@ def test_recursion() -> None:
 
 def test_a_grammar_within_a_pattern_that_knows_its_depth() -> None:
     """Nothing that regular tools could find out: an even number of brackets, and of letters."""
-    spec = grammar('start: item+\nitem: "[" item* "]" | /[a-z]/') & regex(r"(?:[^\[]*\[[^\[]*\[)*[^\[]*") & length(chars=5)
+    spec = (
+        grammar('start: item+\nitem: "[" item* "]" | /[a-z]/') & regex(r"(?:[^\[]*\[[^\[]*\[)*[^\[]*") & length(chars=5)
+    )
     automaton = Compiler(BYTES).compile(spec)
     alphabet = b"[]a"
     found = {bytes(text) for text in itertools.product(alphabet, repeat=5) if automaton.accepts(list(text))}
@@ -224,14 +237,14 @@ def test_a_grammar_within_a_pattern_that_knows_its_depth() -> None:
         depths = list(itertools.accumulate({ord("["): 1, ord("]"): -1}.get(b, 0) for b in text))
         return depths[-1] == 0 and min(depths) >= 0
 
-    expected = {bytes(t) for t in itertools.product(alphabet, repeat=5) if balanced(bytes(t)) and bytes(t).count(b"[") % 2 == 0}
+    expected = {
+        bytes(t) for t in itertools.product(alphabet, repeat=5) if balanced(bytes(t)) and bytes(t).count(b"[") % 2 == 0
+    }
     assert found == expected
 
 
 def test_special_tokens() -> None:
-    vocabulary = Vocabulary.from_tokens(
-        [b"a", b"b", None, None], eos_ids=[3], special_tokens={"<|call|>": 2}
-    )
+    vocabulary = Vocabulary.from_tokens([b"a", b"b", None, None], eos_ids=[3], special_tokens={"<|call|>": 2})
     spec = grammar("start: <|call|> NAME\nNAME: /[ab]+/") & length(chars=2)
     matcher = Compiler(vocabulary).compile(spec).matcher()
     assert mask_of(matcher) == {2}
@@ -241,7 +254,7 @@ def test_special_tokens() -> None:
 
 def test_vocabularies_that_do_not_spell_everything() -> None:
     vocabulary = Vocabulary.from_tokens([b"a", b"b", None], eos_ids=[2])
-    spec = grammar('start: /[abc]/ start?') & regex("a*c*b")
+    spec = grammar("start: /[abc]/ start?") & regex("a*c*b")
     matcher = Compiler(vocabulary).compile(spec).matcher()
     assert mask_of(matcher) == {0, 1}
     with pytest.raises(UnsatisfiableError):

@@ -78,7 +78,12 @@ def test_expressions_exactly(expr: constrain.ir.expr.Expr, bounds: tuple[int, in
 
 
 @examples(60)
-@given(st.one_of(st.sampled_from(patterns).map(regex), grammars(longest=False).map(Deriving)), ranges, vocabularies(), seeds)
+@given(
+    st.one_of(st.sampled_from(patterns).map(regex), grammars(longest=False).map(Deriving)),
+    ranges,
+    vocabularies(),
+    seeds,
+)
 def test_masks(spec: Spec, bounds: tuple[int, int | None], vocabulary: Vocabulary, seed: int) -> None:
     try:
         matcher = Compiler(vocabulary, limits=LIMITS).compile(spec & Length(tokens=bounds)).matcher()
