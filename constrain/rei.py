@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constrain.errors import SpecTypeError
-from constrain.frontends.regex import parse_regex
-from constrain.frontends.rei import Instruction, parse_rei, pattern_of, render_rei
+from constrain.frontends.rei import Instruction, expression_of, parse_rei, render_rei
 from constrain.ir import expr as ir
 from constrain.ir.languages import Languages
 from constrain.length import Length
@@ -26,10 +25,11 @@ class Rei(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`."""
-        body = parse_regex(pattern_of(self.instruction.items)) if self.instruction.items else ir.Anything()
+        body = expression_of(self.instruction)
         if self.instruction.words is None:
             return body
-        return ir.And((ir.Closed(body), Length(words=self.instruction.words).lower(limits)))
+        counted = Length(words=self.instruction.words).lower(limits)
+        return ir.And((body, counted)) if self.instruction.items else counted
 
     def render(self) -> str:
         """The instruction as markup, for a prompt."""

@@ -1,7 +1,7 @@
 r"""Regular Expression Instruction: markup for what a text is made of, which language models are shown.
 
 In:  markup as in Zheng et al., "Toward Unified Controllable Text Generation via Regular Expression Instruction" (2023).
-Out: an `Instruction`, and back to markup; a pattern for `constrain.regex`.
+Out: an `Instruction`, and back to markup; an expression.
 
     <expression> <mask_0> lazy dog(0) <mask_1> <length=10> </expression>
 
@@ -20,12 +20,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from constrain.errors import GrammarSyntaxError, caret
+from constrain.frontends import unicode
+from constrain.ir import expr as ir
 
 _TAG = re.compile(r"<(/?)([a-z]+)(?:_(\d+))?(?:=([^<>]*))?>")
 _NUMBER = re.compile(r"\((\d+)\)")
 _BOUNDS = re.compile(r"(\d+)(?:(\.\.)(\d*))?$")
+TEXT = ir.Repeat(ir.Chars(unicode.complement(())), 0, None)
+INSIDE, OUTSIDE = ir.Chars(unicode.word()), ir.Chars(unicode.complement(unicode.word()))
+"""Characters of words, and others."""
 _NAMES = ("expression", "mask", "options", "choice", "length")
 
 
@@ -86,21 +92,39 @@ def render_rei(instruction: Instruction) -> str:
     return " ".join(["<expression>", *body, *length, "</expression>"])
 
 
-def pattern_of(items: tuple[Item | Space, ...]) -> str:
-    """A pattern that the texts of an instruction match, but for their length."""
-    return "".join(map(_pattern, items))
+def expression_of(instruction: Instruction) -> ir.Expr:
+    """The texts of an instruction, but for their length."""
+    return _texts(instruction.items, False, False)
 
 
-def _pattern(item: Item | Space) -> str:
+@lru_cache(maxsize=4096)
+def _texts(items: tuple[Item | Space, ...], word: bool, bare: bool) -> ir.Expr:
+    """What items denote behind a letter, digit or underscore (`word`); `bare`: one must not come next.
+
+    So keywords touch none, without looking around: there are four ways to go on at most, which alternatives share.
+    """
+    if not items:
+        return ir.EPSILON
+    item, rest = items[0], items[1:]
     match item:
-        case Mask():
-            return "(?s:.*)"
         case Space():
-            return " "
+            return ir.concat([ir.Literal(b" "), _texts(rest, False, False)])
         case Text(text, keyword):
-            return rf"(?<!\w){re.escape(text)}(?!\w)" if keyword else re.escape(text)
+            if (keyword and word) or (bare and _is_word(text[0])):
+                return ir.NOTHING
+            return ir.concat([ir.Literal(text.encode()), _texts(rest, _is_word(text[-1]), keyword)])
         case Options(choices):
-            return f"(?:{'|'.join(pattern_of(choice) for choice in choices)})"
+            return ir.alt([_texts(choice + rest, word, bare) for choice in choices])
+        case Mask():
+            begin = ir.concat([OUTSIDE, TEXT]) if bare else TEXT
+            outside = ir.concat([begin, OUTSIDE, _texts(rest, False, False)])
+            inside = ir.concat([begin, INSIDE, _texts(rest, True, False)])
+            one = [ir.concat([OUTSIDE, _texts(rest, False, False)])] if bare else []
+            return ir.alt([_texts(rest, word, bare), outside, inside, *one])
+
+
+def _is_word(character: str) -> bool:
+    return re.match(r"\w", character) is not None
 
 
 def _written(items: tuple[Item | Space, ...], counts: dict[str, int]) -> list[str]:

@@ -14,12 +14,12 @@ from constrain.automata.store import ExpressionStore
 from constrain.errors import SpecTypeError
 from constrain.frontends.rei import (
     Instruction,
+    Item,
     Mask,
     Options,
     Space,
     Text,
     parse_rei,
-    pattern_of,
     render_rei,
 )
 from constrain.rei import rei
@@ -75,6 +75,23 @@ def spelled(items: tuple[object, ...], draw: st.DataObject) -> str:
             case Options(choices):
                 whole += spelled(draw.draw(st.sampled_from(choices)), draw)
     return whole
+
+
+def pattern_of(items: tuple[Item | Space, ...]) -> str:
+    """A pattern that the texts of an instruction match, but for their length."""
+    return "".join(map(_pattern, items))
+
+
+def _pattern(item: Item | Space) -> str:
+    match item:
+        case Mask():
+            return "(?s:.*)"
+        case Space():
+            return " "
+        case Text(text, keyword):
+            return rf"(?<!\w){re.escape(text)}(?!\w)" if keyword else re.escape(text)
+        case Options(choices):
+            return f"(?:{'|'.join(pattern_of(choice) for choice in choices)})"
 
 
 @examples(100)
