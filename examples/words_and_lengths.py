@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import constrain
 from constrain import collie
 
@@ -22,17 +20,15 @@ def main() -> None:
         print(f"{text!r}: {'yes' if automaton.accepts(text.encode()) else 'no'}")
 
     # Beside a schema. The shortest way to end holds what is asked for.
-    schema = constrain.json_schema(
-        {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
-    )
+    book = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
+    schema = constrain.json_schema(book, whitespace="compact")
     matcher = compiler.compile(schema & constrain.lexical(["lazy dog"]) & constrain.length(chars=(30, 40))).matcher()
-    matcher.accept_tokens(b'{"title": "The ')
-    print(json.loads(b'{"title": "The ' + bytes(matcher.completion() or ())))
+    begun = b'{"title":"The '
+    matcher.accept_tokens(begun)
+    print((begun + bytes(matcher.completion() or ())).decode())
 
     # What holds of each unit of a text, as in COLLIE; and an instruction for a model that is enforced, too.
-    short = collie.each("sentence", constrain.length(words=(1, 3))) & collie.each(
-        "sentence", collie.at("word", {1: "it"})
-    )
+    short = collie.each("sentence", constrain.length(words=(1, 3)) & collie.at("word", {1: "it"}))
     print(compiler.compile(short).accepts(b"It rains. It really pours!"))
     instruction = constrain.rei("<mask_0> lazy dog(0) <mask_1> <length=5>")
     print(instruction.render(), compiler.compile(instruction).accepts(TEXTS[0].encode()))
