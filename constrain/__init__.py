@@ -14,6 +14,9 @@ Words that mean one thing everywhere in the package:
     token        what a model emits: an id of the vocabulary, which spells bytes
     state        what may follow a prefix, seen by one vocabulary (`constrain.states`): an expression for a regular
                  constraint, rows of the recogniser for a grammar
+    phrase       text that an output must hold, or must not; a *clause* asks for one of some (`constrain.lexical`)
+    unit         what the length of an output is counted in: tokens, or characters, words, sentences, paragraphs, which
+                 `constrain.frontends.units` defines
     terminal     a regular language, the unit that the rules of a grammar are made of (`constrain.ir.grammar`)
     lexer        reads all terminals that may come next; its state is a node, too (`constrain.automata.lexer`)
     row          a place in a text as far as its grammar cares (`constrain.automata.rows`)
@@ -44,7 +47,10 @@ from constrain.errors import (
     UnsupportedError,
     VocabularyError,
 )
+from constrain.length import length
+from constrain.lexical import Clause, Phrase, lexical
 from constrain.limits import Limits
+from constrain.rei import rei
 from constrain.schema import from_response_format, json_schema
 from constrain.spec import Spec, choice, grammar, grammar_file, regex
 
@@ -58,6 +64,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckerError",
+    "Clause",
     "Compiler",
     "ConflictError",
     "ConstrainError",
@@ -66,6 +73,7 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "Matcher",
+    "Phrase",
     "SchemaError",
     "Spec",
     "SpecTypeError",
@@ -85,7 +93,10 @@ __all__ = [
     "grammar",
     "grammar_file",
     "json_schema",
+    "length",
+    "lexical",
     "regex",
+    "rei",
 ]
 
 _HOME = {

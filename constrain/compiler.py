@@ -10,15 +10,18 @@ from weakref import WeakSet
 from constrain import spec as spec_module
 from constrain.automata.languages import StoreLanguages
 from constrain.automata.lexer import Lexer
-from constrain.automata.store import ExpressionStore
+from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
+from constrain.counting import CountingSpace
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
-from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, optional
-from constrain.ir.grammar import Grammar
+from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, Towards, optional
+from constrain.ir.grammar import Grammar, Restricted
+from constrain.length import without_tokens
 from constrain.limits import Limits
 from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
+from constrain.product import ProductSpace
 from constrain.regular import RegularSpace
 from constrain.spec import Spec
 from constrain.symbols import TextTerminals
@@ -103,18 +106,50 @@ class Compiler:
             weight -= self._compiled.popitem(last=False)[1].space.nbytes
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
+        counted, rest = without_tokens(spec)
+        if counted is None:
+            return self._compile_uncounted(spec, spec)
+        low, high = counted
+        base = self._compile_uncounted(spec, rest)
+        space, start = base.space, base.start
+        if isinstance(space, GrammarSpace):  # which can tell where tokens lead
+            space = ProductSpace(space, ANYTHING)
+            start = space.start() or start
+        counting = CountingSpace(space, start, low, high)
+        begun = counting.start()
+        if begun is None:
+            raise UnsatisfiableError(
+                f"no text with {low} to {'any number of' if high is None else high} tokens meets {spec!r:.200}"
+            )
+        return TokenAutomaton(spec, counting, begun, self.vocabulary)
+
+    def _compile_uncounted(self, whole: Spec, spec: Spec) -> TokenAutomaton:
+        """The automaton of a constraint but for its number of tokens."""
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
-            shared = _terminals(self.vocabulary, self.limits)
-            masks = _masks(self.vocabulary, self.limits)
-            space = GrammarSpace(lowered, self.vocabulary, store, self.limits, shared, masks)
-            return TokenAutomaton(spec, space, space.start(), self.vocabulary)
-        return self._compile_regular(spec, lowered)
+            space = self._grammar_space(lowered, store)
+            return TokenAutomaton(whole, space, space.start(), self.vocabulary)
+        if isinstance(lowered, Restricted):
+            return self._compile_product(whole, self._grammar_space(lowered.grammar, store), lowered.expr)
+        return self._compile_regular(whole, lowered)
 
-    def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
-        space = _regular_space(self.vocabulary, self.limits)
-        store, limits = space.store, self.limits
+    def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
+        shared = _terminals(self.vocabulary, self.limits)
+        return GrammarSpace(grammar, self.vocabulary, store, self.limits, shared, _masks(self.vocabulary, self.limits))
+
+    def _compile_product(self, spec: Spec, grammar: GrammarSpace, expr: Expr) -> TokenAutomaton:
+        """The automaton of a grammar and what is beside it."""
+        node = self._regular_node(spec, expr, grammar.store)
+        space = ProductSpace(grammar, node)
+        start = space.start()
+        if start is None:
+            raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")
+        return TokenAutomaton(spec, space, start, self.vocabulary)
+
+    def _regular_node(self, spec: Spec, expr: Expr, store: ExpressionStore) -> int:
+        """The node of a regular constraint, as the tokens of the vocabulary spell it."""
+        limits = self.limits
         _check_repeats(expr, limits)
         node = store.build(expr, limits)
         if store.advance(node, b"", limits).node == 0:
@@ -122,6 +157,11 @@ class Compiler:
         if self.vocabulary.strips_leading_space:
             starts_with_space = store.advance(node, b" ", limits).read == 1
             node = store.build(_with_leading_space(expr, starts_with_space), limits)
+        return node
+
+    def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
+        space = _regular_space(self.vocabulary, self.limits)
+        node = self._regular_node(spec, expr, space.store)
         start = space.start(node)
         if start is None:
             raise _unspellable(spec, self.vocabulary)
@@ -198,9 +238,12 @@ def _unspellable(spec: Spec, vocabulary: Vocabulary) -> VocabularyError:
 
 def _check_repeats(expr: Expr, limits: Limits) -> None:
     """Refuse counts beyond the limit, wherever they stand."""
-    stack = [expr]
+    stack, seen = [expr], set[int]()
     while stack:
         node = stack.pop()
+        if id(node) in seen:  # parts may be shared many times over
+            continue
+        seen.add(id(node))
         match node:
             case Repeat(body, low, high):
                 bound = max(low, high or 0)
@@ -209,6 +252,8 @@ def _check_repeats(expr: Expr, limits: Limits) -> None:
                 stack.append(body)
             case Concat(parts) | Alt(parts) | And(parts):
                 stack.extend(parts)
+            case Towards(frame, goal):
+                stack += (frame, goal)
             case Not(body) | Look(body) | Closed(body):
                 stack.append(body)
             case _:

@@ -199,6 +199,36 @@ class GrammarSpace(StateSpace):
             found.update(symbol for symbol in row.expected if symbol >= SPECIAL and not node)
         return tuple(sorted({self.symbol_name(symbol) for symbol in found}))
 
+    # --------------------------------------------------------------------------------------- for `constrain.product`
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what may follow can depend on all of the text before."""
+        return self._grammar.remembers
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every way to cut a text counts, and every terminal may match whatever was matched before."""
+        return not (self._grammar.longest or self._grammar.remembers or self.symbols.has_once)
+
+    def follow(self, state: State, data: bytes) -> State | None:
+        """The state after bytes, None if they cannot follow. It is not remembered."""
+        return self._read(state, data)
+
+    def follow_special(self, state: State, token: int) -> State | None:
+        """The state after a special token, None if it cannot follow."""
+        return self._read_special(state, token)
+
+    def special_tokens(self, state: State) -> list[int]:
+        """One special token for each that is expected."""
+        return [min(self._ids(symbol)) for _, symbol in self._specials(state)]
+
+    def lexings(self, state: State) -> Iterator[tuple[int, bool]]:
+        """The lexers of a state, and whether these alone say what may be read."""
+        for row, node, shun, read in state.place or ():
+            for lexing, shunned, once in self._lexing(row, node, shun):
+                yield lexing, not shunned and once is None and not read
+
     # ----------------------------------------------------------------------------------------------------- steps
 
     def _read(self, state: State, data: bytes) -> State | None:

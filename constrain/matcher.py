@@ -288,6 +288,8 @@ class Matcher:
         is_eos = token in space.vocabulary.eos_ids
         names = () if state.terminated else space.expected_names(reached)
         reason = _reason(state, token, data, allowed, dies_at, expected, is_eos, names)
+        remark = "" if allowed or dies_at is not None or state.terminated else space.remark(state)
+        reason += f" ({remark})" if remark else ""
         return Explanation(token, data, allowed, dies_at, expected, self._automaton.describe(), reason, names)
 
     def _row(self) -> Bitmask:

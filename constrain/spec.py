@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError
 from constrain.frontends.library import library_file
 from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
-from constrain.ir.grammar import Either, Grammar, Seq
+from constrain.ir.grammar import Either, Grammar, Restricted, Seq
 from constrain.ir.join import join
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
+
+Lowered = ir.Expr | Grammar | Restricted
 
 
 class Spec:
@@ -38,8 +40,9 @@ class Spec:
     def __add__(self, other: Spec) -> Spec:
         return Concat(_parts(Concat, "+", self, other))
 
-    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Grammar:
-        """What denotes the allowed outputs: an expression if they are regular, else a grammar. Raises LimitExceeded."""
+    def lower(self, limits: Limits, languages: Languages | None = None) -> Lowered:
+        """What denotes the allowed outputs: an expression if they are regular, else a grammar, perhaps with an
+        expression beside it. Raises LimitExceeded."""
         raise NotImplementedError
 
 
@@ -105,15 +108,20 @@ class And(Spec):
 
     parts: tuple[Spec, ...]
 
-    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
+    def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Restricted:
         """See `Spec.lower`."""
         lowered = [part.lower(limits, languages) for part in self.parts]
-        regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
-        if len(regular) < len(lowered):
+        grammars = [part if isinstance(part, Grammar) else part.grammar for part in lowered if _is_grammar(part)]
+        if len(grammars) > 1:
             raise UnsupportedError(
-                "'&' with a grammar is not supported: write what the other side demands into the grammar's terminals"
+                "'&' of two grammars is not supported: whether any text meets both is undecidable. "
+                "Make one of them a regular expression, or write both as one grammar; JSON Schemas have allOf"
             )
-        return ir.And(tuple(regular))
+        regular = [
+            part.expr if isinstance(part, Restricted) else part for part in lowered if not isinstance(part, Grammar)
+        ]
+        both = ir.And(tuple(ir.Closed(part) for part in regular))
+        return Restricted(grammars[0], both) if grammars else both
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class Or(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Grammar:
         """See `Spec.lower`."""
-        lowered = [part.lower(limits, languages) for part in self.parts]
+        lowered = _without_restricted([part.lower(limits, languages) for part in self.parts])
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         return ir.Alt(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Either)
 
@@ -137,9 +145,22 @@ class Concat(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr | Grammar:
         """See `Spec.lower`."""
-        lowered = [part.lower(limits, languages) for part in self.parts]
+        lowered = _without_restricted([part.lower(limits, languages) for part in self.parts])
         regular = [ir.Closed(part) for part in lowered if not isinstance(part, Grammar)]
         return ir.Concat(tuple(regular)) if len(regular) == len(lowered) else join(lowered, Seq)
+
+
+def _is_grammar(lowered: Lowered) -> TypeGuard[Grammar | Restricted]:
+    return isinstance(lowered, Grammar | Restricted)
+
+
+def _without_restricted(lowered: list[Lowered]) -> list[ir.Expr | Grammar]:
+    if any(isinstance(part, Restricted) for part in lowered):
+        raise UnsupportedError(
+            "'|' and '+' with a part that is a grammar '&' something else are not supported: put the '&' outside, "
+            "around all of it, or write what it demands into the grammar"
+        )
+    return [part for part in lowered if not isinstance(part, Restricted)]
 
 
 def _parse_lark(text: str, start: str, **options: Any) -> Grammar:

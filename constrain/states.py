@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,16 @@ class State:
         """Steps taken so far."""
 
 
+class Successors(NamedTuple):
+    """Where the tokens that are allowed in a state lead, EOS left out."""
+
+    tokens: np.ndarray
+    """int[n], ascending."""
+    which: np.ndarray
+    """int[n]: the place in `states` of what each leads to."""
+    states: list[State]
+
+
 class StateSpace(ABC):
     """States over one vocabulary, with their masks. Thread-safe; readers of what is remembered take no lock."""
 
@@ -76,6 +86,11 @@ class StateSpace(ABC):
     def nbytes(self) -> int:
         """Memory held by one automaton alone, about; 0 for a space that all automata share."""
         return 0
+
+    @property
+    def masks(self) -> MaskCache:
+        """What its masks are remembered in."""
+        return self._masks
 
     def step(self, state: State, token: int) -> State | None:
         """The state after `token`, or None if it is not allowed. Raises TokenError and TerminatedError."""
@@ -140,6 +155,34 @@ class StateSpace(ABC):
     def expected_names(self, state: State) -> tuple[str, ...]:
         """The terminals that may come next, or go on, by name, sorted; () for regular constraints."""
         return ()
+
+    def successors(self, state: State) -> Successors:
+        """Where the tokens that are allowed in a state lead."""
+        tokens = self.tokens_of(state)
+        which, states = self._sorted_out(state, tokens)
+        return Successors(tokens, which, states)
+
+    def _sorted_out(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, list[State]]:
+        """What each of some allowed tokens leads to, by its place in a list of states."""
+        numbers: dict[State, int] = {}
+        which = np.zeros(len(tokens), np.int64)
+        for n, token in enumerate(tokens.tolist()):
+            after = self.step(state, token)
+            assert after is not None
+            which[n] = numbers.setdefault(after, len(numbers))
+        return which, list(numbers)
+
+    def tokens_of(self, state: State) -> np.ndarray:
+        """The tokens that are allowed in a state, EOS left out."""
+        row = np.zeros(self.width, np.int32)
+        self.fill(state, row)
+        bits = np.unpackbits(row.view(np.uint8), bitorder="little")[: self.vocabulary.size]
+        bits[list(self.vocabulary.eos_ids)] = 0
+        return np.flatnonzero(bits)
+
+    def remark(self, state: State) -> str:
+        """What else to say of why a token is not allowed in a state whose bytes might be."""
+        return ""
 
     @abstractmethod
     def _read(self, state: State, data: bytes) -> State | None:

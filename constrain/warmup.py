@@ -93,7 +93,10 @@ def _walk_an_automaton() -> None:
     matcher.accept_tokens(list(b'{"c": 1, "'))
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
     store, letter = matcher.automaton.space.store, Literal(b"a")
-    store.escapes(store.build(letter, Limits()), store.build(letter, Limits()), Limits())
+    node = store.build(letter, Limits())
+    store.escapes(node, node, Limits())
+    store.outcomes(store.lexer([node], Limits()), node, Limits())
+    store.reach(node, node, [vocabulary.near_trie], vocabulary.size, Limits())
 
 
 def _enlarge_a_store() -> None:

@@ -26,6 +26,7 @@ from constrain.ir.expr import (
     Not,
     Ranges,
     Repeat,
+    Towards,
     Words,
 )
 from constrain.ir.utf8 import ByteTree, byte_tree
@@ -102,6 +103,8 @@ class Program:
                 return self._step(k.OP_ALT, [self.add(part) for part in parts])
             case And(parts):
                 return self._step(k.OP_AND, [self._closed(part) for part in parts])
+            case Towards(frame, goal):
+                return self._step(k.OP_TOWARDS, [self._closed(frame), self._closed(goal)])
             case Not(body):
                 return self._step(k.OP_NOT, [self._closed(body)])
             case Repeat(body, low, high):

@@ -186,6 +186,37 @@ class ExpressionStore:
         path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
         self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
+    def reach(self, lexer: int, node: int, tries: Iterable[TrieTables], size: int, limits: Limits) -> np.ndarray:
+        """Where each token of some tries leads from a lexer and from a node: int32[3, size].
+
+        Rows: the lexer after the token, 0 if it cannot read all of it; 1 if a terminal may end inside of the token; the
+        node after it. What a lexer cannot read, and no terminal may end in, has zeros.
+        """
+        reached = np.zeros((3, size), np.int32)
+        for trie in tries:
+            path = np.zeros((3, int(trie.height[0]) + 1), np.int64)
+            self._call(limits, k.reach, (lexer, node), trie, limits.search, path, reached)
+        return reached
+
+    def outcomes(self, lexer: int, node: int, limits: Limits) -> frozenset[tuple[tuple[int, ...], int]]:
+        """Where the strings of a lexer lead a node: the terminals that end together, and the node then.
+
+        Raises LimitExceeded if there are more than `Limits.search` places on the way.
+        """
+        room, found = 1024, np.zeros((64, 2), np.int64)
+        while True:
+            n = int(self._call(limits, k.outcomes, (lexer, node), limits.search, np.zeros(room, np.int64), found))
+            if 0 <= n <= len(found):
+                return frozenset(
+                    (self.ends(marks, limits), after) for marks, after in set(map(tuple, found[:n].tolist()))
+                )
+            if n > len(found):
+                found = np.zeros((n, 2), np.int64)
+            elif room >= limits.search:
+                raise LimitExceeded("search", room + 1, limits.search, "what a terminal does to a regular constraint")
+            else:
+                room = min(8 * room, limits.search)
+
     def lexer(self, terminals: Iterable[int], limits: Limits) -> int:
         """The node that reads any of some terminals, each before its mark."""
         program = Program(self._chars)
@@ -241,6 +272,15 @@ class ExpressionStore:
     def shortest(self, node: int) -> int:
         """Length of the shortest string of `node`; a lower bound where it holds intersections or complements."""
         return int(self._tables.node[node, k.SHORTEST])
+
+    def missing(self, node: int) -> int:
+        """About how many bytes are left to the end: those of the parts of an intersection, one after the other."""
+        kind, left, right, shortest = self._tables.node[node, [k.KIND, k.LEFT, k.RIGHT, k.SHORTEST]].tolist()
+        if kind == k.TOWARDS:
+            return self.missing(left) + self.missing(right)
+        if kind != k.AND:
+            return int(shortest)
+        return int(self._tables.node[self._tables.pool[left : left + right], k.SHORTEST].sum())
 
     def split(
         self,
@@ -354,7 +394,7 @@ class ExpressionStore:
             self._tables = old._replace(memo=np.full((2 * len(old.memo), 2), -1, np.int64))
             k.rehash_memo(self._tables, old.memo)
         elif need == k.NEED_SCRATCH:
-            self._tables = old._replace(scratch=np.zeros((7, 2 * old.scratch.shape[1]), np.int64))
+            self._tables = old._replace(scratch=np.zeros((len(old.scratch), 2 * old.scratch.shape[1]), np.int64))
         else:
             name = {int(k.NEED_ROWS): "row", int(k.NEED_POOL): "pool", int(k.NEED_SETS): "sets"}[need]
             self._tables = old._replace(**{name: _doubled(getattr(old, name))})
@@ -374,7 +414,7 @@ def _empty_tables() -> k.Store:
         lookup=np.full(4 * _SMALL, -1, np.int64),
         memo=np.full((4 * _SMALL, 2), -1, np.int64),
         row=np.zeros((256, 257), np.int32),
-        scratch=np.zeros((7, _SMALL), np.int64),
+        scratch=np.zeros((int(k.HEAP) + 1, _SMALL), np.int64),
         groups=group_of(),
         counts=np.zeros(8, np.int64),
     )

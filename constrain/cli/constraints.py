@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _FIELDS = ("regex", "choice", "choices_file", "grammar", "schema")
 """The fields of `Asked` that are constraints."""
+_BESIDE = ("include", "exclude", "tokens", "chars", "words", "sentences", "paragraphs", "rei")
+"""The fields that are constraints, too, and go with any other one."""
+_LENGTHS = ("tokens", "chars", "words", "sentences", "paragraphs")
 _DETAILS = {
     "grammar": ("start", "longest"),
     "schema": ("property_order", "whitespace", "format", "draft", "escapes"),
@@ -135,7 +138,44 @@ class SchemaFile:
             pass  # `json_schema` says what is wrong with numbers and nesting
 
 
-Given = Inline | GrammarFile | SchemaFile
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Phrases, lengths and an instruction, perhaps beside another constraint."""
+
+    beside: Inline | GrammarFile | SchemaFile | None
+    asked: Asked
+
+    def spec(self) -> Spec:
+        """The constraint."""
+        parts = [] if self.beside is None else [self.beside.spec()]
+        parts += self._own()
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = whole & part
+        return whole
+
+    def _own(self) -> Iterator[Spec]:
+        from constrain.length import length
+        from constrain.lexical import lexical
+        from constrain.rei import rei
+
+        asked = self.asked
+        if asked.include or asked.exclude:
+            yield lexical(
+                [_alternatives(text) for text in asked.include or ()],
+                asked.exclude or (),
+                ordered=asked.ordered,
+                words=asked.whole_words,
+                ignore_case=asked.ignore_case,
+            )
+        bounds = {unit: _range(unit, given) for unit in _LENGTHS if (given := getattr(asked, unit)) is not None}
+        if bounds:
+            yield length(**bounds)
+        if asked.rei is not None:
+            yield rei(asked.rei)
+
+
+Given = Inline | GrammarFile | SchemaFile | Together
 
 
 def constraint(asked: Asked) -> Spec:
@@ -155,7 +195,8 @@ def given(asked: Asked) -> Given:
     if found is None:
         raise typer.BadParameter(
             "no constraint; give --regex PATTERN, --choice TEXT (repeated), --choices-file FILE, "
-            "--grammar FILE_OR_NAME, or --schema FILE"
+            "--grammar FILE_OR_NAME, or --schema FILE; or --include TEXT, --exclude TEXT, --words 5..12 and the like, "
+            "--rei MARKUP, which go with any of these"
         )
     return found
 
@@ -167,11 +208,15 @@ def given_or_none(asked: Asked) -> Given | None:
         raise typer.BadParameter(f"give one constraint, not {' and '.join(map(_option, named))}")
     _check_details(asked)
     _check_utf8(asked)
+    found: Inline | GrammarFile | SchemaFile | None = None
     if asked.grammar is not None:
-        return _grammar(asked.grammar, asked.start, asked.longest)
-    if asked.schema is not None:
-        return _schema(asked.schema, {name: getattr(asked, name) for name in _DETAILS["schema"]})
-    return Inline(asked.regex, asked.choice or (), asked.choices_file) if named else None
+        found = _grammar(asked.grammar, asked.start, asked.longest)
+    elif asked.schema is not None:
+        found = _schema(asked.schema, {name: getattr(asked, name) for name in _DETAILS["schema"]})
+    elif named:
+        found = Inline(asked.regex, asked.choice or (), asked.choices_file)
+    beside = any(getattr(asked, field) not in (None, [], ()) for field in _BESIDE)
+    return Together(found, asked) if beside else found
 
 
 def with_file(asked: Asked, file: str | None) -> Asked:
@@ -195,6 +240,9 @@ def _check_details(asked: Asked) -> None:
         if told is not None and getattr(asked, field) is None:
             option = "--scannerless" if told == "longest" and not asked.longest else _option(told)
             raise typer.BadParameter(f"{option} is for {_option(field)}")
+    for name in ("ordered", "whole_words", "ignore_case"):
+        if getattr(asked, name) and not (asked.include or (asked.exclude and name != "ordered")):
+            raise typer.BadParameter(f"{_option(name)} is for --include{' and --exclude' * (name != 'ordered')}")
     for name, known in _KNOWN.items():
         value = getattr(asked, name)
         if value is not None and value not in known:
@@ -202,9 +250,27 @@ def _check_details(asked: Asked) -> None:
 
 
 def _check_utf8(asked: Asked) -> None:
-    for value in (asked.regex or "", asked.whitespace or "", *(asked.choice or ())):
+    texts = (*(asked.choice or ()), *(asked.include or ()), *(asked.exclude or ()))
+    for value in (asked.regex or "", asked.whitespace or "", asked.rei or "", *texts):
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise typer.BadParameter(f"a constraint must be UTF-8, not {os.fsencode(value)!r}")
+
+
+def _alternatives(text: str) -> list[str]:
+    """The alternatives of `--include`: parts between `|`; a doubled one is text."""
+    return [part.replace("\0", "|") for part in text.replace("||", "\0").split("|")]
+
+
+def _range(unit: str, given: str) -> tuple[int | None, int | None]:
+    """A number, or a range with one or both ends."""
+    low, dots, high = given.partition("..")
+    ends = (low, high if dots else low)
+    if not any(ends) or not all(end.isdecimal() and end.isascii() for end in ends if end):
+        raise typer.BadParameter(
+            f"{given!r} is no number and no range such as 5..12, 5.. or ..12", param_hint=f"--{unit}"
+        )
+    first, last = (int(end) if end else None for end in ends)
+    return first, last
 
 
 # ---- files

@@ -46,6 +46,10 @@ def match(
     from constrain.cli.verdict import byte_automaton, judge
 
     sources.check_stdin(**{"TEXT": text, "--choices-file": asked.choices_file, "--schema": asked.schema})
+    if asked.tokens is not None:
+        raise typer.BadParameter(
+            "a text alone has no tokens; constrain mask and generate count them", param_hint="--tokens"
+        )
     spec = constraints.constraint(asked)
     data = sources.text(text)
     sources.ready_kernels()

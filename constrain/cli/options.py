@@ -103,6 +103,56 @@ Escapes = Annotated[
         rich_help_panel=_SCHEMAS,
     ),
 ]
+_WORDS = "Words and lengths"
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="TEXT",
+        help="The output holds this text; a|b is one of two. Repeat for others.",
+        show_default=False,
+        rich_help_panel=_WORDS,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="TEXT",
+        help="The output does not hold this text; repeat for others.",
+        show_default=False,
+        rich_help_panel=_WORDS,
+    ),
+]
+Ordered = Annotated[
+    bool, typer.Option("--ordered", help="What is included comes in this order.", rich_help_panel=_WORDS)
+]
+WholeWords = Annotated[
+    bool, typer.Option("--whole-words", help="Texts count as whole words only.", rich_help_panel=_WORDS)
+]
+IgnoreCase = Annotated[bool, typer.Option("--ignore-case", help="Texts count in any case.", rich_help_panel=_WORDS)]
+
+
+def _length(unit: str) -> Any:
+    text = f"How many {unit} the output has."
+    return typer.Option(f"--{unit}", metavar="N|N..M", help=text, show_default=False, rich_help_panel=_WORDS)
+
+
+Tokens = Annotated[str | None, _length("tokens")]
+Chars = Annotated[str | None, _length("chars")]
+Words = Annotated[str | None, _length("words")]
+Sentences = Annotated[str | None, _length("sentences")]
+Paragraphs = Annotated[str | None, _length("paragraphs")]
+Rei = Annotated[
+    str | None,
+    typer.Option(
+        "--rei",
+        metavar="MARKUP",
+        help="A Regular Expression Instruction, such as '<mask_0> lazy dog(0) <mask_1> <length=10>'.",
+        show_default=False,
+        rich_help_panel=_WORDS,
+    ),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option(
@@ -133,12 +183,23 @@ class Asked:
     format: Format = None
     draft: DraftName = None
     escapes: Escapes = None
+    include: Include = None
+    exclude: Exclude = None
+    ordered: Ordered = False
+    whole_words: WholeWords = False
+    ignore_case: IgnoreCase = False
+    tokens: Tokens = None
+    chars: Chars = None
+    words: Words = None
+    sentences: Sentences = None
+    paragraphs: Paragraphs = None
+    rei: Rei = None
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:
     """A command with an option for each field of `Asked` in place of its parameter `asked`.
 
-    typer makes options of parameters. These are a dozen, and half a dozen commands have all of them.
+    typer makes options of parameters. These are two dozen, and half a dozen commands have all of them.
     """
     kind = inspect.Parameter.KEYWORD_ONLY
     hints = get_type_hints(Asked, include_extras=True)

@@ -69,11 +69,14 @@ def byte_vocabulary(spec: Spec | None = None) -> Vocabulary:
 
     After the bytes come the special tokens that a grammar needs.
     """
-    from constrain.ir.grammar import Grammar
+    from constrain.ir.grammar import Grammar, Restricted
+    from constrain.length import without_tokens
     from constrain.schema import JsonSchema
     from constrain.vocab.vocabulary import Vocabulary
 
-    lowered = None if spec is None or isinstance(spec, JsonSchema) else spec.lower(Limits())  # a schema names none
+    known = spec is None or isinstance(spec, JsonSchema)  # a schema names none
+    lowered = None if spec is None or known else without_tokens(spec)[1].lower(Limits())
+    lowered = lowered.grammar if isinstance(lowered, Restricted) else lowered
     special = list(specials(lowered)) if isinstance(lowered, Grammar) else []
     names = {one.name: 256 + n for n, one in enumerate(special)}
     size = max([256 + len(names), *(min(low, _MOST_IDS) + 1 for one in special for low, _ in one.ids)])

@@ -87,10 +87,11 @@ def _named(character: str) -> str:
 
 
 def byte_automaton(spec: Spec) -> TokenAutomaton:
-    """The automaton whose tokens are the bytes."""
+    """The automaton whose tokens are the bytes. How many tokens there are is left to those of a tokenizer."""
     from constrain.compiler import Compiler
+    from constrain.length import without_tokens
 
-    return Compiler(byte_vocabulary(spec)).compile(spec)
+    return Compiler(byte_vocabulary(spec)).compile(without_tokens(spec)[1])
 
 
 def judge(spec: Spec, data: bytes) -> Verdict:

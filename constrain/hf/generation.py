@@ -18,6 +18,7 @@ from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
 from constrain.sampling.posterior import Posterior
 from constrain.schema import JsonSchema
+from constrain.spec import And, Spec
 from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
 
@@ -166,8 +167,13 @@ def _generation(
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     closed = state.accepting and (steered or not is_complete(automaton, state))
     reason = "closed" if closed else "complete" if state.accepting else "length"
-    parsed = _parsed(text) if state.accepting and isinstance(automaton.spec, JsonSchema) else None
+    parsed = _parsed(text) if state.accepting and _is_json(automaton.spec) else None
     return Generation(text, reason, tuple(tokens), parsed, stats)
+
+
+def _is_json(spec: Spec) -> bool:
+    """Whether a constraint is a schema, perhaps beside others."""
+    return isinstance(spec, JsonSchema) or (isinstance(spec, And) and any(map(_is_json, spec.parts)))
 
 
 def _parsed(text: str) -> Any:

@@ -82,6 +82,18 @@ class And:
 
 
 @dataclass(frozen=True, slots=True)
+class Towards:
+    """`And((frame, goal))`, by one who promises that it has no dead ends of its own.
+
+    Every prefix of a text of `frame` is a prefix of a text that is in `goal`, too. The promise is not checked: an
+    engine that believes it need not look for such a text, nor tell prefixes apart that differ in the goal alone.
+    """
+
+    frame: Expr
+    goal: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """Any bytes that the body does not denote. The body is read as if `Closed`."""
 
@@ -104,7 +116,7 @@ class Closed:
     body: Expr
 
 
-Expr = Literal | Chars | Words | Anything | Divisible | Concat | Alt | Repeat | And | Not | Look | Closed
+Expr = Literal | Chars | Words | Anything | Divisible | Concat | Alt | Repeat | And | Towards | Not | Look | Closed
 
 EPSILON = Literal(b"")
 NOTHING = Alt(())

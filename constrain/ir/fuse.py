@@ -26,6 +26,7 @@ from constrain.ir.expr import (
     Look,
     Not,
     Repeat,
+    Towards,
     Words,
 )
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq, Special, Terminal
@@ -166,6 +167,8 @@ def _skips(expr: Expr) -> bool:
             return any(map(_skips, parts))
         case Repeat(body, low, _):
             return low == 0 or _skips(body)
+        case Towards(frame, goal):
+            return _skips(frame) and _skips(goal)
         case Not(body):
             return not _skips(body)
         case Closed(body):

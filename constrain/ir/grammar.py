@@ -161,3 +161,11 @@ class Grammar:
     """Whether terminals may have a `turn`."""
     is_plain: bool = False
     """Whether no rule has a loop over short terminals, and all are called lazily, the first one included."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restricted:
+    """The texts of a grammar that an expression denotes, too."""
+
+    grammar: Grammar
+    expr: Expr

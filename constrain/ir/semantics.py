@@ -22,6 +22,7 @@ from constrain.ir.expr import (
     Look,
     Not,
     Repeat,
+    Towards,
     Words,
 )
 
@@ -62,6 +63,8 @@ def ends(expr: Expr, text: bytes, start: int) -> Set[int]:
                 return repeated(body, low, high, i)
             case And(parts):
                 return frozenset(range(i, len(text) + 1)).intersection(*(closed(part, i) for part in parts))
+            case Towards(frame, goal):
+                return closed(frame, i) & closed(goal, i)
             case Not(body):
                 return frozenset(range(i, len(text) + 1)) - closed(body, i)
             case Closed(body):

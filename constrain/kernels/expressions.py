@@ -11,6 +11,8 @@ complement, counted repetition and assertions are node kinds like the others:
 * a lookahead that comes to the front of the rest of the text becomes an intersection with that rest;
 * a lookbehind carries the language of the prefixes at which it holds, and every byte read takes its derivative;
 * `DIVISIBLE` keeps the remainder of the number whose digits it reads;
+* `TOWARDS` is an intersection of a frame and a goal, with the promise that whatever the frame can still be completed
+  from, the goal can be reached from within it: it is as alive as its frame, and has the masks of its frame;
 * `FENCE` closes a language off: assertions inside do not see what follows or precedes;
 * `MARK` stands after the last byte of a terminal and says which one has ended: a lexer for a set of terminals is the
   union of each before its mark, and its state after some bytes is an expression like any other.
@@ -51,6 +53,8 @@ STEP, VOID = _int64(13, 14)  # the matches of the child that are not empty; thos
 FENCE = np.int64(15)
 MARK = np.int64(16)  # the end of terminal LEFT: nothing may follow
 DIVISIBLE = np.int64(17)  # digits and points: behind a number with remainder LEFT they make a multiple of LOW
+TOWARDS = np.int64(18)  # frame LEFT and goal RIGHT
+PAIR = np.int64(19)  # no language: a place in LEFT and one in RIGHT, which `outcomes` has come to
 
 # Flags.
 NULLABLE = ONE  # accepts the empty rest of the text
@@ -75,8 +79,8 @@ STEADY, ENDS = _int64(13, 14)  # see `_steady`, `_ends`; -1 unknown
 
 OWNER = np.int64(256)  # column of Store.row: the node of the row
 
-# Rows of Store.scratch.
-STACK, LIST, KEYS, QUEUE, PARENT, CLASS, CLOSURE = _int64(*range(7))
+# Rows of Store.scratch. DEPTH: bytes read to what is queued; HEAP: (promise << 32 | place in the queue), least first.
+STACK, LIST, KEYS, QUEUE, PARENT, CLASS, CLOSURE, DEPTH, HEAP = _int64(*range(9))
 
 # Counters in Store.counts.
 NODES, POOL, SETS, MEMO, ROWS, NEED, VISIT = _int64(0, 1, 2, 3, 4, 5, 6)
@@ -110,7 +114,7 @@ REACH_STEP, NO_CLIP = _int64(8, 511)  # CLIP + n keeps what can happen within 8 
 
 # Opcodes of `build`.
 OP_NODE, OP_LITERAL, OP_BYTES, OP_WORDS, OP_CONCAT, OP_ALT, OP_AND, OP_NOT = _int64(*range(8))
-OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE, OP_MARK, OP_DIVISIBLE = _int64(*range(8, 15))
+OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE, OP_MARK, OP_DIVISIBLE, OP_TOWARDS = _int64(*range(8, 16))
 
 
 class Store(NamedTuple):
@@ -125,7 +129,7 @@ class Store(NamedTuple):
     lookup: np.ndarray  # int64[H]  hash table of nodes, -1 free
     memo: np.ndarray  # int64[K, 2]  hash table of remembered operations: (node << KEY_BITS | operation or -1, result)
     row: np.ndarray  # int32[R, 257]  row reached by a byte: 0 none; -(r + 1) not made yet, the same as byte r; OWNER
-    scratch: np.ndarray  # int64[7, T]  rows STACK ... CLOSURE, T >= 2048
+    scratch: np.ndarray  # int64[9, T]  rows STACK ... HEAP, T >= 2048
     groups: np.ndarray  # int64[128]  bit of each ASCII byte, `constrain.kernels.trie.group_of`
     counts: np.ndarray  # int64[8]  NODES ... VISIT
 
@@ -225,6 +229,10 @@ def _describe(st, node):
             shortest = max(shortest, st.node[st.pool[i], SHORTEST])
         if right == 2 and _enough_digits(st, st.pool[left], st.pool[left + 1]) == LIVE:
             flag |= SURE
+    elif kind == TOWARDS:
+        a, b = st.node[left, FLAG], st.node[right, FLAG]
+        flag = (a & b & NULLABLE) | (a & SURE) | COUNTS
+        shortest = max(st.node[left, SHORTEST], st.node[right, SHORTEST])
     elif kind == NOT or kind == NOT_AHEAD:
         flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
     elif kind == REPEAT:
@@ -236,13 +244,13 @@ def _describe(st, node):
     elif kind == FENCE:
         flag = st.node[left, FLAG] & (NULLABLE | SURE)
         shortest = st.node[left, SHORTEST]
-    else:  # BEHIND, AHEAD, VOID
+    elif kind != PAIR:  # BEHIND, AHEAD, VOID
         flag = st.node[left, FLAG] & (NULLABLE | POSITIONAL | LOOKS)
     if kind == BEHIND:
         flag = (flag & NULLABLE) | POSITIONAL
     if kind == AHEAD or kind == NOT_AHEAD:
         flag |= LOOKS
-    if flag & SURE and _counts(st, node):
+    if flag & SURE and kind != TOWARDS and _counts(st, node):
         flag |= COUNTS
     st.node[node, FLAG], st.node[node, SHORTEST] = flag, shortest
 
@@ -437,6 +445,13 @@ def _fence(st, a):
 
 
 @helper
+def _towards(st, frame, goal):
+    if frame == EMPTY or goal == EMPTY:
+        return EMPTY
+    return frame if goal == ANYTHING else _intern(st, TOWARDS, frame, goal, ZERO, ZERO)
+
+
+@helper
 def _step(st, a):
     """The matches of `a` that are not empty."""
     if a == EMPTY or a == EPSILON:
@@ -456,7 +471,21 @@ def _void(st, a):
 
 @helper
 def _gather(st, n, node, kind):
-    """Append `node`, or its children if it is of `kind`, to the list in scratch[LIST, :n]; the new length."""
+    """Append `node`, or its children if it is of `kind`, to the list in scratch[LIST, :n]; the new length.
+
+    In an intersection with more, the promise of a TOWARDS does not hold: it is one like any other.
+    """
+    while kind == AND and st.node[node, KIND] == TOWARDS:
+        n = _gather_flat(st, n, st.node[node, RIGHT], kind)
+        if st.counts[NEED]:
+            return ZERO
+        node = st.node[node, LEFT]
+    return _gather_flat(st, n, node, kind)
+
+
+@helper
+def _gather_flat(st, n, node, kind):
+    """`_gather` for a node that is no TOWARDS."""
     if st.node[node, KIND] != kind:
         if n >= st.scratch.shape[1]:
             st.counts[NEED] = NEED_SCRATCH
@@ -869,6 +898,8 @@ def _derive_needs(st, top, node, b):
     if kind == DIVISIBLE:
         return top
     top = _require(st, top, left, b)
+    if kind == TOWARDS:
+        return _require(st, top, st.node[node, RIGHT], b)
     if kind == CONCAT:
         top = _require(st, top, st.node[node, RIGHT], SHIFT + b)
         if st.node[left, FLAG] & NULLABLE:
@@ -905,6 +936,8 @@ def _derive(st, node, b):
         return _alt2(st, result, _known(st, right, b)) if st.node[left, FLAG] & NULLABLE else result
     if kind == REPEAT:
         return _concat(st, first, _known(st, _rest_of_repeat(st, node), SHIFT + b))
+    if kind == TOWARDS:
+        return _towards(st, first, _known(st, st.node[node, RIGHT], b))
     if kind == NOT:
         return _not(st, first)
     return _fence(st, first) if kind == FENCE else first  # else STEP
@@ -988,6 +1021,8 @@ def _clip(st, node, op):
     if kind == ALT:
         return _map_list(st, node, op)
     first = _known(st, left, op)
+    if kind == TOWARDS:
+        return first
     if kind == CONCAT:
         if st.node[left, SHORTEST] >= reach:
             return _concat(st, first, NEVER)
@@ -1078,7 +1113,8 @@ def _classes(st, node):
             continue
         st.scratch[STACK, top] = left
         top += 1
-        if kind == CONCAT and (st.node[left, FLAG] & NULLABLE or st.node[x, FLAG] & (LOOKS | POSITIONAL)):
+        follows = kind == CONCAT and (st.node[left, FLAG] & NULLABLE or st.node[x, FLAG] & (LOOKS | POSITIONAL))
+        if follows or kind == TOWARDS:
             st.scratch[STACK, top] = right
             top += 1
     for b in range(255, -1, -1):
@@ -1141,27 +1177,76 @@ def _refine(part, members):
 
 @helper
 def _live(st, node, limit):
-    """LIVE if any string is left in `node`, DEAD if none; UNKNOWN when counts[NEED] says why. Breadth first."""
+    """LIVE if any string is left in `node`, DEAD if none; UNKNOWN when counts[NEED] says why.
+
+    The search goes first where little seems to be left: what is on the way to one string is known from then on, so that
+    the next search ends as soon as it comes by.
+    """
+    while st.node[node, KIND] == TOWARDS:
+        node = st.node[node, LEFT]
     if st.node[node, FLAG] & (SURE | NULLABLE | ENDED):
         return LIVE
     if node == EMPTY or st.node[node, ALIVE] != UNKNOWN:
         return DEAD if node == EMPTY else st.node[node, ALIVE]
-    st.scratch[QUEUE, 0], st.scratch[PARENT, 0] = node, -1
+    st.scratch[QUEUE, 0], st.scratch[PARENT, 0], st.scratch[DEPTH, 0], st.scratch[HEAP, 0] = node, -1, 0, 0
     st.node[node, ALIVE] = VISITED
-    head, tail, verdict = ZERO, ONE, DEAD
-    while head < tail and verdict == DEAD:
+    head, tail, waiting, verdict = ZERO, ONE, ONE, DEAD
+    while waiting > 0 and verdict == DEAD:
+        head = _pop(st.scratch[HEAP], waiting) & 0xFFFFFFFF
+        waiting -= 1
+        before = tail
         tail = _explore(st, head, tail, limit)
         if tail < 0 or st.counts[NEED]:
             verdict = UNKNOWN if st.counts[NEED] else LIVE
             tail = abs(tail)
         else:
-            head += 1
+            for i in range(before, tail):
+                promise = st.scratch[DEPTH, i] + 4 * _missing(st, st.scratch[QUEUE, i])
+                _push(st.scratch[HEAP], waiting, promise << 32 | i)
+                waiting += 1
     for i in range(tail):
         st.node[st.scratch[QUEUE, i], ALIVE] = DEAD if verdict == DEAD else UNKNOWN
     while verdict == LIVE and head >= 0:  # everything on the way to the string found is alive
         st.node[st.scratch[QUEUE, head], ALIVE] = LIVE
         head = st.scratch[PARENT, head]
     return verdict
+
+
+@helper
+def _missing(st, node):
+    """About how many bytes are left to the end of some string: the parts of an intersection one after the other."""
+    if st.node[node, KIND] != AND:
+        return st.node[node, SHORTEST]
+    total, start = ZERO, st.node[node, LEFT]
+    for i in range(start, start + st.node[node, RIGHT]):
+        total += st.node[st.pool[i], SHORTEST]
+    return min(FAR, total)
+
+
+@helper
+def _push(heap, size, value):
+    """Add to a heap of `size` values."""
+    i = size
+    while i > 0 and heap[(i - 1) >> 1] > value:
+        heap[i] = heap[(i - 1) >> 1]
+        i = (i - 1) >> 1
+    heap[i] = value
+
+
+@helper
+def _pop(heap, size):
+    """Take the least value from a heap of `size` values."""
+    least, last, i = heap[0], heap[size - 1], 0
+    while 2 * i + 1 < size - 1:
+        child = 2 * i + 1
+        if child + 1 < size - 1 and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= last:
+            break
+        heap[i] = heap[child]
+        i = child
+    heap[i] = last
+    return least
 
 
 @helper
@@ -1186,6 +1271,7 @@ def _explore(st, head, tail, limit):
         else:
             st.node[y, ALIVE] = VISITED
             st.scratch[QUEUE, tail], st.scratch[PARENT, tail] = y, head
+            st.scratch[DEPTH, tail] = st.scratch[DEPTH, head] + 1
             tail += 1
     return tail
 
@@ -1301,6 +1387,8 @@ def _run(st, op, args, values):
     if op == OP_DIVISIBLE:
         return _divisible(st, args[0], ZERO)
     child = values[args[0]]
+    if op == OP_TOWARDS:
+        return _towards(st, child, values[args[1]])
     if op == OP_NOT:
         return _not(st, child)
     if op == OP_REPEAT:
@@ -2018,6 +2106,85 @@ def _middle_ends(st, row, limit):
             if st.counts[NEED] or _may_end(st, to):
                 return True
     return False
+
+
+@kernel
+def reach(st, start, trie, limit, path, reached):
+    """Tell where each token of a trie leads: from a lexer, and at the same time from an expression.
+
+    `start` is (lexer, node). Writes to `reached` (int32[3, tokens], zeros): the lexer after the token if it can read
+    all of it, 1 if a terminal may end inside of the token, the node after it. `path` is scratch, int64[3, depth + 1].
+    """
+    st.counts[NEED] = ROOM
+    path[0, 0], path[1, 0], path[2, 0] = _row(st, start[0]), 0, 0
+    if not st.counts[NEED]:
+        path[1, 0] = _row(st, start[1])
+    i, n = 1, trie.byte.size
+    while i < n and not st.counts[NEED]:
+        depth, b = np.int64(trie.depth[i]), np.int64(trie.byte[i])
+        from_row, from_lexer, crossed = path[1, depth - 1], path[0, depth - 1], path[2, depth - 1]
+        to, lexer = _transition(st, from_row, b, limit), ZERO
+        if to != 0 and from_lexer != 0:
+            lexer = _transition(st, from_lexer, b, limit)
+        if st.counts[NEED] or to == 0 or (lexer == 0 and crossed == 0):
+            i = np.int64(trie.skip[i])
+            continue
+        target = np.int64(st.row[lexer, OWNER]) if lexer != 0 else EMPTY
+        path[0, depth], path[1, depth] = lexer, to
+        path[2, depth] = ONE if crossed != 0 or st.node[target, FLAG] & ENDED else ZERO
+        for j in range(trie.first[i], trie.first[i + 1]):
+            token = trie.order[j]
+            reached[0, token], reached[1, token], reached[2, token] = target, crossed, st.row[to, OWNER]
+        i += 1
+
+
+@kernel
+def outcomes(st, start, limit, queue, found):
+    """Where the strings of a lexer lead an expression: the number of outcomes, even if they do not fit.
+
+    `start` is (lexer, node). Writes to `found` (int64[n, 2]): the marks of the terminals that end together, and the
+    node then. `queue` is scratch, int64[m]; the search is given up, with -1, when it has met more than m pairs.
+    """
+    st.counts[NEED] = ROOM
+    pair = _intern(st, PAIR, start[0], start[1], ZERO, ZERO)
+    if st.counts[NEED]:
+        return ZERO
+    queue[0] = pair
+    st.node[pair, ALIVE] = VISITED
+    head, tail, n = ZERO, ONE, ZERO
+    while head < tail and not st.counts[NEED] and tail <= queue.size:
+        left = _row(st, st.node[queue[head], LEFT])
+        right = ZERO if st.counts[NEED] else _row(st, st.node[queue[head], RIGHT])
+        head += 1
+        before = -ONE
+        for b in range(256):
+            if st.counts[NEED]:
+                break
+            to = _transition(st, left, np.int64(b), limit)
+            after = ZERO if to == 0 or st.counts[NEED] else _transition(st, right, np.int64(b), limit)
+            if after == 0 or st.counts[NEED] or (to << 32 | after) == before:
+                continue
+            before = to << 32 | after
+            lexer, node = np.int64(st.row[to, OWNER]), np.int64(st.row[after, OWNER])
+            pair = _intern(st, PAIR, lexer, node, ZERO, ZERO)
+            if st.counts[NEED] or st.node[pair, ALIVE] == VISITED:
+                continue
+            st.node[pair, ALIVE] = VISITED
+            if tail < queue.size:
+                queue[tail] = pair
+            else:
+                st.node[pair, ALIVE] = UNKNOWN
+            tail += 1
+            if st.node[lexer, FLAG] & ENDED:
+                ended = _ends(st, lexer)
+                if n < found.shape[0]:
+                    found[n, 0], found[n, 1] = ended, node
+                n += 1
+            if tail > queue.size:
+                break
+    for i in range(min(tail, queue.size)):
+        st.node[queue[i], ALIVE] = UNKNOWN
+    return -ONE if tail > queue.size and not st.counts[NEED] else n
 
 
 @kernel

@@ -239,9 +239,9 @@ def _expand(items: tuple[Node, ...], truths: Truths) -> Formula:
 
 
 def _machine(node: Node) -> Formula:
-    """The machine of a `closed`, `and` or `not`."""
-    if node[0] == "and":
-        return _all(start(part) for part in node[1])
+    """The machine of a `closed`, `and`, `towards` or `not`."""
+    if node[0] in ("and", "towards"):
+        return _all(start(part) for part in (node[1] if node[0] == "and" else node[1:]))
     return _no(start(node[1])) if node[0] == "not" else start(node[1])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -105,6 +106,16 @@ def test_combine(capsys: pytest.CaptureFixture[str]) -> None:
     for text, answer in answers.items():
         assert (answer == "yes") == bool(re.fullmatch(r"none|id: (?:[a-z]{3,6}|[0-9]+)", text))
     assert lines[-1].startswith("refused: no text at all")
+
+
+def test_words_and_lengths(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run("words_and_lengths", capsys)
+    assert [line.rsplit(": ", 1)[1] for line in lines[:4]] == ["yes", "no", "no", "no"]
+    assert json.loads(lines[4])["title"].startswith("The ")
+    assert "lazy dog" in lines[4] and 30 <= len(lines[4]) <= 40
+    assert lines[5] == "True"
+    assert lines[6] == "<expression> <mask_0> lazy dog(0) <mask_1> <length=5> </expression> True"
+    assert lines[7].startswith("refused: 'concatenate' must be present, and holds 'cat', which is banned")
 
 
 def test_own_loop(capsys: pytest.CaptureFixture[str]) -> None:
