@@ -302,7 +302,9 @@ def measured(models: Models, given: argparse.Namespace) -> tuple[list[dict[str, 
         if given.genlm is not None:
             peer, engines["genlm-control"] = theirs(given.genlm, models, task, given.particles)
         exact, masked = enumerated(models, task) if task.enumerable else ({}, {})
-        figures += [{"task": task.name, "model": task.model, "engine": n} | summed(r, exact) for n, r in engines.items()]
+        figures += [
+            {"task": task.name, "model": task.model, "engine": n} | summed(r, exact) for n, r in engines.items()
+        ]
         if exact:
             figures.append({"task": task.name, "model": task.model, "engine": "masks", "tv": distance(masked, exact)})
     return figures, peer
@@ -338,7 +340,9 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         for one in summary["figures"]
     ]
     header = ("pattern, model", "engine", "ms a token", "asked a token", "KL of a run", "TV of a draw")
-    notes = [f"{task}: time a token constrain/genlm-control x{ratio:.3f} ({how})" for task, how, ratio in ratios(summary)]
+    notes = [
+        f"{task}: time a token constrain/genlm-control x{ratio:.3f} ({how})" for task, how, ratio in ratios(summary)
+    ]
     asked = [
         (name, f"{one['first']:.2f}", f"{one['all']:.2f}", f"{one['mask']:,.0f}", f"{one['dead']} of {one['rows']}")
         for name, one in summary["proposals"].items()
@@ -383,7 +387,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The program; its exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{PROGRAM}", description=__doc__.splitlines()[0])
     parser.add_argument("--genlm", type=Path, help="the Python that has genlm-control; without it that is left out")
-    parser.add_argument("--tokenizer", type=Path, default=running.data() / "tokenizers" / "gpt2", help="of the random model")
+    parser.add_argument(
+        "--tokenizer", type=Path, default=running.data() / "tokenizers" / "gpt2", help="of the random model"
+    )
     parser.add_argument("--particles", type=int, default=10)
     parser.add_argument("--json", type=Path, help="file for all figures")
     readme.add_option(parser, PROGRAM)
@@ -397,7 +403,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         models = Models(given.tokenizer, Path(folder))
         figures, peer = measured(models, given)
-        command = f"python -m benchmarks.{PROGRAM} --particles {given.particles}" + " --genlm python" * bool(given.genlm)
+        command = f"python -m benchmarks.{PROGRAM} --particles {given.particles}" + " --genlm python" * bool(
+            given.genlm
+        )
         summary = environment(command, peers=("torch",)) | {
             "particles": given.particles,
             "figures": figures,

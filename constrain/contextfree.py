@@ -554,7 +554,7 @@ class GrammarSpace(StateSpace):
         return False
 
     def _is_free(self, row: GrammarRow, node: int, shun: int) -> bool:
-        """Whether the text may end here, or the terminal can go on to where nothing is shunned, as far as is quickly told."""
+        """Whether the text may end here, or a terminal lead out of what is shunned, as far as that is quickly told."""
         if not node and (row.accepting or any(symbol >= SPECIAL for symbol in row.expected)):
             return True
         return any(

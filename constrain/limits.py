@@ -36,7 +36,7 @@ class Limits:
     step that alone needs more than fits raises."""
 
     states: int = 250_000
-    """States of the rules of one grammar: about 1 kB each. Those of a repetition are made when generation reaches them."""
+    """States of the rules of one grammar, about 1 kB each. Those of a repetition are made when they are reached."""
 
     rows: int = 300_000
     """Recogniser rows of one grammar held at a time; `benchmarks.grammars` tells what nested text takes of memory. Rows

@@ -138,7 +138,7 @@ class Pieces:
         return depth
 
     def whole(self, row: Row, node: int) -> Sparse | Words | None:
-        """The mask where `row` was reached and its lexer is at `node`, if it is at hand: the row leaves nothing open."""
+        """The mask where `row` was reached and its lexer is at `node`, if a piece is all there is to it."""
         forests = self._sets.of_vocabulary(node)
         if len(forests) > 1:
             return None

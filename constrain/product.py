@@ -19,7 +19,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,9 +34,6 @@ from constrain.kernels.trie import TrieTables
 from constrain.masks import Words
 from constrain.states import State, StateSpace
 from constrain.summaries import Summaries
-
-if TYPE_CHECKING:
-    pass
 
 _GLANCE = 2000
 """Places that a search looks at before summaries are made."""
@@ -248,7 +245,7 @@ class ProductSpace(StateSpace):
     def _ways(self, place: Place) -> Iterator[tuple[Piece, Place]]:
         """Where the next byte or special token may lead; one byte for those that lead to the same place."""
         lexings = list(self.grammar.lexings(place.state))
-        reached = [self.store.reach(node, place.node, (self._bytes,), 256, self.limits) for node, _ in lexings]
+        reached = [self.store.reach(node, place.node, self._bytes, 256, self.limits) for node, _ in lexings]
         plain = all(is_plain for _, is_plain in lexings)
         seen: set[tuple[int, ...]] = set()
         for b in range(256):
@@ -295,11 +292,11 @@ class ProductSpace(StateSpace):
 
         Returns those that stay inside of a terminal, the kind of each, one token of each kind; and the others.
         """
-        tries, size = (self.vocabulary.near_trie, self.vocabulary.far_trie), self.vocabulary.size
+        trie, size = self.vocabulary.trie, self.vocabulary.size
         lexings = [node for node, _ in self.grammar.lexings(place.state)]
         if not lexings or not len(allowed):  # special tokens alone
             return allowed[:0], allowed[:0], allowed[:0], allowed
-        reached = [self.store.reach(node, place.node, tries, size, self.limits)[:, allowed] for node in lexings]
+        reached = [self.store.reach(node, place.node, trie, size, self.limits)[:, allowed] for node in lexings]
         node = np.max([each[2] for each in reached], axis=0)
         crossing = np.any([each[1] != 0 for each in reached], axis=0)
         inside = (node != 0) & ~crossing

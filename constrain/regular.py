@@ -62,8 +62,8 @@ class RegularSpace(StateSpace):
 
     def _sorted_out(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, list[State]]:
         """See `StateSpace`. Tokens are alike that lead to one node."""
-        tries = self.vocabulary.near_trie, self.vocabulary.far_trie
-        reached = self.store.reach(ANYTHING, state.place.node, tries, self.vocabulary.size, self.limits)[2, tokens]
+        trie, size = self.vocabulary.trie, self.vocabulary.size
+        reached = self.store.reach(ANYTHING, state.place.node, trie, size, self.limits)[2, tokens]
         nodes, which = np.unique(reached, return_inverse=True)
         return which, [self._intern(self.store.advance(int(node), b"", self.limits, *self._reaches)) for node in nodes]
 

@@ -96,7 +96,7 @@ def _walk_an_automaton() -> None:
     node = store.build(letter, Limits())
     store.escapes(node, node, Limits())
     store.outcomes(store.lexer([node], Limits()), node, Limits())
-    store.reach(node, node, [vocabulary.near_trie], vocabulary.size, Limits())
+    store.reach(node, node, vocabulary.trie, vocabulary.size, Limits())
 
 
 def _enlarge_a_store() -> None:

@@ -186,16 +186,15 @@ class ExpressionStore:
         path = np.zeros((2, int(trie.height[0]) + 1), np.int64)
         self._call(limits, k.walk, node, units, trie, limits.search, path, mask)
 
-    def reach(self, lexer: int, node: int, tries: Iterable[TrieTables], size: int, limits: Limits) -> np.ndarray:
-        """Where each token of some tries leads from a lexer and from a node: int32[3, size].
+    def reach(self, lexer: int, node: int, trie: TrieTables, size: int, limits: Limits) -> np.ndarray:
+        """Where each token of a trie leads from a lexer and from a node: int32[3, size].
 
         Rows: the lexer after the token, 0 if it cannot read all of it; 1 if a terminal may end inside of the token; the
         node after it. What a lexer cannot read, and no terminal may end in, has zeros.
         """
         reached = np.zeros((3, size), np.int32)
-        for trie in tries:
-            path = np.zeros((3, int(trie.height[0]) + 1), np.int64)
-            self._call(limits, k.reach, (lexer, node), trie, limits.search, path, reached)
+        path = np.zeros((3, int(trie.height[0]) + 1), np.int64)
+        self._call(limits, k.reach, (lexer, node), trie, limits.search, path, reached)
         return reached
 
     def outcomes(self, lexer: int, node: int, limits: Limits) -> frozenset[tuple[tuple[int, ...], int]]:

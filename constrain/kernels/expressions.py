@@ -2119,20 +2119,22 @@ def reach(st, start, trie, limit, path, reached):
     path[0, 0], path[1, 0], path[2, 0] = _row(st, start[0]), 0, 0
     if not st.counts[NEED]:
         path[1, 0] = _row(st, start[1])
-    i, n = 1, trie.byte.size
+    i, n, row = 1, trie.node.shape[0] - 1, st.row
     while i < n and not st.counts[NEED]:
-        depth, b = np.int64(trie.depth[i]), np.int64(trie.byte[i])
+        depth, b = np.int64(trie.node[i, DEPTH]), np.int64(trie.node[i, BYTE])
         from_row, from_lexer, crossed = path[1, depth - 1], path[0, depth - 1], path[2, depth - 1]
-        to, lexer = _transition(st, from_row, b, limit), ZERO
-        if to != 0 and from_lexer != 0:
+        to, lexer = np.int64(row[from_row, b]), np.int64(row[from_lexer, b])  # row 0 leads nowhere
+        if to < 0 and (lexer != 0 or crossed != 0):
+            to = _transition(st, from_row, b, limit)
+        if lexer < 0 and to != 0 and not st.counts[NEED]:
             lexer = _transition(st, from_lexer, b, limit)
         if st.counts[NEED] or to == 0 or (lexer == 0 and crossed == 0):
-            i = np.int64(trie.skip[i])
+            i = np.int64(trie.node[i, SKIP])
             continue
         target = np.int64(st.row[lexer, OWNER]) if lexer != 0 else EMPTY
         path[0, depth], path[1, depth] = lexer, to
         path[2, depth] = ONE if crossed != 0 or st.node[target, FLAG] & ENDED else ZERO
-        for j in range(trie.first[i], trie.first[i + 1]):
+        for j in range(trie.node[i, FIRST], trie.node[i + 1, FIRST]):
             token = trie.order[j]
             reached[0, token], reached[1, token], reached[2, token] = target, crossed, st.row[to, OWNER]
         i += 1

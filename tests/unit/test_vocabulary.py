@@ -550,7 +550,9 @@ def test_files_are_read_once(model_folder: Path, monkeypatch: pytest.MonkeyPatch
         again = Vocabulary.from_pretrained(model_folder)
     fields = ("kind", "name", "eos_ids", "special_tokens", "strips_leading_space")
     assert again == first and all(getattr(again, name) == getattr(first, name) for name in fields)
-    for mine, theirs in zip((*again.trie, *again.near_trie, *again.far_trie), (*first.trie, *first.near_trie, *first.far_trie)):
+    for mine, theirs in zip(
+        (*again.trie, *again.near_trie, *again.far_trie), (*first.trie, *first.near_trie, *first.far_trie)
+    ):
         np.testing.assert_array_equal(mine, theirs)
         assert mine.dtype == theirs.dtype and mine.flags.writeable and mine.flags.c_contiguous
     write(model_folder, "generation_config.json", eos_token_id=4)

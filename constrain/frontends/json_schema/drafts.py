@@ -63,7 +63,7 @@ _OLD = frozenset(
 _SIX = _OLD | {"$id", "const", "contains", "propertyNames"}
 _SEVEN = _SIX | {"if", "then", "else"}
 _2019 = frozenset([*_CORE, *_VALIDATION, *_APPLICATORS, *_UNEVALUATED, "dependencies", "format", "definitions"])
-"""`dependencies` is no longer part of the specification, but who writes it means it, and other validators enforce it."""
+"""`dependencies` is no longer part of the specification; who writes it means it, and other validators enforce it."""
 
 DRAFTS: Mapping[str, Draft] = {
     draft.name: draft
