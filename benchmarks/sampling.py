@@ -28,6 +28,8 @@ from benchmarks.tables import Table, show
 PROGRAM = "sampling"
 _WORKER = Path(__file__).with_name("sampling_worker.py")
 _WIDTH = 128_256
+LIMIT = 16
+"""Tokens rejected at most in one draw, in the second half of the table of proposals."""
 _SECONDS = 1800
 
 
@@ -47,12 +49,12 @@ class Task:
 TASKS = (
     Task("date", "random", "The meeting is on ", "[0-9]{4}-[0-9]{2}-[0-9]{2}", 12, 5, False),
     Task("date", "embedded", "The meeting is on ", "[0-9]{4}-[0-9]{2}-[0-9]{2}", 12, 5, False),
-    Task("label", "embedded", "The review says: ", "rude service|lovely staff|rude staff|cold soup|slow", 8, 20, True),
-    Task("binary", "embedded", "The code is ", "(0|1|10|101|0011)(0|1)?", 6, 20, True),
+    Task("label", "embedded", "The review says: ", "rude service|lovely staff|rude staff|cold soup|slow", 8, 100, True),
+    Task("binary", "embedded", "The code is ", "(0|1|10|101|0011)(0|1)?", 6, 100, True),
 )
 ASKED = {
-    "JSON grammar": ("json", "Ada Lindqvist is 41 years old. As JSON: "),
-    "SQL grammar": ("sql", "Question: How many users are there?\nSQL: "),
+    "JSON grammar": ("json", "Ada Lindqvist is 41 years old. As JSON:"),
+    "SQL grammar": ("sql", "Question: How many users are there?\nSQL:"),
 }
 SCHEMA = "CREATE TABLE users (id INTEGER, name TEXT, city TEXT, year INTEGER); CREATE TABLE orders (id INTEGER);"
 
@@ -100,7 +102,7 @@ def ours(models: Models, task: Task, particles: int, prune: bool) -> list[Run]:
     automaton = constrain.Compiler(vocabulary).compile(constrain.regex(task.pattern))
     inputs = tokenizer(task.prompt, return_tensors="pt", return_token_type_ids=False)
     results = []
-    for seed in range(task.runs + 1):
+    for seed in range(1 + (task.runs if prune or task.enumerable else 1)):
         decoding = SMCDecoding(
             Language(automaton, prune=prune), vocabulary, particles=particles, rng=np.random.default_rng(seed)
         )
@@ -250,7 +252,7 @@ def clocked(step: Callable[[], None]) -> float:
 
 
 def proposals(models: Models, count: int) -> dict[str, dict[str, float]]:
-    """Tokens asked about, per token that was written: to the first that is accepted, and in all."""
+    """Tokens asked about to the first that is accepted, for each token drawn; without a limit and with one."""
     import torch
 
     import constrain
@@ -266,26 +268,47 @@ def proposals(models: Models, count: int) -> dict[str, dict[str, float]]:
     }
     checkers["JSON checker"] = (Json(), ASKED["JSON grammar"][1])
     checkers["SQL checker, with a schema"] = (Sql(SCHEMA), ASKED["SQL grammar"][1])
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, (checker, prompt) in checkers.items():
-        torch.manual_seed(0)
-        processor = AWRSLogitsProcessor(checker, vocabulary, rng=np.random.default_rng(0))
+        found[name] = {"mask": float(vocabulary.size)}
         inputs = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)
-        model.generate(
-            **inputs, logits_processor=[processor], do_sample=True, top_k=0, num_return_sequences=count,
-            max_new_tokens=24, pad_token_id=tokenizer.eos_token_id,
-        )  # fmt: skip
-        rows = [row for row in processor.rows if row.finish_reason != "dead"]
-        tokens = sum(len(row.position.tokens) + (row.finish_reason == "complete") for row in rows if row.position)
-        asked = sum(row.evaluations for row in rows)
-        found[name] = {
-            "rows": len(processor.rows),
-            "dead": len(processor.rows) - len(rows),
-            "all": asked / tokens,
-            "first": asked / tokens - 1,  # one check for the weight after the first
-            "mask": float(vocabulary.size),
-        }
+        for limit in (None, LIMIT):
+            asked: list[tuple[int, bool]] = []
+            processor = AWRSLogitsProcessor(
+                checker, vocabulary, step=counting(asked, limit), rng=np.random.default_rng(0)
+            )
+            torch.manual_seed(0)
+            model.generate(
+                **inputs, logits_processor=[processor], do_sample=True, top_k=0, num_return_sequences=count,
+                max_new_tokens=24, pad_token_id=tokenizer.eos_token_id,
+            )  # fmt: skip
+            kind = "limited" if limit else "all"
+            numbers = [number for number, _ in asked]
+            found[name] |= {
+                f"{kind} mean": float(np.mean(numbers)),
+                f"{kind} median": float(np.median(numbers)),
+                f"{kind} p99": float(np.percentile(numbers, 99)),
+                f"{kind} failed": sum(not good for _, good in asked) / len(asked),
+            }
     return found
+
+
+def counting(asked: list[tuple[int, bool]], limit: int | None) -> Callable[..., Any]:
+    """A step that notes how many tokens were asked about to the first accepted one, and whether there was one."""
+    from constrain.sampling import awrs
+
+    def step(logp: Any, accept: Callable[[int], bool], rng: np.random.Generator) -> Any:
+        answers: list[bool] = []
+
+        def noted(token: int) -> bool:
+            answers.append(accept(token))
+            return answers[-1]
+
+        draw = awrs(logp, noted, rng, max_rejects=limit)
+        asked.append((answers.index(True) + 1 if True in answers else len(answers), True in answers))
+        return draw
+
+    return step
 
 
 # ---- tables
@@ -302,7 +325,9 @@ def measured(models: Models, given: argparse.Namespace) -> tuple[list[dict[str, 
         if given.genlm is not None:
             peer, engines["genlm-control"] = theirs(given.genlm, models, task, given.particles)
         exact, masked = enumerated(models, task) if task.enumerable else ({}, {})
-        figures += [{"task": task.name, "model": task.model, "engine": n} | summed(r, exact) for n, r in engines.items()]
+        figures += [
+            {"task": task.name, "model": task.model, "engine": n} | summed(r, exact) for n, r in engines.items()
+        ]
         if exact:
             figures.append({"task": task.name, "model": task.model, "engine": "masks", "tv": distance(masked, exact)})
     return figures, peer
@@ -338,9 +363,17 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         for one in summary["figures"]
     ]
     header = ("pattern, model", "engine", "ms a token", "asked a token", "KL of a run", "TV of a draw")
-    notes = [f"{task}: time a token constrain/genlm-control x{ratio:.3f} ({how})" for task, how, ratio in ratios(summary)]
+    notes = [
+        f"{task}: time a token constrain/genlm-control x{ratio:.3f} ({how})" for task, how, ratio in ratios(summary)
+    ]
     asked = [
-        (name, f"{one['first']:.2f}", f"{one['all']:.2f}", f"{one['mask']:,.0f}", f"{one['dead']} of {one['rows']}")
+        (
+            name,
+            *(f"{one[f'all {what}']:.3g}" for what in ("mean", "median", "p99")),
+            *(f"{one[f'limited {what}']:.3g}" for what in ("mean", "median", "p99")),
+            f"{one['limited failed']:.1%}",
+            f"{one['mask']:,.0f}",
+        )
         for name, one in summary["proposals"].items()
     ]
     step = summary["overhead"]
@@ -348,8 +381,18 @@ def tables(summary: dict[str, Any]) -> list[Table]:
     return [
         Table(f"{summary['particles']} particles", header, rows, notes, left=2),
         Table(
-            "Tokens asked about, for each that is written; embedded model",
-            ("constraint", "to the first accepted", "with one check", "a mask decides", "dead ends"),
+            "Tokens asked about to the first accepted one, for each draw; embedded model",
+            (
+                "constraint",
+                "mean",
+                "p50",
+                "p99",
+                f"at most {LIMIT}: mean",
+                "p50",
+                "p99",
+                "none found",
+                "a mask decides",
+            ),
             asked,
         ),
         Table(
@@ -383,7 +426,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The program; its exit status."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{PROGRAM}", description=__doc__.splitlines()[0])
     parser.add_argument("--genlm", type=Path, help="the Python that has genlm-control; without it that is left out")
-    parser.add_argument("--tokenizer", type=Path, default=running.data() / "tokenizers" / "gpt2", help="of the random model")
+    parser.add_argument(
+        "--tokenizer", type=Path, default=running.data() / "tokenizers" / "gpt2", help="of the random model"
+    )
     parser.add_argument("--particles", type=int, default=10)
     parser.add_argument("--json", type=Path, help="file for all figures")
     readme.add_option(parser, PROGRAM)
@@ -397,7 +442,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         models = Models(given.tokenizer, Path(folder))
         figures, peer = measured(models, given)
-        command = f"python -m benchmarks.{PROGRAM} --particles {given.particles}" + " --genlm python" * bool(given.genlm)
+        command = f"python -m benchmarks.{PROGRAM} --particles {given.particles}" + " --genlm python" * bool(
+            given.genlm
+        )
         summary = environment(command, peers=("torch",)) | {
             "particles": given.particles,
             "figures": figures,
