@@ -1,7 +1,8 @@
 """Weighted sampling beside genlm-control and beside masks: `python -m benchmarks.sampling --genlm PATH/bin/python`.
 
-The same model, pattern, prompt, particles and budget for both, each in its own process with one thread for torch. What is
-exact is found by enumeration: every sequence of tokens that meets the pattern within the budget, with its probability.
+The same model, pattern, prompt, particles and budget for both, each in its own process with one thread for torch. What
+is exact is found by enumeration: every sequence of tokens that meets the pattern within the budget, with its
+probability.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ class TextChecker(Checker):
 
     reads_special = False
     beyond_ascii = ""
-    """A character that stands for all that are not ASCII: where it cannot follow, none of them can. "" if there is none;
-    then texts can end inside of a character that nothing completes."""
+    """A character that stands for all that are not ASCII: where it cannot follow, none of them can. "" if there is
+    none; then texts can end inside of a character that nothing completes."""
 
     @abstractmethod
     def prefix(self, text: str) -> bool:
