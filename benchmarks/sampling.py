@@ -50,8 +50,8 @@ class Task:
 TASKS = (
     Task("date", "random", "The meeting is on ", "[0-9]{4}-[0-9]{2}-[0-9]{2}", 12, 5, False),
     Task("date", "embedded", "The meeting is on ", "[0-9]{4}-[0-9]{2}-[0-9]{2}", 12, 5, False),
-    Task("label", "embedded", "The review says: ", "rude service|lovely staff|rude staff|cold soup|slow", 8, 100, True),
-    Task("binary", "embedded", "The code is ", "(0|1|10|101|0011)(0|1)?", 6, 100, True),
+    Task("label", "embedded", "The review says: ", "rude service|lovely staff|rude staff|cold soup|slow", 8, 60, True),
+    Task("binary", "embedded", "The code is ", "(0|1|10|101|0011)(0|1)?", 6, 60, True),
 )
 ASKED = {
     "JSON grammar": ("json", "Ada Lindqvist is 41 years old. As JSON:"),
@@ -103,7 +103,7 @@ def ours(models: Models, task: Task, particles: int, prune: bool) -> list[Run]:
     automaton = constrain.Compiler(vocabulary).compile(constrain.regex(task.pattern))
     inputs = tokenizer(task.prompt, return_tensors="pt", return_token_type_ids=False)
     results = []
-    for seed in range(1 + (task.runs if prune or task.enumerable else 1)):
+    for seed in range(1 + task.runs):
         decoding = SMCDecoding(
             Language(automaton, prune=prune), vocabulary, particles=particles, rng=np.random.default_rng(seed)
         )
@@ -321,8 +321,9 @@ def measured(models: Models, given: argparse.Namespace) -> tuple[list[dict[str, 
     for task in running.progress(TASKS, "tasks"):
         engines: dict[str, list[Run]] = {
             "constrain, mask": ours(models, task, given.particles, True),
-            "constrain, asked": ours(models, task, given.particles, False),
         }
+        if task.model != "random":  # which proposes 10,000 tokens before one that the pattern accepts
+            engines["constrain, asked"] = ours(models, task, given.particles, False)
         if given.genlm is not None:
             peer, engines["genlm-control"] = theirs(given.genlm, models, task, given.particles)
         exact, masked = enumerated(models, task) if task.enumerable else ({}, {})

@@ -24,7 +24,7 @@ from constrain.sampling import (
     smc,
     systematic,
 )
-from constrain.sampling.smc import Settings
+from constrain.sampling.particles import Settings
 
 TOKENS = [b"a", b"b", b"ab"]
 EOS = 3
