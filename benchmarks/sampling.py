@@ -1,7 +1,8 @@
 """Weighted sampling beside genlm-control and beside masks: `python -m benchmarks.sampling --genlm PATH/bin/python`.
 
-The same model, pattern, prompt, particles and budget for both, each in its own process with one thread for torch. What is
-exact is found by enumeration: every sequence of tokens that meets the pattern within the budget, with its probability.
+The same model, pattern, prompt, particles and budget for both, each in its own process with one thread for torch. What
+is exact is found by enumeration: every sequence of tokens that meets the pattern within the budget, with its
+probability.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from benchmarks.tables import Table, show
 PROGRAM = "sampling"
 _WORKER = Path(__file__).with_name("sampling_worker.py")
 _WIDTH = 128_256
+LIMIT = 16
+"""Tokens rejected at most in one draw, in the second half of the table of proposals."""
 _SECONDS = 1800
 
 
@@ -47,12 +50,12 @@ class Task:
 TASKS = (
     Task("date", "random", "The meeting is on ", "[0-9]{4}-[0-9]{2}-[0-9]{2}", 12, 5, False),
     Task("date", "embedded", "The meeting is on ", "[0-9]{4}-[0-9]{2}-[0-9]{2}", 12, 5, False),
-    Task("label", "embedded", "The review says: ", "rude service|lovely staff|rude staff|cold soup|slow", 8, 20, True),
-    Task("binary", "embedded", "The code is ", "(0|1|10|101|0011)(0|1)?", 6, 20, True),
+    Task("label", "embedded", "The review says: ", "rude service|lovely staff|rude staff|cold soup|slow", 8, 60, True),
+    Task("binary", "embedded", "The code is ", "(0|1|10|101|0011)(0|1)?", 6, 60, True),
 )
 ASKED = {
-    "JSON grammar": ("json", "Ada Lindqvist is 41 years old. As JSON: "),
-    "SQL grammar": ("sql", "Question: How many users are there?\nSQL: "),
+    "JSON grammar": ("json", "Ada Lindqvist is 41 years old. As JSON:"),
+    "SQL grammar": ("sql", "Question: How many users are there?\nSQL:"),
 }
 SCHEMA = "CREATE TABLE users (id INTEGER, name TEXT, city TEXT, year INTEGER); CREATE TABLE orders (id INTEGER);"
 
@@ -100,7 +103,7 @@ def ours(models: Models, task: Task, particles: int, prune: bool) -> list[Run]:
     automaton = constrain.Compiler(vocabulary).compile(constrain.regex(task.pattern))
     inputs = tokenizer(task.prompt, return_tensors="pt", return_token_type_ids=False)
     results = []
-    for seed in range(task.runs + 1):
+    for seed in range(1 + task.runs):
         decoding = SMCDecoding(
             Language(automaton, prune=prune), vocabulary, particles=particles, rng=np.random.default_rng(seed)
         )
@@ -250,7 +253,7 @@ def clocked(step: Callable[[], None]) -> float:
 
 
 def proposals(models: Models, count: int) -> dict[str, dict[str, float]]:
-    """Tokens asked about, per token that was written: to the first that is accepted, and in all."""
+    """Tokens asked about to the first that is accepted, for each token drawn; without a limit and with one."""
     import torch
 
     import constrain
@@ -266,26 +269,47 @@ def proposals(models: Models, count: int) -> dict[str, dict[str, float]]:
     }
     checkers["JSON checker"] = (Json(), ASKED["JSON grammar"][1])
     checkers["SQL checker, with a schema"] = (Sql(SCHEMA), ASKED["SQL grammar"][1])
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, (checker, prompt) in checkers.items():
-        torch.manual_seed(0)
-        processor = AWRSLogitsProcessor(checker, vocabulary, rng=np.random.default_rng(0))
+        found[name] = {"mask": float(vocabulary.size)}
         inputs = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)
-        model.generate(
-            **inputs, logits_processor=[processor], do_sample=True, top_k=0, num_return_sequences=count,
-            max_new_tokens=24, pad_token_id=tokenizer.eos_token_id,
-        )  # fmt: skip
-        rows = [row for row in processor.rows if row.finish_reason != "dead"]
-        tokens = sum(len(row.position.tokens) + (row.finish_reason == "complete") for row in rows if row.position)
-        asked = sum(row.evaluations for row in rows)
-        found[name] = {
-            "rows": len(processor.rows),
-            "dead": len(processor.rows) - len(rows),
-            "all": asked / tokens,
-            "first": asked / tokens - 1,  # one check for the weight after the first
-            "mask": float(vocabulary.size),
-        }
+        for limit in (None, LIMIT):
+            asked: list[tuple[int, bool]] = []
+            processor = AWRSLogitsProcessor(
+                checker, vocabulary, step=counting(asked, limit), rng=np.random.default_rng(0)
+            )
+            torch.manual_seed(0)
+            model.generate(
+                **inputs, logits_processor=[processor], do_sample=True, top_k=0, num_return_sequences=count,
+                max_new_tokens=24, pad_token_id=tokenizer.eos_token_id,
+            )  # fmt: skip
+            kind = "limited" if limit else "all"
+            numbers = [number for number, _ in asked]
+            found[name] |= {
+                f"{kind} mean": float(np.mean(numbers)),
+                f"{kind} median": float(np.median(numbers)),
+                f"{kind} p99": float(np.percentile(numbers, 99)),
+                f"{kind} failed": sum(not good for _, good in asked) / len(asked),
+            }
     return found
+
+
+def counting(asked: list[tuple[int, bool]], limit: int | None) -> Callable[..., Any]:
+    """A step that notes how many tokens were asked about to the first accepted one, and whether there was one."""
+    from constrain.sampling import awrs
+
+    def step(logp: Any, accept: Callable[[int], bool], rng: np.random.Generator) -> Any:
+        answers: list[bool] = []
+
+        def noted(token: int) -> bool:
+            answers.append(accept(token))
+            return answers[-1]
+
+        draw = awrs(logp, noted, rng, max_rejects=limit)
+        asked.append((answers.index(True) + 1 if True in answers else len(answers), True in answers))
+        return draw
+
+    return step
 
 
 # ---- tables
@@ -297,8 +321,9 @@ def measured(models: Models, given: argparse.Namespace) -> tuple[list[dict[str, 
     for task in running.progress(TASKS, "tasks"):
         engines: dict[str, list[Run]] = {
             "constrain, mask": ours(models, task, given.particles, True),
-            "constrain, asked": ours(models, task, given.particles, False),
         }
+        if task.model != "random":  # which proposes 10,000 tokens before one that the pattern accepts
+            engines["constrain, asked"] = ours(models, task, given.particles, False)
         if given.genlm is not None:
             peer, engines["genlm-control"] = theirs(given.genlm, models, task, given.particles)
         exact, masked = enumerated(models, task) if task.enumerable else ({}, {})
@@ -344,7 +369,13 @@ def tables(summary: dict[str, Any]) -> list[Table]:
         f"{task}: time a token constrain/genlm-control x{ratio:.3f} ({how})" for task, how, ratio in ratios(summary)
     ]
     asked = [
-        (name, f"{one['first']:.2f}", f"{one['all']:.2f}", f"{one['mask']:,.0f}", f"{one['dead']} of {one['rows']}")
+        (
+            name,
+            *(f"{one[f'all {what}']:.3g}" for what in ("mean", "median", "p99")),
+            *(f"{one[f'limited {what}']:.3g}" for what in ("mean", "median", "p99")),
+            f"{one['limited failed']:.1%}",
+            f"{one['mask']:,.0f}",
+        )
         for name, one in summary["proposals"].items()
     ]
     step = summary["overhead"]
@@ -352,8 +383,18 @@ def tables(summary: dict[str, Any]) -> list[Table]:
     return [
         Table(f"{summary['particles']} particles", header, rows, notes, left=2),
         Table(
-            "Tokens asked about, for each that is written; embedded model",
-            ("constraint", "to the first accepted", "with one check", "a mask decides", "dead ends"),
+            "Tokens asked about to the first accepted one, for each draw; embedded model",
+            (
+                "constraint",
+                "mean",
+                "p50",
+                "p99",
+                f"at most {LIMIT}: mean",
+                "p50",
+                "p99",
+                "none found",
+                "a mask decides",
+            ),
             asked,
         ),
         Table(

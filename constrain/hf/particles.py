@@ -17,10 +17,10 @@ import torch
 
 from constrain.errors import ConstrainError, SpecTypeError, UnsupportedError
 from constrain.hf.weighted import generator, log_softmax
-from constrain.sampling.awrs import Step, awrs
 from constrain.sampling.oracle import Oracle
+from constrain.sampling.particles import Critic, Population, Settings
 from constrain.sampling.posterior import Posterior
-from constrain.sampling.smc import Critic, Population, Settings
+from constrain.sampling.rejection import Step, awrs
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary

@@ -16,10 +16,10 @@ from constrain.hf.generation import Generation
 from constrain.hf.particles import SMCDecoding
 from constrain.hf.weighted import AWRSLogitsProcessor, Row, generator
 from constrain.matcher import Matcher
-from constrain.sampling.awrs import Step, awrs
 from constrain.sampling.checkers import Product
 from constrain.sampling.posterior import Particle, Posterior
 from constrain.sampling.ready.json import Json, is_validator
+from constrain.sampling.rejection import Step, awrs
 from constrain.schema import JsonSchema
 
 

@@ -17,8 +17,8 @@ import torch
 import transformers
 
 from constrain.errors import SpecTypeError, UnsupportedError
-from constrain.sampling.awrs import DEAD, Draw, Step, awrs
 from constrain.sampling.oracle import Oracle, Position
+from constrain.sampling.rejection import DEAD, Draw, Step, awrs
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary

@@ -40,12 +40,12 @@ class Leaders(NamedTuple):
 
 
 @helper
-def key_of(logp, noise):
+def _key_of(logp, noise):
     return logp - math.log(-math.log1p(-max(noise, LEAST)))
 
 
 @helper
-def sum_block(race, block):
+def _sum_block(race, block):
     total = 0.0
     for i in range(block * BLOCK, min((block + 1) * BLOCK, race.mass.size)):
         total += race.mass[i]
@@ -53,7 +53,7 @@ def sum_block(race, block):
 
 
 @helper
-def total(race):
+def _total(race):
     mass = 0.0
     for block in range(race.sums.size):
         mass += race.sums[block]
@@ -64,16 +64,16 @@ def total(race):
 def add_up(race):
     """Fill in the sums of the masses: the total."""
     for block in range(race.sums.size):
-        sum_block(race, block)
-    return total(race)
+        _sum_block(race, block)
+    return _total(race)
 
 
 @kernel
 def take_out(race, token):
     """Let a token run no more: the mass of the others, relative as before."""
     race.mass[token] = 0.0
-    sum_block(race, token // BLOCK)
-    return total(race)
+    _sum_block(race, token // BLOCK)
+    return _total(race)
 
 
 @kernel
@@ -88,7 +88,7 @@ def lead(race, leaders, top):
             continue
         if race.logp[i] == -np.inf:
             continue
-        key = key_of(race.logp[i], race.noise[i])
+        key = _key_of(race.logp[i], race.noise[i])
         if n == size and key <= leaders.key[n - 1]:
             continue
         at = n if n < size else n - 1
@@ -106,4 +106,4 @@ def lead(race, leaders, top):
 def fill_keys(race, keys):
     """Write the keys of all tokens (float64[V]); -inf for those that do not run."""
     for i in range(race.logp.size):
-        keys[i] = -np.inf if race.logp[i] == -np.inf else key_of(race.logp[i], race.noise[i])
+        keys[i] = -np.inf if race.logp[i] == -np.inf else _key_of(race.logp[i], race.noise[i])

@@ -15,12 +15,12 @@ given the constraint. No model is needed here: `constrain.hf` brings those of Hu
     Population   the same, one step at a time, for a loop of one's own
 """
 
-from constrain.sampling.awrs import Draw, awrs, geometric_awrs
 from constrain.sampling.checkers import Checker, Function, Language, Product, TextChecker, as_checker
 from constrain.sampling.oracle import Oracle, Position
+from constrain.sampling.particles import Population, effective_size, smc, systematic
 from constrain.sampling.posterior import Answer, Particle, Posterior
 from constrain.sampling.ready import Banned, Json, Pattern, Python, Sql
-from constrain.sampling.smc import Population, effective_size, smc, systematic
+from constrain.sampling.rejection import Draw, awrs, geometric_awrs
 
 __all__ = [
     "Answer",

@@ -70,10 +70,14 @@ class Checker(ABC):
 class TextChecker(Checker):
     """A checker of text. Subclasses define `prefix` and `whole`.
 
-    Of tokens that end inside of a character, the text before that character is asked about, if it is new.
+    Of tokens that end inside of a character, the text before that character is asked about, if it is new; and with
+    `beyond_ascii` behind it, if there is one.
     """
 
     reads_special = False
+    beyond_ascii = ""
+    """A character that stands for all that are not ASCII: where it cannot follow, none of them can. "" if there is
+    none; then texts can end inside of a character that nothing completes."""
 
     @abstractmethod
     def prefix(self, text: str) -> bool:
@@ -98,6 +102,8 @@ class TextChecker(Checker):
         text, before = decoded(state + data), decoded(state)
         if text is None:
             return None
+        if len(text.encode()) < len(state + data):
+            text += self.beyond_ascii
         return state + data if text == before or truth(self.prefix(text), self, text) else None
 
     def complete(self, state: bytes) -> bool:

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from constrain.errors import CheckerError, ConstrainError, VocabularyError
-from constrain.sampling.awrs import DEAD, Draw, Step, masked
+from constrain.matcher import Bitmask
 from constrain.sampling.checkers import Checker, as_checker
 from constrain.sampling.order import Floats, as_log_masses
+from constrain.sampling.rejection import DEAD, Draw, Step, masked
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -77,10 +79,15 @@ class Oracle:
 
         `logp` is float[at least the vocabulary's size]: logarithms of the model's probabilities.
         """
-        pruned = self._pruned(position, as_log_masses(logp))
+        if len(logp) < self.vocabulary.size:
+            raise VocabularyError(
+                f"the model's logits are {len(logp)} wide, but the vocabulary has {self.vocabulary.size} ids"
+            )
         if self.checker.masks:
-            return masked(pruned, rng)
-        return step(pruned, lambda token: self.follow(position, token) is not None, rng)
+            return masked(logp, np.flatnonzero(self._unpacked(self._mask(position))), rng)
+        return step(
+            self._pruned(position, as_log_masses(logp)), lambda token: self.follow(position, token) is not None, rng
+        )
 
     def follow(self, position: Position, token: int) -> Position | None:
         """The position after a token, None if the checker rejects it."""
@@ -118,17 +125,20 @@ class Oracle:
 
     def _pruned(self, position: Position, logp: Floats) -> Floats:
         """Without what needs no question: ids past the vocabulary, tokens without text, what a mask rules out."""
-        size = self.vocabulary.size
-        if len(logp) < size:
-            raise VocabularyError(f"the model's logits are {len(logp)} wide, but the vocabulary has {size} ids")
-        row = np.full((size + 31) // 32, -1, np.int32)
-        self._asked(position.data, lambda: self.checker.fill(position.state, row))
+        row = self._mask(position)
         if (row == -1).all():
-            pruned = logp[:size].copy()
+            pruned = logp[: self.vocabulary.size].copy()
             pruned[self._silent] = -np.inf
             return pruned
-        allowed = np.unpackbits(row.view(np.uint8), count=size, bitorder="little").view(np.bool_)
-        return np.where(allowed, logp[:size], -np.inf)
+        return np.where(self._unpacked(row), logp[: self.vocabulary.size], -np.inf)
+
+    def _mask(self, position: Position) -> Bitmask:
+        row = np.full((self.vocabulary.size + 31) // 32, -1, np.int32)
+        self._asked(position.data, lambda: self.checker.fill(position.state, row))
+        return row
+
+    def _unpacked(self, row: Bitmask) -> npt.NDArray[np.bool_]:
+        return np.unpackbits(row.view(np.uint8), count=self.vocabulary.size, bitorder="little").view(np.bool_)
 
     def _asked(self, data: bytes, question: Callable[[], T]) -> T:
         """What the checker answers; errors of the user's code say which text they are about."""

@@ -26,7 +26,7 @@ _LOW = 1e-200
 class Order:
     """A random order of the tokens that have mass.
 
-    >>> order = Order(np.log([0.5, 0.5, 0.0]), np.random.default_rng(0))
+    >>> order = Order(np.array([-1.0, -1.0, -math.inf]), np.random.default_rng(0))
     >>> sorted([order.draw(), order.draw()]), order.draw()
     ([0, 1], None)
     """
@@ -35,7 +35,7 @@ class Order:
         """`logp`: float64[V], logarithms of masses that need not sum to 1. Raises ConstrainError for NaN or +inf."""
         with np.errstate(invalid="ignore"):
             if not logp.sum() < np.inf:
-                raise _not_numbers(logp)
+                raise not_numbers(logp)
         self._logp = logp
         running = logp > -np.inf
         count = int(np.count_nonzero(running))
@@ -101,7 +101,7 @@ def as_log_masses(logp: Any) -> Floats:
     return np.require(array, np.float64, ("C", "A", "W"))  # one flavour, so that the kernels compile once
 
 
-def _not_numbers(logp: Floats) -> ConstrainError:
+def not_numbers(logp: Floats) -> ConstrainError:
     bad = np.flatnonzero(~(logp < np.inf))
     return ConstrainError(
         f"logp is {logp[bad[0]]} for token {bad[0]} ({len(bad)} such values), which is no distribution; what the model "

@@ -1,7 +1,7 @@
 """Particles over time as one HTML page, which needs nothing else: ancestry, weights, the answers.
 
-In:  a posterior. Out: HTML. A column is a step, a row the place of a particle; a box says what it read there, the darker
-the more it weighed. Lines lead from each particle to where it comes from; those that led to no answer are faint.
+In:  a posterior. Out: HTML. A column is a step, a row the place of a particle; a box says what it read there, the
+darker the more it weighed. Lines lead from each particle to where it comes from; those that led to no answer are faint.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ h1 { font-size: 1.2rem; } table { border-collapse: collapse; margin: 1rem 0; } c
 td, th { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 code, text { font-family: ui-monospace, monospace; white-space: pre-wrap; } .scroll { overflow-x: auto; }
-text { font-size: 12px; fill: var(--ink); } .box { stroke: var(--line); fill: var(--mark); } .dead { stroke: var(--bad); }
-path { fill: none; stroke: var(--line); } .lost { opacity: .3; } .resampled { stroke: var(--mark); }
+text { font-size: 12px; fill: var(--ink); } .box { stroke: var(--line); fill: var(--mark); } .dead { stroke:
+var(--bad); } path { fill: none; stroke: var(--line); } .lost { opacity: .3; } .resampled { stroke: var(--mark); }
 """
 
 

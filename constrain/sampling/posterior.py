@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from constrain.sampling.awrs import log_mean
+from constrain.sampling.rejection import log_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from constrain.errors import ConstrainError, SpecTypeError
 from constrain.kernels.draw_ref import log_mass_ref, order_ref
-from constrain.sampling import awrs as module
-from constrain.sampling.awrs import Draw, awrs, geometric_awrs, masked
+from constrain.sampling import rejection as module
 from constrain.sampling.order import Order
+from constrain.sampling.rejection import Draw, awrs, geometric_awrs, masked
 
 TOLERANCE = 1e-12
 Sampler = Callable[..., Draw]
@@ -338,11 +338,11 @@ def test_evaluations_are_as_many_as_the_closed_form_says(checks: int) -> None:
 
 def test_masked_is_exact() -> None:
     logp = np.log([0.1, 0.2, 0.3, 0.4])
-    logp[3] = -np.inf
+    allowed = np.array([0, 1, 2])
     rng = np.random.default_rng(1)
     seen = np.zeros(4)
     for _ in range(6000):
-        token, log_weight = masked(logp, rng)
+        token, log_weight = masked(logp, allowed, rng)
         assert log_weight == pytest.approx(math.log(0.6), rel=1e-14)
         seen[token] += 1
     assert chi_square_z(seen, np.array([1, 2, 3, 0]) * 1000) < 4
@@ -387,14 +387,14 @@ def test_nothing_to_draw() -> None:
     for logp in (np.full(3, -np.inf), np.zeros(0)):
         assert awrs(logp, lambda t: True, np.random.default_rng(0)) == (None, -math.inf)
         assert geometric_awrs(logp, lambda t: True, np.random.default_rng(0)) == (None, -math.inf)
-        assert masked(logp, np.random.default_rng(0)) == (None, -math.inf)
+        assert masked(logp, np.arange(len(logp)), np.random.default_rng(0)) == (None, -math.inf)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_no_distribution(bad: float) -> None:
     for rest in ([0.0, -1.0], [-np.inf] * 9):
         logp = np.array([bad, *rest])
-        for sampler in (awrs, geometric_awrs):
+        for sampler in (awrs, geometric_awrs, lambda logp, _, rng: masked(logp, np.arange(len(logp)), rng)):
             with pytest.raises(ConstrainError, match=r"for token 0 \(1 such"):
                 sampler(logp, lambda t: True, np.random.default_rng(0))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from constrain.sampling import (
     smc,
     systematic,
 )
-from constrain.sampling.smc import Settings
+from constrain.sampling.particles import Settings
 
 TOKENS = [b"a", b"b", b"ab"]
 EOS = 3
@@ -33,13 +33,16 @@ MOST = 5
 """Tokens of a text, EOS counted."""
 
 
+@cache
+def row_of(prefix: tuple[int, ...]) -> np.ndarray:
+    rng = np.random.default_rng([7, len(prefix), *prefix])
+    row = np.log(rng.dirichlet([0.6, 0.6, 0.3, 0.4]).clip(1e-6))
+    return row - np.logaddexp.reduce(row)
+
+
 def model(prefixes: Sequence[tuple[int, ...]]) -> np.ndarray:
     """Log-probabilities that depend on the whole prefix."""
-    rows = []
-    for prefix in prefixes:
-        rng = np.random.default_rng([7, len(prefix), *prefix])
-        rows.append(np.log(rng.dirichlet([0.6, 0.6, 0.3, 0.4]).clip(1e-6)))
-    return np.array(rows) - np.logaddexp.reduce(rows, axis=1)[:, None]
+    return np.array([row_of(prefix) for prefix in prefixes])
 
 
 def text_of(tokens: Sequence[int]) -> str:

@@ -431,7 +431,7 @@ QUERIES = [
     "SELECT name FROM users UNION SELECT placed FROM orders",
     "SELECT avg(total) FROM orders WHERE placed>='2020' /* c */ AND x'ab' IS NOT NULL",
     "WITH t AS (SELECT name FROM users) SELECT * FROM t",
-    "SELECT DISTINCT age||name FROM users ORDER BY 1",
+    "SELECT DISTINCT age||name FROM users WHERE age IS DISTINCT FROM id ORDER BY 1",
     "SELECT date('now'), cast(age AS TEXT), rowid FROM users WHERE (age + 1) * 2 > (3)",
     "SELECT total FROM users, orders WHERE users.id = user_id AND exists (SELECT 1 FROM users WHERE age = 1)",
 ]

@@ -30,7 +30,6 @@ pytestmark = [
 
 PROMPT, OTHER = "The meeting is on ", "Ada Lindqvist lives in Uppsala, Sweden. Her e-mail address is "
 WORDS = r"[a-z]{2,5}( [a-z]{2,5}){1,2}\.?"
-EITHER = "positive|negative|neutral"
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,8 @@ class Json(TextChecker):
     (True, False, True, False)
     """
 
+    beyond_ascii = "é"
+
     def __init__(self, validator: Any = None) -> None:
         self._validator = validator if is_validator(validator) else None
         self._valid: Callable[[Any], Any] | None = validator if self._validator is None else validator.is_valid

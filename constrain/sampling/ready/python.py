@@ -48,6 +48,8 @@ class Python(TextChecker):
     (True, False)
     """
 
+    beyond_ascii = "é"
+
     def prefix(self, text: str) -> bool:
         """Whether source code may begin like this."""
         return any(map(_goes_on, _continued(text.replace("\r\n", "\n").replace("\r", "\n"))))

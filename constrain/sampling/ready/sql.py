@@ -78,6 +78,8 @@ class Sql(TextChecker):
     (True, False)
     """
 
+    beyond_ascii = "é"
+
     def __init__(
         self,
         schema: str | sqlite3.Connection,
@@ -107,14 +109,17 @@ class Sql(TextChecker):
             return True
         is_open = _is_open(tokens[-1], text)
         written = [token for token in tokens if token.kind not in ("blank", "comment")]
-        if not self._may_begin(written, is_open) or not self._knows(written, is_open):
+        if any(token.text == ";" for token in written[:-1]):
             return False
-        return any(map(self._goes_on, _continued(text, tokens[-1]))) and self._resolves(text, written, is_open)
+        known, named = self._knows(written, is_open)
+        if not known or not self._may_begin(written, is_open):
+            return False
+        return any(map(self._goes_on, _continued(text, tokens[-1], named))) and self._resolves(text, written, is_open)
 
     def whole(self, text: str) -> bool:
         """Whether it is a statement that can be prepared, with names that are known."""
         written = [token for token in _tokens(text) if token.kind not in ("blank", "comment")]
-        if not written or not self._may_begin(written, False) or not self._knows(written, False):
+        if not written or not self._may_begin(written, False) or not self._knows(written, False)[0]:
             return False
         return self._problem(text) == ""
 
@@ -164,42 +169,48 @@ class Sql(TextChecker):
             tried += [f"{rest}{operand}{')' * depth}" for operand in ("\n", "\n1")]
         return not any(self._problem(one).startswith(("no such", "ambiguous")) for one in tried)
 
-    def _knows(self, written: list[_Token], is_open: bool) -> bool:
-        """Whether names are known; of one that may go on, whether a known one begins like it."""
+    def _knows(self, written: list[_Token], is_open: bool) -> tuple[bool, bool]:
+        """Whether names are known; and of a last one that may go on, whether a known one begins like it."""
         if written and written[0].word == "with":
-            return True  # SQLite looks at them in the end
+            return True, True  # SQLite looks at them in the end
         introduced: set[str] = set()
         for i, token in enumerate(written):
-            if not token.is_name and not (token.kind == "name" and is_open and i == len(written) - 1):
+            is_last = is_open and i == len(written) - 1
+            is_table = _is_table(written, i)
+            if not token.is_name and not (token.kind == "name" and (is_last or is_table)):
                 continue
             before = written[i - 1] if i else None
-            if before is not None and _introduces(before, written[i - 2] if i > 1 else None):
+            known = self._tables if is_table else self._known(before, introduced)
+            if before is not None and _introduces(before):
                 introduced.add(token.word)
-                continue
-            known = self._known(token, before, introduced)
-            if is_open and i == len(written) - 1:
+            elif is_last:
                 begins = token.text.strip('"`[').lower()
-                words = known if token.kind == "quoted" else known | _KEYWORDS | {"x"}  # x'0a' is a blob
-                if not any(word.startswith(begins) for word in words) and not self._aliases:
-                    return False
+                named = self._aliases or any(word.startswith(begins) for word in known - _KEYWORDS)
+                return named or (token.kind == "name" and not is_table), named
             elif token.word not in known and not (self._aliases and _is_qualifier(written, i)):
-                return False
-        return True
+                return False, False
+        return True, True
 
-    def _known(self, token: _Token, before: _Token | None, introduced: set[str]) -> set[str]:
+    def _known(self, before: _Token | None, introduced: set[str]) -> set[str]:
         if before is not None and before.text == ".":
             return self._columns | introduced
-        if before is not None and before.word in _TABLE_FOLLOWS:
-            return self._tables
         return self._tables | self._columns | self._functions | introduced
 
 
-def _introduces(before: _Token, earlier: _Token | None) -> bool:
+def _introduces(before: _Token) -> bool:
     """Whether a name behind this token is a new one: behind AS, or behind an expression or a table."""
     if before.word == "as" and before.kind == "name":
         return True
     ends_operand = before.is_name or before.kind in ("string", "number") or before.text == ")"
     return ends_operand or (before.kind == "name" and before.word in ("end", "null", "true", "false"))
+
+
+def _is_table(written: list[_Token], i: int) -> bool:
+    """Whether a name at this place is that of a table: some keywords can be, too. (Not in `a IS DISTINCT FROM b`.)"""
+    if i == 0 or written[i - 1].kind != "name" or written[i - 1].word not in _TABLE_FOLLOWS:
+        return False
+    distinct = i > 1 and written[i - 2].word == "distinct"
+    return not distinct and (written[i - 1].word, written[i].word) != ("update", "or")
 
 
 def _is_qualifier(written: list[_Token], i: int) -> bool:
@@ -221,8 +232,8 @@ def _is_open(token: _Token, text: str) -> bool:
     return token.kind != "blank" and not (token.kind == "quoted" and token.ended)
 
 
-def _continued(text: str, last: _Token) -> Iterator[str]:
-    """The text with what its last token could be, or become."""
+def _continued(text: str, last: _Token, named: bool) -> Iterator[str]:
+    """The text with what its last token could be, or become: if `named`, a name that is no keyword, too."""
     before = text[: last.start]
     if last.kind == "blank":
         yield text
@@ -244,8 +255,8 @@ def _continued(text: str, last: _Token) -> Iterator[str]:
         yield f"{text}0"
         yield f"{text}.0"
     elif last.kind == "name":
-        yield text
-        yield f"{text}_"
+        if named:
+            yield f"{text}_"
         yield from (before + word for word in sorted(_KEYWORDS) if word.startswith(last.word))
         if last.word == "x":
             yield f"{before}x''"

@@ -20,9 +20,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from constrain.errors import ConstrainError, SpecTypeError
-from constrain.sampling.order import Order, as_log_masses
+from constrain.sampling.order import Order, as_log_masses, not_numbers
 
 
 class Draw(NamedTuple):
@@ -170,15 +171,21 @@ def _happens(probability: float, rng: np.random.Generator) -> bool:
     return bool(rng.random() < probability)
 
 
-def masked(logp: Any, rng: np.random.Generator) -> Draw:
-    """A token of a distribution that is cut to the accepted tokens already (-inf elsewhere), with the exact weight.
+def masked(logp: Any, allowed: npt.NDArray[np.intp], rng: np.random.Generator) -> Draw:
+    """One of the allowed tokens (ids, ascending), with the exact weight: what a mask that decides everything gives.
 
-    >>> masked(np.log([0.25, 0.0]), np.random.default_rng(0))
+    >>> masked(np.log([0.25, 0.75]), np.array([0]), np.random.default_rng(0))
     Draw(token=0, log_weight=-1.3862943611198906)
     """
-    order = Order(as_log_masses(logp), rng)
-    mass = order.log_mass
-    return Draw(order.draw(), mass)
+    own = np.asarray(logp)[allowed].astype(np.float64)
+    top = float(own.max(initial=-np.inf))
+    if top == DEAD:
+        return Draw(None, DEAD)
+    if not top < math.inf:
+        raise not_numbers(as_log_masses(logp))
+    ends = np.cumsum(np.exp(own - top))
+    place = min(int(np.searchsorted(ends, rng.random() * ends[-1], side="right")), int(np.argmax(ends == ends[-1])))
+    return Draw(int(allowed[place]), top + math.log(ends[-1]))
 
 
 def ask(accept: Accept, token: int) -> bool:

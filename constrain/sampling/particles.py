@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from constrain.errors import CheckerError, ConstrainError, SpecTypeError
 from constrain.sampling import posterior as values
-from constrain.sampling.awrs import DEAD, Draw, Step, awrs, log_mean
 from constrain.sampling.oracle import Oracle, Position
 from constrain.sampling.posterior import Particle, Posterior, normalised
+from constrain.sampling.rejection import DEAD, Draw, Step, awrs, log_mean
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
