@@ -71,7 +71,7 @@ def in_both(drawn: Grammar, expr: ir.Expr, text: bytes) -> bool:
     return accepts(expr, text) and recognises(drawn, text)
 
 
-@examples(80)
+@examples(40)
 @given(grammars(longest=False), besides)
 def test_texts_of_both(drawn: Grammar, beside: Spec) -> None:
     """Every short text, and whether there is one at all."""
@@ -94,7 +94,7 @@ def test_texts_of_both(drawn: Grammar, beside: Spec) -> None:
         assert automaton.matcher().accept_tokens(list(prefix)) == len(prefix), "a text can be completed from here"
 
 
-@examples(60)
+@examples(30)
 @given(grammars(), besides, vocabularies(alphabet=GRAMMAR_ALPHABET), seeds)
 def test_masks(drawn: Grammar, beside: Spec, vocabulary: Vocabulary, seed: int) -> None:
     matcher = bind(Deriving(drawn) & beside, vocabulary)
@@ -113,7 +113,7 @@ def test_masks(drawn: Grammar, beside: Spec, vocabulary: Vocabulary, seed: int) 
         assume(False)
 
 
-@examples(60)
+@examples(30)
 @given(grammars(), besides, seeds)
 def test_a_text_is_the_proof_that_there_is_no_dead_end(drawn: Grammar, beside: Spec, seed: int) -> None:
     """What is allowed can be completed, by a text that both definitions accept. Under longest match, too."""
@@ -204,7 +204,7 @@ WORDS = Vocabulary.from_tokens(
 )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_schemas(seed: int) -> None:
     import jsonschema
 
