@@ -4,8 +4,8 @@ In:  a state.
 Out: bytes, or the ids of special tokens, in order; tokens.
 
 Generation that must end within a budget of tokens steers by it. For regular constraints the text is the shortest there
-is. For grammars it follows the cheapest rules; under longest match such a text may read differently than meant, so it
-is read again, and tried with ignored text between its terminals.
+is, or nearly. For grammars it follows the cheapest rules; under longest match such a text may read differently than
+meant, so it is read again, and tried with ignored text between its terminals.
 """
 
 from __future__ import annotations
@@ -25,32 +25,47 @@ Piece = bytes | int
 """Text, or a special token."""
 
 _EXPLORED = 20_000
+_PATIENCE = 500
 
 
 def shortest(store: ExpressionStore, node: int, is_end: Callable[[int], bool], limits: Limits) -> bytes | None:
-    """The shortest bytes from a node of the store to one that `is_end`; None if none were found among 20,000 nodes.
+    """A short text from a node of the store to one that `is_end`; None if none was found among 20,000 nodes.
 
-    A* search: the length of the shortest string that a node denotes never says too much. Of texts that promise the
-    same, the longest goes first, and a node is left for a while as soon as one of its bytes promises no more than it.
+    It is the shortest there is, unless that takes looking at more than `_PATIENCE` nodes. An A* search: the length of
+    the shortest string that a node denotes never says too much. For many phrases at once it says far too little; then
+    what each of them needs is taken together, which may say too much.
     """
+    found = _search(store, node, is_end, limits, store.shortest, min(_PATIENCE, _EXPLORED))
+    return _search(store, node, is_end, limits, store.missing, _EXPLORED) if found is None else found
+
+
+def _search(
+    store: ExpressionStore,
+    node: int,
+    is_end: Callable[[int], bool],
+    limits: Limits,
+    left: Callable[[int], int],
+    most: int,
+) -> bytes | None:
+    """Of texts that promise the same, the longest goes first, and a node is left for a while as soon as one of its
+    bytes promises no more than it."""
     order = count()
-    todo: list[tuple[int, int, int, int, bytes, bytes | None]] = [
-        (store.shortest(node), 0, next(order), node, b"", None)
+    todo: list[tuple[int, int, int, int, bytes, list[tuple[int, int]] | None]] = [
+        (left(node), 0, next(order), node, b"", None)
     ]
     reached = {node: 0}
-    while todo and len(reached) < _EXPLORED:
+    while todo and len(reached) < most:
         total, _, _, here, text, rest = heapq.heappop(todo)
         if rest is None:
             if is_end(here):
                 return text
-            rest = store.viable_bytes(here, limits)
+            rest = store.ways(here, limits)
         length = len(text) + 1
-        for n, b in enumerate(rest, 1):
-            after = store.advance(here, bytes([b]), limits).node
+        for n, (b, after) in enumerate(rest, 1):
             if reached.get(after, length + 1) <= length:
                 continue
             reached[after] = length
-            promised = length + store.shortest(after)
+            promised = length + left(after)
             heapq.heappush(todo, (promised, -length, next(order), after, text + bytes([b]), None))
             if promised <= total:
                 heapq.heappush(todo, (total, 1 - length, next(order), here, text, rest[n:]))

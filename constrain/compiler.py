@@ -23,6 +23,7 @@ from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
 from constrain.product import ProductSpace
 from constrain.regular import RegularSpace
+from constrain.room import check_room
 from constrain.spec import Spec
 from constrain.symbols import TextTerminals
 from constrain.terminals import TokenSets
@@ -106,6 +107,7 @@ class Compiler:
             weight -= self._compiled.popitem(last=False)[1].space.nbytes
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
+        check_room(spec)
         counted, rest = without_tokens(spec)
         if counted is None:
             return self._compile_uncounted(spec, spec)

@@ -299,6 +299,9 @@ class CountingSpace(StateSpace):
             state = after
         return tuple(tokens)
 
+    def note_completion(self, state: State, tokens: tuple[int, ...]) -> None:
+        """See `StateSpace`. What completes a state is worked out from the numbers that are known."""
+
     def _allow(self, state: State, words: Words) -> int | None:
         place: Counted = state.place
         leads = self._after_tokens(place.state)

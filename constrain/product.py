@@ -24,13 +24,12 @@ from typing import NamedTuple
 import numpy as np
 
 from constrain.automata.rows import Row as GrammarRow
-from constrain.automata.store import EMPTY
+from constrain.automata.store import EMPTY, byte_trie
 from constrain.closing import Piece, joined
 from constrain.contextfree import Element, GrammarSpace
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Repeat
 from constrain.ir.expr import Words as Listed
-from constrain.kernels.trie import TrieTables
 from constrain.masks import Words
 from constrain.states import State, StateSpace
 from constrain.summaries import Summaries
@@ -69,7 +68,6 @@ class ProductSpace(StateSpace):
             spelled = self.store.build(Repeat(Listed(units), 0, None), self.limits)
             node = self.store.intersect(node, spelled, self.limits)
         self._node = self.store.advance(node, b"", self.limits).node
-        self._bytes = _byte_trie()
         self._summaries = Summaries(grammar)
         self._alive: dict[Hashable, bool] = {}
         self._distances: dict[tuple[GrammarRow, int], float] = {}
@@ -245,7 +243,7 @@ class ProductSpace(StateSpace):
     def _ways(self, place: Place) -> Iterator[tuple[Piece, Place]]:
         """Where the next byte or special token may lead; one byte for those that lead to the same place."""
         lexings = list(self.grammar.lexings(place.state))
-        reached = [self.store.reach(node, place.node, self._bytes, 256, self.limits) for node, _ in lexings]
+        reached = [self.store.reach(node, place.node, byte_trie(), 256, self.limits) for node, _ in lexings]
         plain = all(is_plain for _, is_plain in lexings)
         seen: set[tuple[int, ...]] = set()
         for b in range(256):
@@ -326,10 +324,3 @@ class ProductSpace(StateSpace):
 
 def _key(place: Place) -> Hashable:
     return place.state.place, place.state.text, place.node
-
-
-def _byte_trie() -> TrieTables:
-    """A trie of all bytes."""
-    from constrain.kernels.trie import build
-
-    return build(np.arange(256, dtype=np.uint8), np.arange(257, dtype=np.int64))

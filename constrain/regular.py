@@ -20,7 +20,7 @@ from constrain.ir.expr import Repeat
 from constrain.ir.expr import Words as Listed
 from constrain.limits import Limits
 from constrain.masks import MaskCache, Words
-from constrain.states import State, StateSpace
+from constrain.states import State, StateSpace, Successors
 from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
@@ -60,12 +60,18 @@ class RegularSpace(StateSpace):
             return None
         return self._intern(reached)
 
-    def _sorted_out(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, list[State]]:
-        """See `StateSpace`. Tokens are alike that lead to one node."""
+    def successors(self, state: State) -> Successors:
+        """See `StateSpace.successors`. Tokens are alike that lead to one node."""
         trie, size = self.vocabulary.trie, self.vocabulary.size
-        reached = self.store.reach(ANYTHING, state.place.node, trie, size, self.limits)[2, tokens]
-        nodes, which = np.unique(reached, return_inverse=True)
-        return which, [self._intern(self.store.advance(int(node), b"", self.limits, *self._reaches)) for node in nodes]
+        reached = self.store.reach(ANYTHING, state.place.node, trie, size, self.limits)[2]
+        reached[list(self.vocabulary.eos_ids)] = EMPTY
+        tokens = np.flatnonzero(reached) if self._units == ANYTHING else self.tokens_of(state)
+        numbers = np.zeros(self.store.size, np.int32)  # rather than sorting what all tokens lead to
+        numbers[reached[tokens]] = 1
+        nodes = np.flatnonzero(numbers)
+        numbers[nodes] = np.arange(len(nodes))
+        states = [self._intern(self.store.advance(node, b"", self.limits, *self._reaches)) for node in nodes.tolist()]
+        return Successors(tokens, numbers[reached[tokens]], states)
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
         node = state.place.node

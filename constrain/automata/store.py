@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from constrain.automata.program import Built, Program
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Expr, Ranges
 from constrain.kernels import expressions as k
-from constrain.kernels.trie import TrieTables, group_of
+from constrain.kernels.trie import TrieTables, build, group_of
 from constrain.limits import Limits
 
 _SMALL = 1 << 12
@@ -150,6 +151,13 @@ class ExpressionStore:
         flags = np.zeros(256, np.uint8)
         self._advance(node, b"", limits, (0, 0), flags)
         return flags.nonzero()[0].astype(np.uint8).tobytes()
+
+    def ways(self, node: int, limits: Limits) -> list[tuple[int, int]]:
+        """The nodes that the next byte may lead to, and the least byte that leads to each; by these bytes."""
+        reached = self.reach(ANYTHING, node, (byte_trie(),), 256, limits)[2]
+        nodes, first = np.unique(reached, return_index=True)
+        found = sorted(zip(first.tolist(), nodes.tolist()))
+        return [(b, after) for b, after in found if after != EMPTY]
 
     def first_bytes(self, node: int, limits: Limits) -> int:
         """The bytes that may come next, one bit for each."""
@@ -397,6 +405,12 @@ class ExpressionStore:
         else:
             name = {int(k.NEED_ROWS): "row", int(k.NEED_POOL): "pool", int(k.NEED_SETS): "sets"}[need]
             self._tables = old._replace(**{name: _doubled(getattr(old, name))})
+
+
+@lru_cache(maxsize=1)
+def byte_trie() -> TrieTables:
+    """A trie of all bytes, each its own token."""
+    return build(np.arange(256, dtype=np.uint8), np.arange(257, dtype=np.int64))
 
 
 def _doubled(table: np.ndarray) -> np.ndarray:

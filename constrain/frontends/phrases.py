@@ -55,6 +55,8 @@ def lower_phrases(spec: Lexical, limits: Limits) -> Expr:
     frame = _frame(bans, reading)
     if not goals:
         return frame
+    if len(goals) > limits.alternatives:
+        raise LimitExceeded("alternatives", len(goals), limits.alternatives, "phrases that must be present")
     held = _held(goals, spec.ordered, reading, limits)
     if _is_promised(goals, bans, reading):
         return Towards(frame, held)

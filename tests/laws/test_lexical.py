@@ -321,6 +321,31 @@ def test_what_is_banned_in_part() -> None:
     assert meeting(lexical(["concat"], exclude=["cat"], words=True), "concat", "concat cat") == [True, False]
 
 
+@pytest.mark.parametrize(
+    "spec, message",
+    [
+        (lexical(["lazy dog"]) & constrain.length(chars=7), "'lazy dog' has 8 characters, and the output at most 7"),
+        (lexical([["a b c", "d e"]]) & constrain.length(words=1), "'d e' has 2 words, and the output at most 1"),
+        (lexical(["abc", "def"]) & constrain.length(chars=(0, 5)), "2 phrases that must be present have 6 characters"),
+    ],
+)
+def test_phrases_without_room(spec: constrain.Spec, message: str) -> None:
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    with pytest.raises(UnsatisfiableError, match=message):
+        Compiler(vocabulary).compile(spec)
+
+
+def test_phrases_that_share_text_have_room() -> None:
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    matcher = Compiler(vocabulary).compile(lexical(["abc", "cde"]) & constrain.length(chars=5)).matcher()
+    assert matcher.allowed_token_ids().tolist() == [ord("a")]
+
+
+def test_more_phrases_than_fit() -> None:
+    with pytest.raises(constrain.LimitExceeded, match="phrases that must be present"):
+        lexical([f"name{n}" for n in range(5000)])
+
+
 def test_too_many_sets() -> None:
     with pytest.raises(constrain.LimitExceeded, match="alternatives"):
         lexical([f"{n}x{n + 1}" for n in "abcdefghijklmnop" for n in range(3)], overlapping=False)

@@ -60,7 +60,7 @@ def check(spec: Spec, bounds: tuple[int, int | None], denotes: object) -> None:
             assert (automaton.matcher().accept_tokens(tokens) == len(tokens)) == (tokens in prefixes), tokens
 
 
-@examples(80)
+@examples(40)
 @given(st.sampled_from(patterns), ranges)
 def test_regular_constraints_exactly(pattern: str, bounds: tuple[int, int | None]) -> None:
     spec = regex(pattern)
@@ -68,7 +68,7 @@ def test_regular_constraints_exactly(pattern: str, bounds: tuple[int, int | None
     check(spec, bounds, lambda text: accepts(expr, text))
 
 
-@examples(60)
+@examples(30)
 @given(expressions(depth=2), ranges)
 def test_expressions_exactly(expr: constrain.ir.expr.Expr, bounds: tuple[int, int | None]) -> None:
     try:
@@ -77,7 +77,7 @@ def test_expressions_exactly(expr: constrain.ir.expr.Expr, bounds: tuple[int, in
         assume(False)
 
 
-@examples(60)
+@examples(30)
 @given(
     st.one_of(st.sampled_from(patterns).map(regex), grammars(longest=False).map(Deriving)),
     ranges,
@@ -100,7 +100,7 @@ def test_masks(spec: Spec, bounds: tuple[int, int | None], vocabulary: Vocabular
         assume(False)
 
 
-@examples(60)
+@examples(30)
 @given(grammars(longest=False), ranges)
 def test_grammars_have_no_dead_ends(drawn: Grammar, bounds: tuple[int, int | None]) -> None:
     spec = Deriving(drawn) & Length(tokens=bounds)

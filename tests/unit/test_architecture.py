@@ -32,6 +32,7 @@ RANKS = {
     "lexical": 4,
     "length": 4,
     "rei": 5,
+    "room": 5,
     "collie": 5,
     "terminals": 5,
     "regular": 5,
