@@ -1,0 +1,168 @@
+"""Where hypotheses stand with their phrases: one row of numbers each, moved by tokens.
+
+In:  a `Lexical` constraint and a vocabulary; rows and tokens.
+Out: rows; what they have met and still need; the tokens that are fatal to a row, and those that help it.
+
+A row is a plain value: to copy it or to move it with its beam is to copy numbers. Rows of one tracker are the rows of
+an int32 array.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from constrain.errors import UnsatisfiableError
+from constrain.kernels import phrases as kernels
+from constrain.kernels.phrases import CHOSEN, FREE, FREED, HEAD, MET, NEED, NEVER, PART, PLACE
+from constrain.lexical import Lexical
+from constrain.limits import Limits
+from constrain.search.phrases import longest, tables_of
+
+if TYPE_CHECKING:
+    from constrain.vocab.vocabulary import Vocabulary
+
+Rows = npt.NDArray[np.int32]
+Tokens = npt.NDArray[np.int64]
+
+_LOOKED = 4096
+"""Places whose tokens are remembered."""
+
+
+class Outlook(NamedTuple):
+    """What tokens do at a place."""
+
+    fatal: Tokens
+    """Those after which a clause can be met no more."""
+    tokens: Tokens
+    """Those that bring a phrase nearer, once for each phrase ..."""
+    phrases: Tokens
+    """... and the phrase."""
+
+
+class Tracker:
+    """The phrases of a constraint, as tokens of one vocabulary spell them. Thread-safe.
+
+    Raises UnsatisfiableError (an empty phrase, or one that is both required and excluded), VocabularyError (a phrase that
+    no tokens spell), UnsupportedError, LimitExceeded.
+
+    >>> from constrain.lexical import Clause, Lexical, Phrase
+    >>> from constrain.vocab.vocabulary import Vocabulary
+    >>> vocabulary = Vocabulary.from_tokens([b"a", b"b", b"ab"])
+    >>> tracker = Tracker(Lexical((Clause((Phrase("aba"),)),)), vocabulary)
+    >>> rows = tracker.start(1)
+    >>> tracker.judge(rows)[0, NEED], tracker.judge(tracker.move(rows, [0], [2]))[0, NEED]
+    (np.int64(2), np.int64(1))
+    """
+
+    def __init__(self, lexical: Lexical, vocabulary: Vocabulary, limits: Limits | None = None) -> None:
+        self.lexical, self.vocabulary = lexical, vocabulary
+        self.tables = tables_of(lexical, vocabulary, limits or Limits())
+        self._present, self._counted, cells = (int(self.tables.mode[i]) for i in (3, 4, 6))
+        self._cells = HEAD + 2 * (self._present + self._counted)
+        self.width = self._cells + cells
+        """Numbers of a row."""
+        self.clauses = len(lexical.clauses)
+        self._spelled = (vocabulary.data, vocabulary.offsets)
+        self._looked: OrderedDict[bytes, Outlook] = OrderedDict()
+        self._lock = threading.Lock()
+        self._check_agreement()
+        self.need = int(self.judge(self.start(1))[0, NEED])
+        """Tokens that meet everything from the start: an upper bound."""
+
+    def start(self, count: int) -> Rows:
+        """Rows at the start of an output."""
+        rows = np.zeros((count, self.width), np.int32)
+        rows[:, PLACE] = -1 if self.vocabulary.strips_leading_space else 0
+        rows[:, self._cells :] = -1
+        rows[:, self._cells : self._cells + 1] = 0
+        return rows
+
+    def move(self, rows: Rows, parents: npt.ArrayLike, tokens: npt.ArrayLike) -> Rows:
+        """The rows after tokens: row `parents[i]` after `tokens[i]`. What spells nothing changes nothing."""
+        moves = np.array([parents, tokens], np.int64).reshape(2, -1)
+        out = np.empty((moves.shape[1], self.width), np.int32)
+        kernels.advance(self.tables, rows, moves, self._spelled, out)
+        return out
+
+    def judge(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """What rows have come to, in the columns that `constrain.kernels.phrases.judge` names: int64[n, 5]."""
+        out = np.empty((len(rows), 5), np.int64)
+        kernels.judge(self.tables, rows, np.empty(self.width, np.int32), out)
+        return out
+
+    def is_met(self, verdicts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether all clauses are met if the text ends there, for each verdict of `judge`."""
+        met: npt.NDArray[np.bool_] = verdicts[:, MET] == self.clauses
+        return met
+
+    def meets(self, text: bytes) -> bool:
+        """Whether a whole text meets the constraint."""
+        rows = self.start(1)
+        rows[:, PLACE] = 0
+        kernels.feed(self.tables, rows[0], np.frombuffer(text, np.uint8))
+        return bool(self.is_met(self.judge(rows))[0])
+
+    def wanted(self, row: Rows, verdict: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """The phrases that a row waits for, by number."""
+        out = np.zeros(self._present, np.int32)
+        kernels.wanted(self.tables, row, verdict[CHOSEN], out)
+        return out.astype(np.bool_)
+
+    def outlook(self, row: Rows, verdict: npt.NDArray[np.int64]) -> Outlook:
+        """What each token does to a row; remembered for rows that agree on what matters."""
+        free = min(int(verdict[FREED]), longest(self.tables) + 1) if verdict[FREED] < FREE else FREE
+        key = self._key(row, free)
+        known = self._looked.get(key)
+        if known is None:
+            known = self._look(row, free)
+            with self._lock:
+                self._looked[key] = known
+                while len(self._looked) > _LOOKED:
+                    self._looked.popitem(last=False)
+        return known
+
+    def _key(self, row: Rows, free: int) -> bytes:
+        first, last = HEAD + self._present, HEAD + self._present + self._counted
+        counts = row[first:last]
+        since = np.minimum(row[PLACE] - row[last + self._present : last + self._present + self._counted], 1 << 15)
+        place = np.int32([row[PLACE] < 0, free])
+        return b"".join(part.tobytes() for part in (row[: PART + 1], place, counts, since))
+
+    def _look(self, row: Rows, free: int) -> Outlook:
+        parts = [self._walk(row, free, trie) for trie in (self.vocabulary.near_trie, self.vocabulary.far_trie)]
+        found = np.concatenate(parts, axis=1)
+        is_fatal = found[1] < 0
+        return Outlook(found[0, is_fatal], found[0, ~is_fatal], found[1, ~is_fatal])
+
+    def _walk(self, row: Rows, free: int, trie: kernels.PhraseTables) -> Tokens:
+        depths = self.vocabulary.max_token_bytes + 2
+        stack = np.zeros((depths, self.width + 1), np.int32)
+        room = 1024
+        while True:
+            found = np.empty((2, room), np.int64)
+            count = int(kernels.look(self.tables, row, free, trie, stack, found))
+            if count <= room:
+                return found[:, :count]
+            room = count
+
+    def _check_agreement(self) -> None:
+        """Raise if each way to meet some clause is excluded by the others."""
+        for clause in self.lexical.clauses:
+            if clause.present and not clause.absent and not any(self._is_possible(one.text) for one in clause.present):
+                names = " or ".join(repr(one.text) for one in clause.present[:4])
+                raise UnsatisfiableError(
+                    f"{names:.200} is required and excluded at once: every text that holds it also holds what must be "
+                    "absent; drop one of the two"
+                )
+
+    def _is_possible(self, text: str) -> bool:
+        rows = self.start(1)
+        rows[:, PLACE] = 0
+        kernels.feed(self.tables, rows[0], np.frombuffer(text.encode(), np.uint8))
+        verdict = self.judge(rows)
+        return bool(verdict[0, MET] >= 0 and verdict[0, NEED] < NEVER)
