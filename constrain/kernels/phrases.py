@@ -272,15 +272,28 @@ def feed(t, row, data):
 
 
 @helper
-def _in_progress(t, row, free, under):
-    """Write to `under` the tokens that finish an occurrence of each phrase, of the last `free` characters at most."""
+def _set_free(t, row, cell, free):
+    """Write to `free` how many of the last characters an occurrence of each phrase may consist of."""
+    counted = t.mode[PRESENT] + t.mode[COUNTED]
+    for p in range(t.mode[PRESENT]):
+        if cell >= 0:
+            free[p] = row[PLACE] - row[HEAD + 2 * counted + cell]
+        elif t.mode[ORDERED] == 1:
+            free[p] = row[PLACE] - row[HEAD + counted + p]
+        else:
+            free[p] = FREE
+
+
+@helper
+def _in_progress(t, row, free, more, under):
+    """Write to `under` the tokens that finish an occurrence of each phrase, of its last `free + more` characters."""
     for p in range(t.mode[PRESENT]):
         under[p] = t.fresh[p]
     node, part, held = row[NODE], row[PART], _held(row[PART])
     while node >= 0:
         for p in range(t.mode[PRESENT]):
             depth = t.depth[node, p]
-            if depth < 0 or depth > free:
+            if depth < 0 or depth > free[p] + more:
                 continue
             if depth == t.size[p]:
                 if t.mode[WORDS] == 1:
@@ -348,29 +361,27 @@ def _cost_of_later(t, c):
 
 
 @helper
-def _need(t, row, under):
-    """Tokens within which everything can be met (an upper bound), the best cell, and the characters free in it."""
+def _need(t, row, free, under):
+    """Tokens within which everything can be met (an upper bound), and the cell that this is about."""
     if row[DEAD] == 1:
-        return np.int64(NEVER), -1, FREE
+        return np.int64(NEVER), -1
     if t.mode[CELLS] == 0:
-        free = row[PLACE] - row[SINCE] if t.mode[ORDERED] == 1 else FREE
-        _in_progress(t, row, free, under)
-        return _missing(t, row, -1, under), -1, free
+        _set_free(t, row, -1, free)
+        _in_progress(t, row, free, 0, under)
+        return _missing(t, row, -1, under), -1
     cells = HEAD + 2 * (t.mode[PRESENT] + t.mode[COUNTED])
-    best, chosen, most = np.int64(NEVER), -1, FREE
+    best, chosen = np.int64(NEVER), 0
     for v in range(t.mode[CELLS] - 1, -1, -1):
         if row[cells + v] < 0:
             continue
-        free = row[PLACE] - row[cells + v]
-        _in_progress(t, row, free, under)
+        _set_free(t, row, v, free)
+        _in_progress(t, row, free, 0, under)
         need = _missing(t, row, v, under)
         if need < best:
-            best, chosen, most = need, v, free
+            best, chosen = need, v
             if need == 0:
                 break
-    if chosen >= 0:
-        _in_progress(t, row, most, under)
-    return best, chosen, most
+    return best, chosen
 
 
 @helper
@@ -414,33 +425,39 @@ def _best_met(t, row):
 
 @kernel
 def judge(t, rows, scratch, out):
-    """Write to `out[i]` what a row has come to: int64[n, 5].
+    """Write to `out[i]` what a row has come to: int64[n, 4].
 
     NEED, an upper bound of the tokens that meet what is missing (NEVER if a clause is lost); MET, the number of clauses
     that would be met if the text ended here (-1 if one is lost); GROUP, a number that rows share which have met the
-    same clauses; FREED, the characters that an occurrence in progress may consist of; CHOSEN, the cell that NEED is
-    about, or -1. `scratch` has the shape of a row.
+    same clauses; CELL, the cell that NEED is about, or -1. `scratch` has the shape of a row.
     """
     under = np.zeros(t.mode[PRESENT] + 1, np.int64)
+    free = np.zeros(t.mode[PRESENT] + 1, np.int64)
     for i in range(len(rows)):
         row = rows[i]
-        need, cell, free = _need(t, row, under)
-        out[i, 0], out[i, 3], out[i, 4] = need, free, cell
+        need, cell = _need(t, row, free, under)
+        out[i, NEED], out[i, CELL] = need, cell
         group = np.uint64(1469598103934665603)
         for c in range(t.clause.size - 1):
             met = _is_full(t, c, row, cell) and not _spared(t, row, c)
             group = (group ^ np.uint64(met + 1)) * np.uint64(1099511628211)
-        out[i, 2] = np.int64(group >> np.uint64(1))
+        out[i, GROUP] = np.int64(group >> np.uint64(1))
         if t.mode[WORDS] == 1:
             scratch[:] = row
             _note(t, scratch, row[NODE], row[PLACE])
-            out[i, 1] = _best_met(t, scratch)
+            out[i, MET] = _best_met(t, scratch)
         else:
-            out[i, 1] = _best_met(t, row)
+            out[i, MET] = _best_met(t, row)
 
 
-NEED, MET, GROUP, FREED, CHOSEN = range(5)
+NEED, MET, GROUP, CELL = range(4)
 """Columns of what `judge` writes."""
+
+
+@kernel
+def freed(t, row, cell, out):
+    """Write to `out` (int64[P]) how many of the last characters of a row may belong to an occurrence of each phrase."""
+    _set_free(t, row, cell, out)
 
 
 @kernel
@@ -466,7 +483,7 @@ def _hits(t, ended, end, free, found, n):
     while ended >= 0:
         for i in range(t.first[ended], t.first[ended + 1]):
             p = t.ended[i]
-            if p < t.mode[PRESENT] and t.size[p] <= free + end and n < found.size:
+            if p < t.mode[PRESENT] and t.size[p] <= free[p] + end and n < found.size:
                 found[n] = p
                 n += 1
         ended = t.link[ended]
@@ -475,7 +492,7 @@ def _hits(t, ended, end, free, found, n):
 
 @kernel
 def look(t, row, free, trie, stack, found):
-    """What each token does to a row: those that are fatal, and those that bring a phrase nearer.
+    """What each token does to a row: those that are fatal, and those that bring a phrase nearer. `free` is of `freed`.
 
     A walk over `trie`. `stack` is int32[depths, width + 2], one row for each byte of a path with the phrases ended on
     it; `found` is int64[2, n]: columns (token, -1) for fatal tokens, (token, phrase) for the others. Returns how many
@@ -486,7 +503,7 @@ def look(t, row, free, trie, stack, found):
     under = np.zeros(t.mode[PRESENT] + 1, np.int64)
     reached = np.zeros(t.mode[PRESENT] + 1, np.int64)
     hits = np.zeros(4 * len(stack), np.int32)
-    _in_progress(t, row, free, under)
+    _in_progress(t, row, free, 0, under)
     behind_letter = _root_of(t, row[NODE]) == 1
     stack[0, :kept] = row[:kept]
     stack[0, width] = 0
@@ -521,7 +538,7 @@ def look(t, row, free, trie, stack, found):
         if trie.first[node + 1] > trie.first[node]:
             moved = state > 1 or (state == 1 and t.mode[WORDS] == 0) or part != 0 or here[width] > 0
             if moved or (behind_letter and _root_of(t, state) == 0):
-                _in_progress(t, here, min(free + (here[PLACE] - start), FREE), reached)
+                _in_progress(t, here, free, here[PLACE] - start, reached)
                 for k in range(here[width]):
                     reached[hits[k]] = -1
                 for p in range(t.mode[PRESENT]):

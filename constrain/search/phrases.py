@@ -313,6 +313,16 @@ class _Spelled:
             )
 
 
+def least_tokens(text: str, vocabulary: Vocabulary) -> int:
+    """The fewest tokens that hold a phrase, with anything before and behind it.
+
+    >>> from constrain.vocab.vocabulary import Vocabulary
+    >>> least_tokens("bc", Vocabulary.from_tokens([b"a", b"b", b"c", b"ab", b"cd"]))
+    2
+    """
+    return _covered(text.encode(), vocabulary)[0]
+
+
 def _tokens(data: bytes, vocabulary: Vocabulary) -> int:
     spelled = vocabulary.spell(data)
     return NEVER if spelled is None else len(spelled)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,12 +19,13 @@ import numpy.typing as npt
 
 from constrain.errors import UnsatisfiableError
 from constrain.kernels import phrases as kernels
-from constrain.kernels.phrases import CHOSEN, FREE, FREED, HEAD, MET, NEED, NEVER, PART, PLACE
+from constrain.kernels.phrases import CELL, HEAD, MET, NEED, NEVER, PART, PLACE
 from constrain.lexical import Lexical
 from constrain.limits import Limits
-from constrain.search.phrases import longest, tables_of
+from constrain.search.phrases import least_tokens, longest, tables_of
 
 if TYPE_CHECKING:
+    from constrain.kernels.trie import TrieTables
     from constrain.vocab.vocabulary import Vocabulary
 
 Rows = npt.NDArray[np.int32]
@@ -90,8 +92,8 @@ class Tracker:
         return out
 
     def judge(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """What rows have come to, in the columns that `constrain.kernels.phrases.judge` names: int64[n, 5]."""
-        out = np.empty((len(rows), 5), np.int64)
+        """What rows have come to, in the columns that `constrain.kernels.phrases.judge` names: int64[n, 4]."""
+        out = np.empty((len(rows), 4), np.int64)
         kernels.judge(self.tables, rows, np.empty(self.width, np.int32), out)
         return out
 
@@ -110,12 +112,14 @@ class Tracker:
     def wanted(self, row: Rows, verdict: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """The phrases that a row waits for, by number."""
         out = np.zeros(self._present, np.int32)
-        kernels.wanted(self.tables, row, verdict[CHOSEN], out)
+        kernels.wanted(self.tables, row, verdict[CELL], out)
         return out.astype(np.bool_)
 
     def outlook(self, row: Rows, verdict: npt.NDArray[np.int64]) -> Outlook:
         """What each token does to a row; remembered for rows that agree on what matters."""
-        free = min(int(verdict[FREED]), longest(self.tables) + 1) if verdict[FREED] < FREE else FREE
+        free = np.zeros(self._present, np.int64)
+        kernels.freed(self.tables, row, verdict[CELL], free)
+        free = np.minimum(free, longest(self.tables))
         key = self._key(row, free)
         known = self._looked.get(key)
         if known is None:
@@ -126,20 +130,19 @@ class Tracker:
                     self._looked.popitem(last=False)
         return known
 
-    def _key(self, row: Rows, free: int) -> bytes:
+    def _key(self, row: Rows, free: Tokens) -> bytes:
         first, last = HEAD + self._present, HEAD + self._present + self._counted
         counts = row[first:last]
         since = np.minimum(row[PLACE] - row[last + self._present : last + self._present + self._counted], 1 << 15)
-        place = np.int32([row[PLACE] < 0, free])
-        return b"".join(part.tobytes() for part in (row[: PART + 1], place, counts, since))
+        return b"".join(part.tobytes() for part in (row[: PART + 1], row[PLACE] < 0, free, counts, since))
 
-    def _look(self, row: Rows, free: int) -> Outlook:
+    def _look(self, row: Rows, free: Tokens) -> Outlook:
         parts = [self._walk(row, free, trie) for trie in (self.vocabulary.near_trie, self.vocabulary.far_trie)]
         found = np.concatenate(parts, axis=1)
         is_fatal = found[1] < 0
         return Outlook(found[0, is_fatal], found[0, ~is_fatal], found[1, ~is_fatal])
 
-    def _walk(self, row: Rows, free: int, trie: kernels.PhraseTables) -> Tokens:
+    def _walk(self, row: Rows, free: Tokens, trie: TrieTables) -> Tokens:
         depths = self.vocabulary.max_token_bytes + 2
         stack = np.zeros((depths, self.width + 1), np.int32)
         room = 1024
@@ -149,6 +152,23 @@ class Tracker:
             if count <= room:
                 return found[:, :count]
             room = count
+
+    @cached_property
+    def least(self) -> int:
+        """Tokens that any output has that meets everything: a lower bound.
+
+        Neighbours that share no text can share a token. Where phrases may overlap, the longest of them counts alone.
+        """
+        lexical, each = self.lexical, []
+        for clause in lexical.clauses:
+            if clause.present and not clause.absent:
+                each.append(min((least_tokens(one.text, self.vocabulary), one.count) for one in clause.present))
+        if not each:
+            return 0
+        if lexical.ordered or not lexical.overlapping:
+            counts = [1 if lexical.overlapping else count for _, count in each]
+            return sum(tokens * count for (tokens, _), count in zip(each, counts)) - sum(counts) + 1
+        return max(tokens for tokens, _ in each)
 
     def _check_agreement(self) -> None:
         """Raise if each way to meet some clause is excluded by the others."""

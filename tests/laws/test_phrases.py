@@ -78,7 +78,7 @@ def along(tracker: Tracker, tokens: list[int]) -> Any:
     return rows
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(lexicals(), outputs)
 def test_what_is_met_is_what_the_definition_says(lexical: Lexical, tokens: list[int]) -> None:
     tracker = tracker_of(lexical)
@@ -90,7 +90,7 @@ def test_what_is_met_is_what_the_definition_says(lexical: Lexical, tokens: list[
     assert tracker.meets(spelled(tokens)) == expected
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(lexicals(), outputs, outputs)
 def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(lexical: Lexical, tokens: list[int], more: list[int]) -> None:
     """A row is dead only if no continuation meets the constraint; fatal tokens are those that make a row dead."""
@@ -107,7 +107,7 @@ def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(lexical: Lexical, t
     assert set(tracker.outlook(rows[0], verdict).fatal.tolist()) == fatal
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(lexicals(absent=False), outputs)
 def test_some_token_always_leads_nearer(lexical: Lexical, tokens: list[int]) -> None:
     """What the guarantee rests on: as long as something is missing, a token of the outlook makes it one token less."""
@@ -131,7 +131,7 @@ def test_some_token_always_leads_nearer(lexical: Lexical, tokens: list[int]) -> 
     assert verdict[0, NEED] == 0 and tracker.is_met(verdict)[0]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(lexicals(), outputs)
 def test_nothing_is_needed_exactly_where_all_is_met(lexical: Lexical, tokens: list[int]) -> None:
     tracker = tracker_of(lexical)
