@@ -1,4 +1,4 @@
-"""Hugging Face: logits processor, stopping criterion, `generate`. The only part that needs torch and transformers.
+"""Hugging Face: logits processor, stopping criterion, beam search, `generate`. The only part that needs torch and transformers.
 
 What it exports is imported when it is first asked for, so that reading tokenizers needs no torch.
 """
@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from constrain.hf.beams import lexical_beam_search
     from constrain.hf.generation import Generation, generate, vocabulary_of
     from constrain.hf.logits import LogitsProcessor, StoppingCriteria
 
-__all__ = ["Generation", "LogitsProcessor", "StoppingCriteria", "generate", "vocabulary_of"]
+__all__ = ["Generation", "LogitsProcessor", "StoppingCriteria", "generate", "lexical_beam_search", "vocabulary_of"]
 
-_HOME = {"LogitsProcessor": "logits", "StoppingCriteria": "logits"}
+_HOME = {"LogitsProcessor": "logits", "StoppingCriteria": "logits", "lexical_beam_search": "beams"}
 
 
 def __getattr__(name: str) -> Any:

@@ -57,14 +57,21 @@ def generate(
     `spec` is one constraint for all prompts, or one for each. `options` go to `model.generate` (do_sample,
     temperature, num_beams ...). Texts are decoded without clean-up, so that what was enforced is what you get.
 
+    `sampler="beam"` is beam search (`num_beams`, `length_penalty`, `early_stopping` ...) that looks for phrases to be
+    present, and keeps to everything else; see `constrain.hf.lexical_beam_search`.
+
     When few of the `max_new_tokens` are left, outputs are steered to their end. For one sequence of a decoder-only
     model, tokens that the constraint forces are not asked of the model.
 
         generate(model, tokenizer, "The date is ", constrain.regex(r"\\d{4}-\\d{2}-\\d{2}"))[0].text
     """
-    if sampler != "mask":
-        raise UnsupportedError(f"generate(sampler={sampler!r}): this version has sampler='mask'")
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    if sampler == "beam":
+        from constrain.hf.beams import generate_with_beams
+
+        return generate_with_beams(model, tokenizer, texts, spec, max_new_tokens, **options)
+    if sampler != "mask":
+        raise UnsupportedError(f"generate(sampler={sampler!r}): this version has sampler='mask' and sampler='beam'")
     vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
     automata = _automata(vocabulary, spec, len(texts))
     if not texts:
