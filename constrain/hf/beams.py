@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers.generation.stopping_criteria import EosTokenCriteria, MaxLengthCriteria
 from transformers.generation.utils import (
     ALL_CACHE_NAMES,
     GenerateBeamDecoderOnlyOutput,
     GenerateBeamEncoderDecoderOutput,
 )
-from transformers.generation.stopping_criteria import EosTokenCriteria, MaxLengthCriteria
+from transformers.utils import ModelOutput
 
 from constrain.automaton import TokenAutomaton
 from constrain.errors import SpecTypeError, UnsupportedError
@@ -108,7 +109,6 @@ class _Loop:
         self._model, self._sentences, self._config, self._processor = model, sentences, config, processor
         own = (MaxLengthCriteria, EosTokenCriteria)  # the search sees to these itself
         self._criteria = [one for one in criteria if not isinstance(one, own)]
-        self._share = config.num_beams
         self._width = max(sentence.width for sentence in sentences)
         self._kept: dict[str, list[Any]] = {}
         self._kwargs: dict[str, Any] = {}
@@ -116,17 +116,18 @@ class _Loop:
     def run(self, ids: torch.LongTensor, kwargs: dict[str, Any]) -> None:
         """Search until nothing better can come."""
         model, encodes = self._model, self._model.config.is_encoder_decoder
+        if self._width != self._config.num_beams:
+            rows = np.repeat(np.arange(len(self._sentences)) * self._config.num_beams, self._width)
+            kwargs = _taken(kwargs, torch.from_numpy(rows).to(ids.device), len(ids))
+            ids = ids[rows]
         outputs = model._prefill(ids, self._config, kwargs)
         while True:
             kwargs = model._update_model_kwargs_for_generation(outputs, kwargs, is_encoder_decoder=encodes)
-            count = len(ids)
             ids, parents = self._step(ids, outputs)
             del outputs
             self._kwargs = kwargs
             if all(sentence.closed for sentence in self._sentences):
                 return
-            if len(ids) != count:
-                kwargs = _widened(kwargs, parents, count)
             self._reorder(kwargs, parents)
             length = 1 if kwargs.get("use_cache") else None
             inputs = model.prepare_inputs_for_generation(ids, next_sequence_length=length, **kwargs)
@@ -138,26 +139,25 @@ class _Loop:
         logs = self._processor(ids, torch.log_softmax(logits, dim=-1))
         open_ones = [(b, one) for b, one in enumerate(self._sentences) if not one.closed]
         advice = {b: sentence.advise() for b, sentence in open_ones}
-        rows = {b: np.arange(sentence.live) + b * self._share for b, sentence in open_ones}
+        rows = {b: np.arange(sentence.live) + b * self._width for b, sentence in open_ones}
         forbid(logs, advice, rows)
         self._keep(outputs, logits, logs)
         best = top(logs, np.concatenate(list(rows.values())), max(sentence.keep for _, sentence in open_ones))
         places = [rows[b][advice[b].places[0]] for b, _ in open_ones]
         tokens = [advice[b].places[1] for b, _ in open_ones]
         more = picked(logs, np.concatenate(places), np.concatenate(tokens))
-        parents = np.repeat(np.arange(len(self._sentences)) * self._share, self._width)
+        parents = np.repeat(np.arange(len(self._sentences)) * self._width, self._width)
         chosen = np.full(len(parents), self._filler(), np.int64)
         at, begin = 0, 0
         for b, sentence in open_ones:
             end, to = at + sentence.live, begin + len(advice[b].phrases)
-            stops = self._stops(ids, b * self._share) if self._criteria else None
+            stops = self._stops(ids, b * self._width) if self._criteria else None
             lists = (best[0][at:end], best[1][at:end], more[begin:to])
             before, after = sentence.step(advice[b], *lists, stops)
             first = b * self._width
-            parents[first : first + len(before)] = before + b * self._share
+            parents[first : first + len(before)] = before + b * self._width
             chosen[first : first + len(after)] = after
             at, begin = end, to
-        self._share = self._width
         origin = torch.from_numpy(parents).to(ids.device)
         following = torch.from_numpy(chosen).to(ids.device)
         return torch.cat([ids[origin], following[:, None]], dim=-1), origin  # type: ignore[return-value]
@@ -214,17 +214,15 @@ class _Loop:
 
     def output(self, prompts: torch.LongTensor) -> Any:
         """The best sequences of each sentence, as the caller asked for them."""
-        share, beams = self._config.num_return_sequences, self._config.num_beams
+        share = self._config.num_return_sequences
         found = [_filled(one.pool.outputs, share, one.settings.max_new_tokens) for one in self._sentences]
         flat = [output for outputs in found for output in outputs]
         longest = max(output.length for output in flat)
         tokens = np.full((len(flat), longest), self._filler(), np.int64)
         beam_indices = np.full((len(flat), longest), -1, np.int32)
-        rows_each = np.array([beams] + [self._width] * longest)
         for row, output in enumerate(flat):
             tokens[row, : output.length] = output.tokens[: output.length]
-            first = (row // share) * rows_each[: output.length]
-            beam_indices[row, : output.length] = output.history[: output.length] + first
+            beam_indices[row, : output.length] = output.history[: output.length] + (row // share) * self._width
         device = prompts.device
         sequences = torch.cat([prompts.repeat_interleave(share, 0), torch.from_numpy(tokens).to(device)], dim=-1)
         unmet = sum(not output.satisfied for output in flat)
@@ -256,17 +254,17 @@ def _filled(outputs: list[Finished], share: int, room: int) -> list[Finished]:
     return [*outputs[:share], *[none] * (share - len(outputs))]
 
 
-def _widened(kwargs: dict[str, Any], parents: torch.Tensor, count: int) -> dict[str, Any]:
-    """What the model is told about its rows, after they have become more: for all but the cache."""
+def _taken(kwargs: dict[str, Any], rows: torch.Tensor, count: int) -> dict[str, Any]:
+    """What the model is told about its `count` rows, for other rows taken from these; the cache is empty still."""
 
-    def rows(value: Any) -> Any:
+    def taken(value: Any) -> Any:
         if torch.is_tensor(value) and value.ndim and len(value) == count:
-            return value[parents]
-        if isinstance(value, dict) and type(value).__name__.endswith("Output"):
-            return type(value)(**{name: rows(part) for name, part in value.items()})
+            return value[rows]
+        if isinstance(value, ModelOutput):
+            return type(value)(**{name: taken(part) for name, part in value.items()})
         return value
 
-    return {name: value if name in ALL_CACHE_NAMES else rows(value) for name, value in kwargs.items()}
+    return {name: value if name in ALL_CACHE_NAMES else taken(value) for name, value in kwargs.items()}
 
 
 def _vocabulary(model: Any, given: Any, eos_ids: tuple[int, ...]) -> Vocabulary | None:

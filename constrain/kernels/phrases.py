@@ -27,6 +27,8 @@ class PhraseTables(NamedTuple):
     mode: np.ndarray  # [8]  WORDS, ORDERED, DISTINCT, PRESENT, COUNTED, LINKS (clauses in order), CELLS, LONGEST
     page: np.ndarray  # [0x1100]  row of `kind` for the code points of 256 * page
     kind: np.ndarray  # [rows, 256]  what a character is to the phrases: 0 nothing, 1 a letter, 2 ... one of theirs
+    spot: np.ndarray  # [K + 1]  kind k is the characters spots[spot[k] : spot[k + 1]], of those that are theirs
+    spots: np.ndarray  # the UTF-8 bytes of each, the first in the lowest bits
     letter: np.ndarray  # [K]  1 for letters, digits and the underscore
     next: np.ndarray  # [N, K]
     fail: np.ndarray  # [N]  the longest proper suffix that is a node, -1 for the roots
@@ -286,18 +288,17 @@ def _set_free(t, row, cell, free):
 
 @helper
 def _in_progress(t, row, free, more, under):
-    """Write to `under` the tokens that finish an occurrence of each phrase, of its last `free + more` characters."""
+    """Write to `under` the tokens that finish an occurrence of each phrase, of its last `free + more` characters.
+
+    One that is finished but for what comes next (where that matters) is none of these.
+    """
     for p in range(t.mode[PRESENT]):
         under[p] = t.fresh[p]
     node, part, held = row[NODE], row[PART], _held(row[PART])
     while node >= 0:
         for p in range(t.mode[PRESENT]):
             depth = t.depth[node, p]
-            if depth < 0 or depth > free[p] + more:
-                continue
-            if depth == t.size[p]:
-                if t.mode[WORDS] == 1:
-                    under[p] = 0
+            if depth < 0 or depth > free[p] + more or depth == t.size[p]:
                 continue
             at = t.offset[p, depth]
             matches = at + held <= t.offset[p, t.size[p]]
@@ -385,6 +386,19 @@ def _need(t, row, free, under):
 
 
 @helper
+def _may_have_ended(t, node):
+    """Whether phrases have ended unless a letter comes next."""
+    return t.mode[WORDS] == 1 and (t.first[node] < t.first[node + 1] or t.link[node] >= 0)
+
+
+@helper
+def _need_behind(t, row, free, under):
+    """The same if whatever comes next is no letter, so that words that may have ended have: `row` knows of them."""
+    row[NODE], row[PART] = 1, 0
+    return _need(t, row, free, under)[0]
+
+
+@helper
 def _is_full(t, c, row, cell):
     """Whether a clause is met."""
     for i in range(t.clause[c], t.clause[c + 1]):
@@ -436,7 +450,6 @@ def judge(t, rows, scratch, out):
     for i in range(len(rows)):
         row = rows[i]
         need, cell = _need(t, row, free, under)
-        out[i, NEED], out[i, CELL] = need, cell
         group = np.uint64(1469598103934665603)
         for c in range(t.clause.size - 1):
             met = _is_full(t, c, row, cell) and not _spared(t, row, c)
@@ -446,8 +459,11 @@ def judge(t, rows, scratch, out):
             scratch[:] = row
             _note(t, scratch, row[NODE], row[PLACE])
             out[i, MET] = _best_met(t, scratch)
+            if _may_have_ended(t, row[NODE]):
+                need = min(need, _need_behind(t, scratch, free, under))
         else:
             out[i, MET] = _best_met(t, row)
+        out[i, NEED], out[i, CELL] = need, cell
 
 
 NEED, MET, GROUP, CELL = range(4)
@@ -455,23 +471,33 @@ NEED, MET, GROUP, CELL = range(4)
 
 
 @kernel
-def freed(t, row, cell, out):
-    """Write to `out` (int64[P]) how many of the last characters of a row may belong to an occurrence of each phrase."""
-    _set_free(t, row, cell, out)
+def wanted(t, rows, verdicts, scratch, out):
+    """For rows and their verdicts write which phrases each waits for, and what of it may belong to them.
+
+    `out` is (free, wants), both int64[n, P]: `wants[i, p]` is 1 if row i waits for phrase p, else 0; `free[i, p]` how
+    many of its last characters may be part of an occurrence of p. `scratch` has the shape of a row.
+    """
+    free, wants = out
+    wants[:] = 0
+    for i in range(len(rows)):
+        row, cell = rows[i], verdicts[i, CELL]
+        _set_free(t, row, cell, free[i])
+        _add_wanted(t, row, cell, wants[i])
+        if _may_have_ended(t, row[NODE]):
+            scratch[:] = row
+            _note(t, scratch, row[NODE], row[PLACE])
+            _add_wanted(t, scratch, cell, wants[i])
 
 
-@kernel
-def wanted(t, row, cell, out):
-    """Set `out[p]` to 1 for the phrases that a row still waits for, else to 0; `cell` is what `judge` chose."""
-    out[:] = 0
+@helper
+def _add_wanted(t, row, cell, wants):
     ordered = t.mode[ORDERED] == 1
     for c in range(t.clause.size - 1):
         if (ordered and c != row[LINK]) or _is_full(t, c, row, cell):
             continue
         for i in range(t.clause[c], t.clause[c + 1]):
-            if t.absent[i] == 1:
-                continue
-            out[t.phrase[i]] = 1
+            if t.absent[i] == 0:
+                wants[t.phrase[i]] = 1
 
 
 # ---- what each token of a vocabulary would do
@@ -479,8 +505,11 @@ def wanted(t, row, cell, out):
 
 @helper
 def _hits(t, ended, end, free, found, n):
-    """Append the phrases that end at a node, and begin late enough, to `found`; how many there are now."""
-    while ended >= 0:
+    """Append the phrases that end at a node, `end` characters from the start of the token, and begin late enough.
+
+    What has ended before the token is left out. Returns how many there are in `found` then.
+    """
+    while ended >= 0 and end > 0:
         for i in range(t.first[ended], t.first[ended + 1]):
             p = t.ended[i]
             if p < t.mode[PRESENT] and t.size[p] <= free[p] + end and n < found.size:
@@ -491,63 +520,138 @@ def _hits(t, ended, end, free, found, n):
 
 
 @kernel
-def look(t, row, free, trie, stack, found):
-    """What each token does to a row: those that are fatal, and those that bring a phrase nearer. `free` is of `freed`.
+def look(t, row, free, trie, known, stack, found):
+    """What each token does to a row: those that are fatal, and those that bring a phrase nearer.
 
-    A walk over `trie`. `stack` is int32[depths, width + 2], one row for each byte of a path with the phrases ended on
-    it; `found` is int64[2, n]: columns (token, -1) for fatal tokens, (token, phrase) for the others. Returns how many
-    columns there are; if that is more than n, the rest is missing.
+    A walk over `trie`; `free` is of `wanted`. `found` is int64[4, n], columns of a token, a phrase (-1 if the token is
+    fatal), the tokens that finish the phrase then (-1 if it is finished), and the place of the token in `trie.order`.
+    Returns how many columns there are; if that is more than n, the rest is missing.
+
+    `known` is what is found at the root, whatever is missing there; as soon as a path leads to where it would have led
+    from the root, the rest is read off there. If it has no columns, it is what is looked for. The root is that of the
+    row: behind a letter or not. `stack` is
+    int32[depths, width + 3]: for each byte of a path a row, the phrases ended, node and character from the root.
     """
     width = row.size
-    kept = HEAD + 2 * (t.mode[PRESENT] + t.mode[COUNTED]) if t.mode[COUNTED] > 0 else HEAD
+    counters = t.mode[COUNTED] > 0
+    kept = HEAD + 2 * (t.mode[PRESENT] + t.mode[COUNTED]) if counters else HEAD
     under = np.zeros(t.mode[PRESENT] + 1, np.int64)
     reached = np.zeros(t.mode[PRESENT] + 1, np.int64)
     hits = np.zeros(4 * len(stack), np.int32)
-    _in_progress(t, row, free, 0, under)
-    behind_letter = _root_of(t, row[NODE]) == 1
+    root = _root_of(t, row[NODE])
+    behind = known.shape[1] == 0 or _may_have_ended(t, row[NODE])  # phrases begin behind something else
+    if behind:
+        under[: t.mode[PRESENT]] = t.fresh
+    else:
+        _in_progress(t, row, free, 0, under)
+    from_letter = t.mode[WORDS] == 1 and (behind or root == 1)
+    others = np.zeros(64, np.int64)
+    differing = _differing(t, row, root, others) if known.shape[1] > 0 and not counters else -1
     stack[0, :kept] = row[:kept]
-    stack[0, width] = 0
+    stack[0, width], stack[0, width + 1], stack[0, width + 2] = 0, root, 0
     n, start = 0, max(0, row[PLACE])
     node, end = 1, trie.byte.size
     while node < end:
         depth = trie.depth[node]
         here, above = stack[depth], stack[depth - 1]
+        byte = np.int64(trie.byte[node])
         here[:kept] = above[:kept]
         here[width] = above[width]
-        state, part, units, ended = _read(t, above[NODE], above[PART], np.int64(trie.byte[node]))
+        state, part, units, ended = _read(t, above[NODE], above[PART], byte)
         place = max(0, above[PLACE])
-        if above[PLACE] < 0 and trie.byte[node] == SPACE:
+        if above[PLACE] < 0 and byte == SPACE:
             state, part, units, ended = above[NODE], 0, 0, -1
         here[NODE], here[PART], here[PLACE] = state, part, place + units
         if ended >= 0:
             close = place if t.mode[WORDS] == 1 else place + units
             here[width] = _hits(t, ended, close - start, free, hits, above[width])
-            at = ended
-            while at >= 0:
-                for i in range(t.first[at], t.first[at + 1]):
-                    if t.ended[i] >= t.mode[PRESENT]:
-                        _note_absent(t, here, t.ended[i], close)
-                at = t.link[at]
+            _note_fatal(t, here, ended, close)
         if here[DEAD] == 1:
-            for i in range(trie.first[node], trie.first[trie.skip[node]]):
-                if n < found.shape[1]:
-                    found[0, n], found[1, n] = trie.order[i], -1
-                n += 1
+            n = _append(trie, node, trie.skip[node], -1, -1, found, n)
             node = trie.skip[node]
             continue
+        if known.shape[1] > 0 and not counters:
+            there, rest, _, _ = _read(t, above[width + 1], above[width + 2], byte)
+            here[width + 1], here[width + 2] = there, rest
+            same = there == state and rest == part
+            if not same and differing >= 0 and part != 0 and rest == part and here[PLACE] == start:
+                same = not _begins_one(others, differing, part)
+            if same and here[width] == 0:
+                n = _copy(known, under, trie.first[node], trie.first[trie.skip[node]], found, n)
+                node = trie.skip[node]
+                continue
         if trie.first[node + 1] > trie.first[node]:
             moved = state > 1 or (state == 1 and t.mode[WORDS] == 0) or part != 0 or here[width] > 0
-            if moved or (behind_letter and _root_of(t, state) == 0):
+            if moved or (from_letter and _root_of(t, state) == 0):
                 _in_progress(t, here, free, here[PLACE] - start, reached)
-                for k in range(here[width]):
+                full = here[width]
+                if t.mode[WORDS] == 1:
+                    full = _hits(t, state, here[PLACE] - start, free, hits, full)
+                for k in range(full):
                     reached[hits[k]] = -1
                 for p in range(t.mode[PRESENT]):
                     if reached[p] < under[p]:
-                        for i in range(trie.first[node], trie.first[node + 1]):
-                            if n < found.shape[1]:
-                                found[0, n], found[1, n] = trie.order[i], p
-                            n += 1
+                        n = _append(trie, node, node + 1, p, reached[p], found, n)
         node += 1
+    return n
+
+
+@helper
+def _differing(t, row, root, others):
+    """The characters that lead elsewhere from a row than from its root, as bytes; how many, -1 if they are too many."""
+    if row[PART] != 0:
+        return -1
+    n = 0
+    for kind in range(2, t.letter.size):
+        if t.next[row[NODE], kind] != t.next[root, kind]:
+            for i in range(t.spot[kind], t.spot[kind + 1]):
+                if n == others.size:
+                    return -1
+                others[n] = t.spots[i]
+                n += 1
+    return n
+
+
+@helper
+def _begins_one(others, count, part):
+    """Whether an unfinished character is the beginning of one of some characters."""
+    mask = (1 << 8 * _held(part)) - 1
+    for i in range(count):
+        if others[i] & mask == part:
+            return True
+    return False
+
+
+@helper
+def _note_fatal(t, row, node, end):
+    """What should not be there and ends at a node."""
+    while node >= 0:
+        for i in range(t.first[node], t.first[node + 1]):
+            if t.ended[i] >= t.mode[PRESENT]:
+                _note_absent(t, row, t.ended[i], end)
+        node = t.link[node]
+
+
+@helper
+def _append(trie, node, stop, phrase, rest, found, n):
+    """Columns for the tokens of the nodes from `node` to `stop`."""
+    for i in range(trie.first[node], trie.first[stop]):
+        if n < found.shape[1]:
+            found[0, n], found[1, n], found[2, n], found[3, n] = trie.order[i], phrase, rest, i
+        n += 1
+    return n
+
+
+@helper
+def _copy(known, under, low, high, found, n):
+    """The columns of the tokens low ... high - 1 that are fatal, or bring a phrase nearer than it is."""
+    at = np.searchsorted(known[3], low)
+    while at < known.shape[1] and known[3, at] < high:
+        if known[1, at] < 0 or known[2, at] < under[known[1, at]]:
+            if n < found.shape[1]:
+                found[:, n] = known[:, at]
+            n += 1
+        at += 1
     return n
 
 

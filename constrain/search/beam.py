@@ -148,7 +148,6 @@ class Sentence:
             self._beam.verdicts = tracker.judge(self._beam.rows)
         if automaton is not None:
             self._beam.states = [automaton.start]
-        self._guarantees = tracker is not None and self._need <= settings.max_new_tokens
         self._steered = np.zeros(1, np.bool_)
 
     @property
@@ -168,12 +167,10 @@ class Sentence:
         met = self._may_end()
         if self.tracker is not None:
             assert self._beam.rows is not None and self._beam.verdicts is not None
-            for i, (row, verdict) in enumerate(zip(self._beam.rows, self._beam.verdicts)):
-                outlook = self.tracker.outlook(row, verdict)
+            for i, outlook in enumerate(self.tracker.outlooks(self._beam.rows, self._beam.verdicts)):
                 forbidden[i] = outlook.fatal if met[i] else np.concatenate([outlook.fatal, self._eos])
-                if verdict[NEED] > 0:
-                    helps = self.tracker.wanted(row, verdict)[outlook.phrases]
-                    wanted.append((i, outlook.tokens[helps], outlook.phrases[helps]))
+                if len(outlook.tokens):
+                    wanted.append((i, outlook.tokens, outlook.phrases))
                 if met[i]:
                     wanted.append((i, self._eos, np.full(len(self._eos), -1)))
         wanted += [(i, tokens, np.full(len(tokens), -1)) for i, tokens in self._closing()]
@@ -280,21 +277,25 @@ class Sentence:
         return found
 
     def _alive(self, found: _Candidates) -> _Candidates:
-        """Without those that can meet the phrases no more, or not in time (unless that holds for all)."""
+        """Without those that can meet the phrases no more, or that the automaton does not allow."""
         if found.verdicts is not None:
             found = found.kept((found.verdicts[:, NEED] < NEVER) & ((found.verdicts[:, NEED] == 0) | ~found.ends))
-        found = self._stepped(found)
-        in_time = np.ones(len(found.scores), np.bool_)
+        return self._pruned(self._stepped(found))
+
+    def _is_late(self, found: _Candidates) -> Flags:
+        """Which candidates are not known to meet everything in time.
+
+        They take places that are left over only. As long as one of the others has a place, so has one of those that
+        follow it: what is needed by it, token after token, is among the candidates.
+        """
+        late = np.zeros(len(found.scores), np.bool_)
         left = self.settings.max_new_tokens - self.length
+        if found.verdicts is not None:
+            late |= found.verdicts[:, NEED] > left
         if self.automaton is not None:
             steered = self._steered[found.parents].tolist()
-            in_time = np.array([not s or self._closes(state, left) for s, state in zip(steered, found.states)], np.bool_)
-            found = found.kept(in_time) if in_time.any() else found
-        if self._guarantees and found.verdicts is not None:
-            in_time = found.verdicts[:, NEED] <= left
-            self._guarantees = bool(in_time.any())
-            found = found.kept(in_time) if in_time.any() else found
-        return self._pruned(found)
+            late |= np.array([s and not self._closes(one, left) for s, one in zip(steered, found.states)], np.bool_)
+        return late
 
     def _stepped(self, found: _Candidates) -> _Candidates:
         """With the states of the automaton; without those that it does not allow."""
@@ -374,6 +375,15 @@ class Sentence:
 
     def _allocate(self, going: _Candidates) -> Flags:
         """Which candidates go on."""
+        late = self._is_late(going)
+        chosen = ~late
+        chosen[chosen] = self._given_places(going.kept(chosen) if late.any() else going)
+        left_over = max(0, self.width - int(chosen.sum()))
+        chosen[np.flatnonzero(late)[:left_over]] = True
+        return chosen
+
+    def _given_places(self, going: _Candidates) -> Flags:
+        """Which candidates go on, of those that are in time."""
         count, places = len(going.scores), self.settings.num_beams
         chosen = np.zeros(count, np.bool_)
         if going.verdicts is None or self._need == 0:

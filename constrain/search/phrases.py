@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.frontends import unicode
-from constrain.kernels.phrases import LONGEST, NEVER, PhraseTables
+from constrain.kernels.phrases import NEVER, PhraseTables
 from constrain.lexical import Clause, Lexical, Phrase
 from constrain.limits import Limits
 
@@ -49,6 +49,8 @@ def tables_of(lexical: Lexical, vocabulary: Vocabulary, limits: Limits) -> Phras
         mode=_ints(mode),
         page=trie.characters.page,
         kind=trie.characters.kind,
+        spot=trie.characters.spots[0],
+        spots=trie.characters.spots[1],
         letter=trie.characters.letter,
         next=trie.next,
         fail=trie.fail,
@@ -207,6 +209,14 @@ class _Characters:
     def letter(self) -> Ints:
         return _ints(self._letters)
 
+    @property
+    def spots(self) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """The characters of the phrases by kind, as bytes."""
+        listed: list[list[int]] = [[] for _ in self._letters]
+        for character, number in self._known.items():
+            listed[number].append(int.from_bytes(character.encode(), "little"))
+        return _ints(np.cumsum([0, *map(len, listed)])), np.array([one for part in listed for one in part], np.int64)
+
     def kind_of(self, character: str) -> int:
         """The kind of a character of a phrase, new if it has to be."""
         known = self._known.get(character)
@@ -217,7 +227,7 @@ class _Characters:
         same = [one for low, high in ranges for one in range(low, high + 1)]
         number = len(self._letters)
         self._letters.append(int(self._rows[self.page[point >> 8]][point & 255] == 1))
-        for one in same:
+        for one in same:  # no surrogates: they have no other case
             self._known[chr(one)] = number
             self._row(one >> 8)[one & 255] = number
         return number
@@ -380,8 +390,3 @@ def _texts(texts: Sequence[str], width: int) -> npt.NDArray[np.uint8]:
         data = text.encode()
         row[: len(data)] = np.frombuffer(data, np.uint8)
     return found
-
-
-def longest(tables: PhraseTables) -> int:
-    """Characters of the longest phrase."""
-    return int(tables.mode[LONGEST])

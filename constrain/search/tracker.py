@@ -10,7 +10,6 @@ an int32 array.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,10 +18,10 @@ import numpy.typing as npt
 
 from constrain.errors import UnsatisfiableError
 from constrain.kernels import phrases as kernels
-from constrain.kernels.phrases import CELL, HEAD, MET, NEED, NEVER, PART, PLACE
+from constrain.kernels.phrases import HEAD, LONGEST, MET, NEED, NEVER, NODE, PART, PLACE
 from constrain.lexical import Lexical
 from constrain.limits import Limits
-from constrain.search.phrases import least_tokens, longest, tables_of
+from constrain.search.phrases import least_tokens, tables_of
 
 if TYPE_CHECKING:
     from constrain.kernels.trie import TrieTables
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.int32]
 Tokens = npt.NDArray[np.int64]
 
-_LOOKED = 4096
-"""Places whose tokens are remembered."""
+_LOOKED_BYTES = 32 << 20
+"""Memory for the tokens of places that are remembered."""
 
 
 class Outlook(NamedTuple):
@@ -41,7 +40,7 @@ class Outlook(NamedTuple):
     fatal: Tokens
     """Those after which a clause can be met no more."""
     tokens: Tokens
-    """Those that bring a phrase nearer, once for each phrase ..."""
+    """Those that bring a phrase nearer for which the row waits, once for each phrase ..."""
     phrases: Tokens
     """... and the phrase."""
 
@@ -69,8 +68,11 @@ class Tracker:
         self.width = self._cells + cells
         """Numbers of a row."""
         self.clauses = len(lexical.clauses)
+        self._longest = int(self.tables.mode[LONGEST])
         self._spelled = (vocabulary.data, vocabulary.offsets)
-        self._looked: OrderedDict[bytes, Outlook] = OrderedDict()
+        self._looked: dict[bytes, Outlook] = {}
+        self._held = 0
+        self._roots: dict[int, list[Tokens]] = {}
         self._lock = threading.Lock()
         self._check_agreement()
         self.need = int(self.judge(self.start(1))[0, NEED])
@@ -109,48 +111,68 @@ class Tracker:
         kernels.feed(self.tables, rows[0], np.frombuffer(text, np.uint8))
         return bool(self.is_met(self.judge(rows))[0])
 
-    def wanted(self, row: Rows, verdict: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """The phrases that a row waits for, by number."""
-        out = np.zeros(self._present, np.int32)
-        kernels.wanted(self.tables, row, verdict[CELL], out)
-        return out.astype(np.bool_)
+    def outlooks(self, rows: Rows, verdicts: npt.NDArray[np.int64]) -> list[Outlook]:
+        """What each token does to rows with these verdicts; remembered for rows that agree on what matters."""
+        free, wants = np.empty((2, len(rows), self._present), np.int64)
+        kernels.wanted(self.tables, rows, verdicts, np.empty(self.width, np.int32), (free, wants))
+        found = []
+        for row, longest, want in zip(rows, np.minimum(free, self._longest), wants):
+            key = self._key(row, longest, want)
+            known = self._looked.get(key)
+            if known is None:
+                known = self._remember(key, self._look(row, longest, want))
+            found.append(known)
+        return found
 
-    def outlook(self, row: Rows, verdict: npt.NDArray[np.int64]) -> Outlook:
-        """What each token does to a row; remembered for rows that agree on what matters."""
-        free = np.zeros(self._present, np.int64)
-        kernels.freed(self.tables, row, verdict[CELL], free)
-        free = np.minimum(free, longest(self.tables))
-        key = self._key(row, free)
-        known = self._looked.get(key)
-        if known is None:
-            known = self._look(row, free)
-            with self._lock:
-                self._looked[key] = known
-                while len(self._looked) > _LOOKED:
-                    self._looked.popitem(last=False)
-        return known
+    def _remember(self, key: bytes, outlook: Outlook) -> Outlook:
+        with self._lock:
+            self._held += sum(part.nbytes for part in outlook) + 2 * len(key)
+            self._looked[key] = outlook
+            if self._held > _LOOKED_BYTES:
+                self._looked.clear()
+                self._held = 0
+        return outlook
 
-    def _key(self, row: Rows, free: Tokens) -> bytes:
+    def _key(self, row: Rows, free: Tokens, wants: Tokens) -> bytes:
+        key = row[: PART + 1].tobytes() + free.tobytes() + wants.tobytes() + bytes([int(row[PLACE] < 0)])
+        if self._counted == 0:
+            return key
         first, last = HEAD + self._present, HEAD + self._present + self._counted
-        counts = row[first:last]
-        since = np.minimum(row[PLACE] - row[last + self._present : last + self._present + self._counted], 1 << 15)
-        return b"".join(part.tobytes() for part in (row[: PART + 1], row[PLACE] < 0, free, counts, since))
+        since = np.minimum(row[PLACE] - row[last + self._present : last + self._present + self._counted], self._longest)
+        return key + row[first:last].tobytes() + since.tobytes()
 
-    def _look(self, row: Rows, free: Tokens) -> Outlook:
-        parts = [self._walk(row, free, trie) for trie in (self.vocabulary.near_trie, self.vocabulary.far_trie)]
-        found = np.concatenate(parts, axis=1)
-        is_fatal = found[1] < 0
-        return Outlook(found[0, is_fatal], found[0, ~is_fatal], found[1, ~is_fatal])
+    def _look(self, row: Rows, free: Tokens, wants: Tokens) -> Outlook:
+        tries = (self.vocabulary.near_trie, self.vocabulary.far_trie)
+        known = self._at_root(self._root_of(int(row[NODE])))
+        found = np.concatenate([self._walk(row, free, *one) for one in zip(tries, known)], axis=1)
+        tokens, phrases = found[:2]
+        helps = (phrases >= 0) & (wants[phrases] == 1 if self._present else False)
+        return Outlook(tokens[phrases < 0], tokens[helps], phrases[helps])
 
-    def _walk(self, row: Rows, free: Tokens, trie: TrieTables) -> Tokens:
-        depths = self.vocabulary.max_token_bytes + 2
-        stack = np.zeros((depths, self.width + 1), np.int32)
+    def _root_of(self, node: int) -> int:
+        while self.tables.fail[node] >= 0:
+            node = int(self.tables.fail[node])
+        return node
+
+    def _at_root(self, root: int) -> list[Tokens]:
+        """What tokens do where nothing has begun."""
+        if root not in self._roots:
+            row, free = self.start(1)[0], np.zeros(self._present, np.int64)
+            row[PLACE], row[NODE] = 0, root
+            tries = (self.vocabulary.near_trie, self.vocabulary.far_trie)
+            found = [self._walk(row, free, trie, np.zeros((4, 0), np.int64)) for trie in tries]
+            none = np.array([[0], [-1], [0], [-1]])
+            self._roots[root] = [one if one.shape[1] else none for one in found]
+        return self._roots[root]
+
+    def _walk(self, row: Rows, free: Tokens, trie: TrieTables, known: Tokens) -> Tokens:
+        stack = np.zeros((self.vocabulary.max_token_bytes + 2, self.width + 3), np.int32)
         room = 1024
         while True:
-            found = np.empty((2, room), np.int64)
-            count = int(kernels.look(self.tables, row, free, trie, stack, found))
+            found = np.empty((4, room), np.int64)
+            count = int(kernels.look(self.tables, row, free, trie, known, stack, found))
             if count <= room:
-                return found[:, :count]
+                return np.ascontiguousarray(found[:, :count])
             room = count
 
     @cached_property

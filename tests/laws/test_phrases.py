@@ -65,9 +65,7 @@ def compiled() -> None:
     """Compile before hypothesis looks at the clock."""
     tracker = Tracker(Lexical((Clause((Phrase("a"),)),)), VOCABULARY)
     rows = tracker.start(1)
-    verdict = tracker.judge(rows)[0]
-    tracker.outlook(rows[0], verdict)
-    tracker.wanted(rows[0], verdict)
+    tracker.outlooks(rows, tracker.judge(rows))
     tracker.meets(b"a")
 
 
@@ -104,7 +102,7 @@ def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(lexical: Lexical, t
         return
     after = tracker.move(rows, [0] * 14, range(14))
     fatal = {t for t in range(14) if after[t, 3] == 1}
-    assert set(tracker.outlook(rows[0], verdict).fatal.tolist()) == fatal
+    assert set(tracker.outlooks(rows, verdict[None])[0].fatal.tolist()) == fatal
 
 
 @settings(max_examples=200, deadline=None)
@@ -120,8 +118,7 @@ def test_some_token_always_leads_nearer(lexical: Lexical, tokens: list[int]) -> 
         verdict = tracker.judge(rows)[0]
         if verdict[NEED] == 0:
             break
-        outlook, wanted = tracker.outlook(rows[0], verdict), tracker.wanted(rows[0], verdict)
-        offered = sorted(set(outlook.tokens[wanted[outlook.phrases]].tolist()))
+        offered = sorted(set(tracker.outlooks(rows, verdict[None])[0].tokens.tolist()))
         after = tracker.move(rows, [0] * 14, range(14))
         needs = tracker.judge(after)[:, NEED]
         better = [t for t in offered if needs[t] < verdict[NEED]]
@@ -166,7 +163,7 @@ def test_banned_phrases_fire_behind_the_beginning_of_another() -> None:
     lexical = Lexical((Clause(absent=(Phrase("abc"),)), Clause(absent=(Phrase("bd"),))))
     tracker = Tracker(lexical, Vocabulary.from_tokens([b"a", b"b", b"c", b"d"]))
     rows = tracker.move(tracker.move(tracker.start(1), [0], [0]), [0], [1])
-    assert tracker.outlook(rows[0], tracker.judge(rows)[0]).fatal.tolist() == [2, 3]
+    assert tracker.outlooks(rows, tracker.judge(rows))[0].fatal.tolist() == [2, 3]
 
 
 def test_sentencepiece_drops_the_first_space() -> None:

@@ -145,8 +145,8 @@ def test_a_wider_beam_is_not_worse_on_average() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UnsatisfiableError, match="at least 5 tokens, and the output may have 3"):
         Sentence(BeamSettings(2, 3), [EOS], Tracker(one("a a b"), VOCABULARY))
-    with pytest.raises(UnsatisfiableError, match="at least 2 tokens"):
-        Sentence(BeamSettings(2, 1), [EOS], Tracker(one("a ", " b", ordered=True), VOCABULARY))
+    with pytest.raises(UnsatisfiableError, match="at least 3 tokens"):
+        Sentence(BeamSettings(2, 2), [EOS], Tracker(one("a ", " b", ordered=True), VOCABULARY))
 
 
 def test_what_may_not_fit_is_tried() -> None:
