@@ -46,6 +46,10 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Equal seeds draw equal tokens.")] = 0,
     num: Annotated[int, typer.Option("--num", min=1, metavar="N", help="How many texts.")] = 1,
+    beams: Annotated[
+        int | None,
+        typer.Option("--beams", min=1, metavar="K", help="Beam search with K hypotheses.", show_default="none"),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Generate text that meets a constraint.
@@ -58,7 +62,7 @@ def generate(
     """
     sources.check_stdin(**{"--prompt": prompt, "--choices-file": asked.choices_file, "--schema": asked.schema})
     spec = constraints.constraint_or_none(asked)
-    drawing = _drawing(sample, temperature, num)
+    drawing = _drawing(sample, temperature, num) if beams is None else _searching(beams, sample, temperature, num)
     text = sources.text(prompt).decode("utf-8", "replace")
     results = _generate(model, text, spec, seed, max_new_tokens=max_new_tokens, **drawing)
     if as_json:
@@ -83,6 +87,16 @@ def _drawing(sample: bool | None, temperature: float | None, num: int) -> dict[s
     return {"do_sample": True, "temperature": 1.0 if temperature is None else temperature, "num_return_sequences": num}
 
 
+def _searching(beams: int, sample: bool | None, temperature: float | None, num: int) -> dict[str, Any]:
+    """The same for beam search, which gives the best texts that it finds."""
+    asked = [name for name, given in (("--sample", sample), ("--temperature", temperature is not None)) if given]
+    if asked:
+        raise typer.BadParameter(f"beam search draws nothing; {' and '.join(asked)} is for generation without --beams")
+    if num > beams:
+        raise typer.BadParameter(f"{beams} hypotheses give at most {beams} texts", param_hint="--num")
+    return {"do_sample": False, "num_beams": beams, "num_return_sequences": num}
+
+
 def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **settings: Any) -> list[Generation]:
     from constrain.cli import models
 
@@ -96,7 +110,8 @@ def _generate(model: str | None, prompt: str, spec: Spec | None, seed: int, **se
         return models.continuations(loaded, tokenizer, prompt, **settings)
     from constrain.hf.generation import generate
 
-    return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, **settings)
+    sampler = "beam" if "num_beams" in settings else "mask"
+    return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, sampler=sampler, **settings)
 
 
 def _fields(result: Generation) -> dict[str, Any]:

@@ -525,12 +525,15 @@ def look(t, row, free, trie, known, stack, found):
 
     A walk over `trie`; `free` is of `wanted`. `found` is int64[4, n], columns of a token, a phrase (-1 if the token is
     fatal), the tokens that finish the phrase then (-1 if it is finished), and the place of the token in `trie.order`.
-    Returns how many columns there are; if that is more than n, the rest is missing.
+    Where a word may have ended and the token makes it a longer one, P is added to the phrase: such tokens do not
+    compete with those that leave it as it is. Returns how many columns there are; if that is more than n, the rest is
+    missing.
 
     `known` is what is found at the root, whatever is missing there; as soon as a path leads to where it would have led
     from the root, the rest is read off there. If it has no columns, it is what is looked for. The root is that of the
     row: behind a letter or not. `stack` is
-    int32[depths, width + 3]: for each byte of a path a row, the phrases ended, node and character from the root.
+    int32[depths, width + 4]: for each byte of a path a row, the phrases ended, node and character from the root, and
+    whether something other than a letter came first.
     """
     width = row.size
     counters = t.mode[COUNTED] > 0
@@ -539,16 +542,18 @@ def look(t, row, free, trie, known, stack, found):
     reached = np.zeros(t.mode[PRESENT] + 1, np.int64)
     hits = np.zeros(4 * len(stack), np.int32)
     root = _root_of(t, row[NODE])
-    behind = known.shape[1] == 0 or _may_have_ended(t, row[NODE])  # phrases begin behind something else
-    if behind:
-        under[: t.mode[PRESENT]] = t.fresh
-    else:
+    pending = known.shape[1] > 0 and _may_have_ended(t, row[NODE])
+    fresh = np.zeros(t.mode[PRESENT] + 1, np.int64)
+    fresh[: t.mode[PRESENT]] = t.fresh
+    if known.shape[1] > 0:
         _in_progress(t, row, free, 0, under)
-    from_letter = t.mode[WORDS] == 1 and (behind or root == 1)
+    else:
+        under[:] = fresh
     others = np.zeros(64, np.int64)
     differing = _differing(t, row, root, others) if known.shape[1] > 0 and not counters else -1
     stack[0, :kept] = row[:kept]
-    stack[0, width], stack[0, width + 1], stack[0, width + 2] = 0, root, 0
+    stack[0, width : width + 4] = 0
+    stack[0, width + 1] = root
     n, start = 0, max(0, row[PLACE])
     node, end = 1, trie.byte.size
     while node < end:
@@ -556,7 +561,7 @@ def look(t, row, free, trie, known, stack, found):
         here, above = stack[depth], stack[depth - 1]
         byte = np.int64(trie.byte[node])
         here[:kept] = above[:kept]
-        here[width] = above[width]
+        here[width], here[width + 3] = above[width], above[width + 3]
         state, part, units, ended = _read(t, above[NODE], above[PART], byte)
         place = max(0, above[PLACE])
         if above[PLACE] < 0 and byte == SPACE:
@@ -565,7 +570,10 @@ def look(t, row, free, trie, known, stack, found):
         if ended >= 0:
             close = place if t.mode[WORDS] == 1 else place + units
             here[width] = _hits(t, ended, close - start, free, hits, above[width])
+            here[width + 3] |= close == start
             _note_fatal(t, here, ended, close)
+        behind = pending and here[width + 3] == 1  # a phrase begins behind something else
+        limit, longer = (fresh, 0) if behind else (under, t.mode[PRESENT] if pending else 0)
         if here[DEAD] == 1:
             n = _append(trie, node, trie.skip[node], -1, -1, found, n)
             node = trie.skip[node]
@@ -574,14 +582,15 @@ def look(t, row, free, trie, known, stack, found):
             there, rest, _, _ = _read(t, above[width + 1], above[width + 2], byte)
             here[width + 1], here[width + 2] = there, rest
             same = there == state and rest == part
-            if not same and differing >= 0 and part != 0 and rest == part and here[PLACE] == start:
+            if not same and not pending and differing >= 0 and part != 0 and rest == part and here[PLACE] == start:
                 same = not _begins_one(others, differing, part)
             if same and here[width] == 0:
-                n = _copy(known, under, trie.first[node], trie.first[trie.skip[node]], found, n)
+                n = _copy(known, limit, longer, trie.first[node], trie.first[trie.skip[node]], found, n)
                 node = trie.skip[node]
                 continue
         if trie.first[node + 1] > trie.first[node]:
             moved = state > 1 or (state == 1 and t.mode[WORDS] == 0) or part != 0 or here[width] > 0
+            from_letter = t.mode[WORDS] == 1 and (behind or root == 1 or known.shape[1] == 0)
             if moved or (from_letter and _root_of(t, state) == 0):
                 _in_progress(t, here, free, here[PLACE] - start, reached)
                 full = here[width]
@@ -590,8 +599,8 @@ def look(t, row, free, trie, known, stack, found):
                 for k in range(full):
                     reached[hits[k]] = -1
                 for p in range(t.mode[PRESENT]):
-                    if reached[p] < under[p]:
-                        n = _append(trie, node, node + 1, p, reached[p], found, n)
+                    if reached[p] < limit[p]:
+                        n = _append(trie, node, node + 1, p + longer, reached[p], found, n)
         node += 1
     return n
 
@@ -643,13 +652,15 @@ def _append(trie, node, stop, phrase, rest, found, n):
 
 
 @helper
-def _copy(known, under, low, high, found, n):
-    """The columns of the tokens low ... high - 1 that are fatal, or bring a phrase nearer than it is."""
+def _copy(known, limit, longer, low, high, found, n):
+    """The columns of the tokens low ... high - 1 that are fatal, or bring a phrase nearer than its limit."""
     at = np.searchsorted(known[3], low)
     while at < known.shape[1] and known[3, at] < high:
-        if known[1, at] < 0 or known[2, at] < under[known[1, at]]:
+        if known[1, at] < 0 or known[2, at] < limit[known[1, at]]:
             if n < found.shape[1]:
                 found[:, n] = known[:, at]
+                if known[1, at] >= 0:
+                    found[1, n] += longer
             n += 1
         at += 1
     return n

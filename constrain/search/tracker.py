@@ -42,7 +42,7 @@ class Outlook(NamedTuple):
     tokens: Tokens
     """Those that bring a phrase nearer for which the row waits, once for each phrase ..."""
     phrases: Tokens
-    """... and the phrase."""
+    """... and the phrase, or another number for tokens that do not compete with the others of the phrase."""
 
 
 class Tracker:
@@ -146,7 +146,8 @@ class Tracker:
         known = self._at_root(self._root_of(int(row[NODE])))
         found = np.concatenate([self._walk(row, free, *one) for one in zip(tries, known)], axis=1)
         tokens, phrases = found[:2]
-        helps = (phrases >= 0) & (wants[phrases] == 1 if self._present else False)
+        helps = phrases >= 0
+        helps[helps] = wants[phrases[helps] % max(1, self._present)] == 1
         return Outlook(tokens[phrases < 0], tokens[helps], phrases[helps])
 
     def _root_of(self, node: int) -> int:
@@ -166,7 +167,7 @@ class Tracker:
         return self._roots[root]
 
     def _walk(self, row: Rows, free: Tokens, trie: TrieTables, known: Tokens) -> Tokens:
-        stack = np.zeros((self.vocabulary.max_token_bytes + 2, self.width + 3), np.int32)
+        stack = np.zeros((self.vocabulary.max_token_bytes + 2, self.width + 4), np.int32)
         room = 1024
         while True:
             found = np.empty((4, room), np.int64)
