@@ -22,6 +22,7 @@ def warm_up() -> float:
     begin = time.perf_counter()
     _walk_an_automaton()
     _enlarge_a_store()
+    _search_with_phrases()
     return time.perf_counter() - begin
 
 
@@ -104,3 +105,26 @@ def _enlarge_a_store() -> None:
     store = ExpressionStore()
     for need in (expressions.NEED_NODES, expressions.NEED_MEMO):
         store._grow(int(need), Limits())
+
+
+def _search_with_phrases() -> None:
+    """A few steps of beam search, with each way to share the beam."""
+    import numpy as np
+
+    from constrain.lexical import Clause, Lexical, Phrase
+    from constrain.search.beam import BeamSettings, Sentence
+    from constrain.search.tracker import Tracker
+    from constrain.vocab.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.from_tokens([b"a", b"b", None], eos_ids=[2])
+    tracker = Tracker(Lexical((Clause((Phrase("ab"),)),)), vocabulary)
+    tracker.meets(b"ab")
+    for allocation in ("shares", "turns"):
+        sentence = Sentence(BeamSettings(2, 4, allocation=allocation), [2], tracker)
+        while not sentence.closed:
+            advice = sentence.advise()
+            ids = np.tile(np.array([0, 1, 2]), (sentence.live, 1))
+            logs = np.tile(np.array([-1.0, -1.5, -2.0], np.float32), (sentence.live, 1))
+            for row, forbidden in zip(logs, advice.forbidden):
+                row[forbidden] = -np.inf
+            sentence.step(advice, ids, logs, logs[advice.places[0], advice.places[1]])

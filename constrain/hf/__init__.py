@@ -1,4 +1,5 @@
-"""Hugging Face: logits processor, stopping criterion, beam search, `generate`. The only part that needs torch and transformers.
+"""Hugging Face: logits processor, stopping criterion, beam search, `generate`. The only part that needs torch and
+transformers.
 
 What it exports is imported when it is first asked for, so that reading tokenizers needs no torch.
 """

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ from constrain.search.beam import Advice, BeamSettings, Sentence
 from constrain.search.pool import Finished
 from constrain.spec import Spec
 from constrain.vocab.vocabulary import Vocabulary
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 _log = logging.getLogger("constrain")
 
@@ -71,7 +73,7 @@ def lexical_beam_search(
     `force_words_ids` is what transformers 4 took: lists of token ids, or lists of alternatives. `constraints` is a list
     of its objects or of strings, a constraint (`constrain.lexical(...)`, a pattern, a grammar, `&` of these), a
     `TokenAutomaton`, or a list with one constraint for each sentence. Text needs `vocabulary`: a tokenizer, or a
-    `constrain.Vocabulary`. `allocation`, `forced` and `prune` are those of `BeamSettings`. Only what is generated counts.
+    `constrain.Vocabulary`. `allocation`, `forced` and `prune` are those of `BeamSettings`. The prompt does not count.
 
     If the phrases fit into the output one after the other, and nothing else forbids them, they are in it. Where a
     sentence cannot meet its constraint, the best there is comes back, `constraint_satisfied` is False, and the others
@@ -186,7 +188,9 @@ class _Loop:
         elif hasattr(kwargs[name], "reorder_cache"):
             kwargs[name].reorder_cache(parents)
         else:
-            raise UnsupportedError(f"the cache of {type(self._model).__name__} cannot be reordered; pass use_cache=False")
+            raise UnsupportedError(
+                f"the cache of {type(self._model).__name__} cannot be reordered; pass use_cache=False"
+            )
 
     def _keep(self, outputs: Any, logits: torch.Tensor, logs: torch.Tensor) -> None:
         """Note what the caller asked to see."""
@@ -278,7 +282,7 @@ def _vocabulary(model: Any, given: Any, eos_ids: tuple[int, ...]) -> Vocabulary 
 # ---- tensors
 
 
-def forbid(logs: torch.Tensor, advice: dict[int, Advice], rows: dict[int, np.ndarray[Any, Any]]) -> None:
+def forbid(logs: torch.Tensor, advice: dict[int, Advice], rows: dict[int, Array]) -> None:
     """Write -inf where something may not come next, in place."""
     which, tokens = [], []
     for b, one in advice.items():
@@ -296,14 +300,14 @@ def forbid(logs: torch.Tensor, advice: dict[int, Advice], rows: dict[int, np.nda
         logs[flat[0], flat[1]] = -torch.inf
 
 
-def top(logs: torch.Tensor, rows: np.ndarray[Any, Any], keep: int) -> tuple[Any, Any]:
+def top(logs: torch.Tensor, rows: Array, keep: int) -> tuple[Any, Any]:
     """The best tokens of some rows, best first: int64[rows, keep] and their log-probabilities."""
     chosen = logs if len(rows) == len(logs) else logs[torch.from_numpy(rows).to(logs.device)]
     values, ids = chosen.topk(min(keep, logs.shape[-1]), dim=-1)
     return ids.cpu().numpy(), values.cpu().numpy()
 
 
-def picked(logs: torch.Tensor, rows: np.ndarray[Any, Any], tokens: np.ndarray[Any, Any]) -> Any:
+def picked(logs: torch.Tensor, rows: Array, tokens: Array) -> Any:
     """The log-probabilities at some places: float32[n]."""
     where = [torch.from_numpy(part).to(logs.device) for part in (rows, tokens)]
     return logs[where[0], where[1]].cpu().numpy()
@@ -324,7 +328,7 @@ def generate_with_beams(
     if not texts:
         return []
     vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
-    specs = list(spec) if isinstance(spec, list | tuple) else [spec] * len(texts)
+    specs: list[Any] = list(spec) if isinstance(spec, list | tuple) else [spec] * len(texts)
     if len(specs) != len(texts):
         raise SpecTypeError(f"generate: {len(specs)} constraints for {len(texts)} prompts; pass one, or one for each")
     options = {"num_beams": 5, "do_sample": False, "pad_token_id": _pad_id(model, tokenizer)} | options
@@ -344,17 +348,26 @@ def generate_with_beams(
     rows = zip(output.sequences[:, start:].tolist(), output.beam_indices, output.sequences_scores.tolist())
     share = len(output.sequences) // len(texts)
     return [
-        _generation(specs[i // share], tokenizer, vocabulary, row[: int((beams >= 0).sum())], met, stats | {"score": score})
+        _generation(
+            specs[i // share], tokenizer, vocabulary, row[: int((beams >= 0).sum())], met, stats | {"score": score}
+        )
         for i, ((row, beams, score), met) in enumerate(zip(rows, output.constraint_satisfied.tolist()))
     ]
 
 
 def _generation(
-    spec: Spec | TokenAutomaton, tokenizer: Any, vocabulary: Vocabulary, ids: list[int], met: bool, stats: dict[str, float]
+    spec: Spec | TokenAutomaton,
+    tokenizer: Any,
+    vocabulary: Vocabulary,
+    ids: list[int],
+    met: bool,
+    stats: dict[str, float],
 ) -> Generation:
     ended = bool(ids) and ids[-1] in vocabulary.eos_ids
     tokens = ids[:-1] if ended else ids
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     reason = "length" if not met else "complete" if ended else "closed"
     plain = spec.spec if isinstance(spec, TokenAutomaton) else spec
-    return Generation(text, reason, tuple(tokens), _parsed(text) if met and isinstance(plain, JsonSchema) else None, stats)
+    return Generation(
+        text, reason, tuple(tokens), _parsed(text) if met and isinstance(plain, JsonSchema) else None, stats
+    )

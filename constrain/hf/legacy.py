@@ -48,11 +48,10 @@ def read(
     found = []
     for number, one in enumerate(each):
         try:
-            key, asked = reader.lexical(one, forced), None
-            asked = known.get(key)
-            if asked is None:
-                asked = known[key] = reader.bound(*key)
-            found.append(asked)
+            key = reader.lexical(one, forced)
+            if key not in known:
+                known[key] = reader.bound(*key)
+            found.append(known[key])
         except ConstrainError as error:
             if len(each) > 1 and isinstance(constraints, list | tuple):
                 error.args = (f"sentence {number}: {error}", *error.args[1:])
@@ -137,8 +136,9 @@ class _Reader:
 
     def lexical(self, given: Any, forced: Sequence[Clause]) -> tuple[Lexical | None, Spec | TokenAutomaton | None]:
         """The phrases of one sentence, and what else it has to meet."""
-        clauses, rest = list(forced), None
+        clauses = list(forced)
         lexical: Lexical | None = None
+        rest: Spec | TokenAutomaton | None = None
         if isinstance(given, TokenAutomaton):
             lexical, rest = split(given.spec)[0], given
         elif isinstance(given, Spec):

@@ -3,8 +3,8 @@
 In:  scores of the continuations of hypotheses, as lists of the best of each.
 Out: candidates in the order of their scores; those that get a place.
 
-Post and Vilar (2018) give each bank, the hypotheses that are equally far with their constraint, a share of the beam; Hu
-et al. (2019) take one candidate of each bank in turn. All keys are compared as they are: nothing is packed into a score.
+Post and Vilar (2018) give each bank, the hypotheses that are equally far with their constraint, a share of the beam;
+Hu et al. (2019) take one candidate of each bank in turn. All keys are compared as they are: nothing is packed into a score.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def rank(live, ids, logs, may_end, score):
 def share(counts, places):
     """The places of each bank (int64[banks]): equal shares, what one cannot use to those nearest to it.
 
-    `counts` says how many candidates a bank has. The sum of the shares is min(places, sum(counts)). What does not divide
-    evenly goes to the last bank, where everything is met.
+    `counts` says how many candidates a bank has. The sum of the shares is min(places, sum(counts)). What does not
+    divide evenly goes to the last bank, where everything is met.
     """
     banks = counts.size
     shares = np.full(banks, places // banks, np.int64)

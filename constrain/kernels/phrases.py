@@ -44,7 +44,7 @@ class PhraseTables(NamedTuple):
     fresh: np.ndarray  # [P]  tokens that spell it wherever the text stands
     clause: np.ndarray  # [C + 1]  clause c is the literals clause[c] ... clause[c + 1]
     phrase: np.ndarray  # [L]  of a literal; -1: one that is fatal at once
-    count: np.ndarray  # [L]
+    times: np.ndarray  # [L]  how often
     absent: np.ndarray  # [L]
     stride: np.ndarray  # [L]  of a literal in the cells of a row
 
@@ -155,7 +155,7 @@ def _lost(t, row):
     for c in range(t.clause.size - 1):
         lost = t.clause[c + 1] > t.clause[c]
         for i in range(t.clause[c], t.clause[c + 1]):
-            if t.absent[i] == 0 or t.phrase[i] < 0 or row[counts + t.phrase[i]] < t.count[i]:
+            if t.absent[i] == 0 or t.phrase[i] < 0 or row[counts + t.phrase[i]] < t.times[i]:
                 lost = False
         if lost:
             return True
@@ -193,7 +193,7 @@ def _note_in_order(t, row, phrase, end):
         row[HEAD + phrase] += 1
         if t.mode[DISTINCT] == 1:
             row[lasts + phrase] = end
-        if row[HEAD + phrase] < t.count[i]:
+        if row[HEAD + phrase] < t.times[i]:
             return
         row[LINK], row[SINCE] = c + 1, end
         row[HEAD : HEAD + t.mode[PRESENT]] = 0
@@ -213,7 +213,7 @@ def _note_distinct(t, row, phrase, end):
         if t.phrase[i] != phrase or t.absent[i] == 1:
             continue
         for v in range(t.mode[CELLS] - t.stride[i]):
-            if 0 <= row[cells + v] <= begin and (v // t.stride[i]) % (t.count[i] + 1) < t.count[i]:
+            if 0 <= row[cells + v] <= begin and (v // t.stride[i]) % (t.times[i] + 1) < t.times[i]:
                 if row[cells + v + t.stride[i]] < 0:
                     row[cells + v + t.stride[i]] = end
 
@@ -313,7 +313,7 @@ def _in_progress(t, row, free, more, under):
 def _spared(t, row, c):
     """Whether a clause is met because something is absent, so far."""
     for i in range(t.clause[c], t.clause[c + 1]):
-        if t.absent[i] == 1 and t.phrase[i] >= 0 and row[HEAD + t.phrase[i]] < t.count[i]:
+        if t.absent[i] == 1 and t.phrase[i] >= 0 and row[HEAD + t.phrase[i]] < t.times[i]:
             return True
     return False
 
@@ -327,7 +327,7 @@ def _cost(t, c, row, cell, under):
             continue
         missing = True
         p = t.phrase[i]
-        n = t.count[i] - (row[HEAD + p] if cell < 0 else (cell // t.stride[i]) % (t.count[i] + 1))
+        n = t.times[i] - (row[HEAD + p] if cell < 0 else (cell // t.stride[i]) % (t.times[i] + 1))
         if n <= 0:
             return 0, 0
         cost = min(cost, n * np.int64(t.fresh[p]))
@@ -357,7 +357,7 @@ def _cost_of_later(t, c):
     cost = np.int64(NEVER)
     for i in range(t.clause[c], t.clause[c + 1]):
         if t.absent[i] == 0:
-            cost = min(cost, t.count[i] * np.int64(t.fresh[t.phrase[i]]))
+            cost = min(cost, t.times[i] * np.int64(t.fresh[t.phrase[i]]))
     return cost if c < t.mode[LINKS] else np.int64(0)
 
 
@@ -403,14 +403,14 @@ def _is_full(t, c, row, cell):
     """Whether a clause is met."""
     for i in range(t.clause[c], t.clause[c + 1]):
         if t.absent[i] == 1:
-            if t.phrase[i] < 0 or row[HEAD + t.phrase[i]] < t.count[i]:
+            if t.phrase[i] < 0 or row[HEAD + t.phrase[i]] < t.times[i]:
                 return True
         elif t.mode[ORDERED] == 1:
             if row[LINK] > c:
                 return True
         else:
-            has = row[HEAD + t.phrase[i]] if cell < 0 else (cell // t.stride[i]) % (t.count[i] + 1)
-            if has >= t.count[i]:
+            has = row[HEAD + t.phrase[i]] if cell < 0 else (cell // t.stride[i]) % (t.times[i] + 1)
+            if has >= t.times[i]:
                 return True
     return False
 

@@ -271,7 +271,7 @@ class Sentence:
         count = int(kernels.gather(self._beam.scores, ids, logs, more, keep, (pairs, scores)))
         parents, tokens = pairs[:, :count]
         found = _Candidates(parents, tokens, scores[:count], np.isin(tokens, self._eos))
-        if self.tracker is not None:
+        if self.tracker is not None and self._beam.rows is not None:
             found.rows = self.tracker.move(self._beam.rows, parents, tokens)
             found.verdicts = self.tracker.judge(found.rows)
         return found

@@ -66,7 +66,7 @@ def tables_of(lexical: Lexical, vocabulary: Vocabulary, limits: Limits) -> Phras
         fresh=_ints([need.fresh for need in needs]),
         clause=_ints(np.cumsum([0, *map(len, plan.clauses)])),
         phrase=_ints([one.phrase for one in flat]),
-        count=_ints([one.count for one in flat]),
+        times=_ints([one.count for one in flat]),
         absent=_ints([one.absent for one in flat]),
         stride=_ints(strides),
     )
@@ -108,10 +108,8 @@ def _plan(lexical: Lexical) -> _Plan:
             literals.append(_Literal(number, n, True))
         made.append(tuple(literals))
     most = [0] * (len(present) + len(counted))
-    for literals in made:
-        for one in literals:
-            if one.phrase >= 0:
-                most[one.phrase] = max(most[one.phrase], one.count)
+    for one in (one for clause in made for one in clause if one.phrase >= 0):
+        most[one.phrase] = max(most[one.phrase], one.count)
     return _Plan((*present, *counted, *_numbered(single)), len(present), len(counted), tuple(made), tuple(most))
 
 
@@ -238,7 +236,8 @@ class _Characters:
             self._own[page] = len(self._rows)
             self._rows.append(self._rows[self.page[page]].copy())
             self.page[page] = self._own[page]
-        return self._rows[self._own[page]]
+        row: Ints = self._rows[self._own[page]]
+        return row
 
 
 # ---- the automaton

@@ -48,8 +48,8 @@ class Outlook(NamedTuple):
 class Tracker:
     """The phrases of a constraint, as tokens of one vocabulary spell them. Thread-safe.
 
-    Raises UnsatisfiableError (an empty phrase, or one that is both required and excluded), VocabularyError (a phrase that
-    no tokens spell), UnsupportedError, LimitExceeded.
+    Raises UnsatisfiableError (an empty phrase, or one that is both required and excluded), VocabularyError (a phrase
+    that no tokens spell), UnsupportedError, LimitExceeded.
 
     >>> from constrain.lexical import Clause, Lexical, Phrase
     >>> from constrain.vocab.vocabulary import Vocabulary
@@ -134,12 +134,13 @@ class Tracker:
         return outlook
 
     def _key(self, row: Rows, free: Tokens, wants: Tokens) -> bytes:
-        key = row[: PART + 1].tobytes() + free.tobytes() + wants.tobytes() + bytes([int(row[PLACE] < 0)])
+        key: bytes = row[: PART + 1].tobytes() + free.tobytes() + wants.tobytes() + bytes([int(row[PLACE] < 0)])
         if self._counted == 0:
             return key
         first, last = HEAD + self._present, HEAD + self._present + self._counted
         since = np.minimum(row[PLACE] - row[last + self._present : last + self._present + self._counted], self._longest)
-        return key + row[first:last].tobytes() + since.tobytes()
+        key += row[first:last].tobytes() + since.tobytes()
+        return key
 
     def _look(self, row: Rows, free: Tokens, wants: Tokens) -> Outlook:
         tries = (self.vocabulary.near_trie, self.vocabulary.far_trie)

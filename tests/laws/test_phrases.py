@@ -18,7 +18,23 @@ from constrain.search.tracker import Tracker
 from constrain.vocab.vocabulary import Vocabulary
 
 ALPHABET = "ab -Bé"
-TOKENS = [b"a", b"b", b"B", b" ", b"-", b"\xc3", b"\xa9", b"ab", b"ba", b"aba", b" a", "é".encode(), b"a\xc3", b"\xff", None]
+TOKENS = [
+    b"a",
+    b"b",
+    b"B",
+    b" ",
+    b"-",
+    b"\xc3",
+    b"\xa9",
+    b"ab",
+    b"ba",
+    b"aba",
+    b" a",
+    "é".encode(),
+    b"a\xc3",
+    b"\xff",
+    None,
+]
 VOCABULARY = Vocabulary.from_tokens(TOKENS, eos_ids=[14])
 
 phrases = st.builds(Phrase, st.text(ALPHABET, min_size=1, max_size=4), st.sampled_from([1, 1, 1, 2, 3]))
@@ -90,7 +106,9 @@ def test_what_is_met_is_what_the_definition_says(lexical: Lexical, tokens: list[
 
 @settings(max_examples=150, deadline=None)
 @given(lexicals(), outputs, outputs)
-def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(lexical: Lexical, tokens: list[int], more: list[int]) -> None:
+def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(
+    lexical: Lexical, tokens: list[int], more: list[int]
+) -> None:
     """A row is dead only if no continuation meets the constraint; fatal tokens are those that make a row dead."""
     tracker = tracker_of(lexical)
     if tracker is None:

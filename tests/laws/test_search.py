@@ -124,7 +124,7 @@ def test_with_room_for_all_the_best_is_found_under_a_mask_too(
 def test_what_can_be_met_in_time_is_met(
     texts: list[str], seed: int, beams: int, slack: int, allocation: str, ordered: bool, words: bool, overlapping: bool
 ) -> None:
-    """The guarantee: if the phrases one after the other fit into the output, they are in it, however narrow the beam."""
+    """The guarantee: if the phrases, one after the other, fit into the output, they are in it."""
     lexical = one(*texts, ordered=ordered, words=words, overlapping=overlapping)
     tracker = Tracker(lexical, VOCABULARY)
     search = BeamSettings(beams, tracker.need + slack, allocation=allocation)
@@ -181,7 +181,11 @@ logs = st.sampled_from([-0.5, -1.0, -2.5, -3.0, -np.inf])
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([0.0, -1.25, -np.inf]), st.lists(logs, min_size=3, max_size=3)), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.sampled_from([0.0, -1.25, -np.inf]), st.lists(logs, min_size=3, max_size=3)),
+        min_size=1,
+        max_size=4,
+    ),
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), logs), max_size=8),
     st.integers(1, 6),
 )

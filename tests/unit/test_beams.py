@@ -150,7 +150,6 @@ def test_forced_ids_are_in_the_output(kind: str, allocation: str) -> None:
         assert output.constraint_satisfied.all()
         scores = output.sequences_scores.view(3, 2)
         assert (scores[:, 0] >= scores[:, 1]).all()
-        start = 1 if model.config.is_encoder_decoder else ids.shape[1]
         recomputed = model.compute_transition_scores(output.sequences, output.scores, output.beam_indices)
         lengths = (output.beam_indices >= 0).sum(1)
         assert torch.allclose(recomputed.sum(1) / lengths, output.sequences_scores, atol=1e-4)
@@ -174,7 +173,8 @@ def test_alternatives_may_be_prefixes_of_each_other() -> None:
 
 def lexical(*texts: str, absent: tuple[str, ...] = (), **modes: bool) -> Lexical:
     return Lexical(
-        tuple(Clause((Phrase(text),)) for text in texts) + tuple(Clause(absent=(Phrase(text),)) for text in absent), **modes
+        tuple(Clause((Phrase(text),)) for text in texts) + tuple(Clause(absent=(Phrase(text),)) for text in absent),
+        **modes,
     )
 
 
@@ -193,7 +193,9 @@ PROMPT = "Ada Lindqvist lives in Uppsala, Sweden. "
 
 def test_text_in_one_call(model: Any, tokenizer: Any) -> None:
     spec = lexical("bicycle", "red")
-    found = generate(model, tokenizer, [PROMPT, "The review says: "], spec, sampler="beam", num_beams=6, max_new_tokens=24)
+    found = generate(
+        model, tokenizer, [PROMPT, "The review says: "], spec, sampler="beam", num_beams=6, max_new_tokens=24
+    )
     for one in found:
         assert "bicycle" in one.text and "red" in one.text and one.finish_reason in ("complete", "closed")
         assert one.stats["score"] < 0
@@ -344,5 +346,7 @@ def test_banned_phrases_of_several_tokens_fire_behind_beams_that_moved(model: An
 def test_words_in_order_are_not_forgotten(model: Any, tokenizer: Any) -> None:
     spec = lexical("red", "old", "blue", ordered=True, words=True)
     (found,) = generate(model, tokenizer, PROMPT, spec, sampler="beam", num_beams=5, max_new_tokens=30)
-    places = [f" {found.text} ".replace(".", " ").replace(",", " ").find(f" {word} ") for word in ("red", "old", "blue")]
+    places = [
+        f" {found.text} ".replace(".", " ").replace(",", " ").find(f" {word} ") for word in ("red", "old", "blue")
+    ]
     assert -1 not in places

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-NEED_TORCH = {"grammar_generate", "regex_generate", "schema_generate", "choice_logits_processor"}
+NEED_TORCH = {"grammar_generate", "regex_generate", "schema_generate", "choice_logits_processor", "phrases_beam"}
 
 
 def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -65,6 +65,13 @@ def test_schema_generate(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(lines) == 2
     for line in lines:
         assert re.fullmatch(r"(complete|closed): Book\(title=.+, year=\d+, genre=<Genre\..*, copies=\[Copy\(.*", line)
+
+
+def test_phrases_beam(capsys: pytest.CaptureFixture[str]) -> None:
+    text, ids = run("phrases_beam", capsys)
+    assert re.search(r"\bbicycle\b", text) and re.search(r"\b(red|blue)\b", text) and "@" not in text
+    assert re.search(r"  (complete|closed)$", text)
+    assert " bicycle" in f" {ids}" and " doctor" in f" {ids}" and ids.endswith("[True]")
 
 
 def test_response_format(capsys: pytest.CaptureFixture[str]) -> None:
