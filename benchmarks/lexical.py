@@ -2,8 +2,9 @@
 
 Seconds a sentence for 0 to 16 forced words at a fixed beam, on a small random model with a vocabulary of 50,257 tokens:
 dynamic beam allocation and grid beam search of this package, and the constrained beam search that transformers had up
-to version 4. `--peer` is the interpreter of an environment with such a version; it is measured in turns with the others,
-on the same weights. Every output has all of its tokens, so that all have the same work.
+to version 4. `--peer` is the interpreter of an environment with such a version; it is measured in turns with the
+others, on the same weights. Every output has all of its tokens, so that all have the same work. Of a model of the size
+of GPT-2 the time is told that is not spent in the model.
 
 What comes of it is looked at on the embedded model: whether the words are in the text as tokens, as a string and as
 words, how often one is there twice, and how likely the outputs are.
@@ -92,7 +93,7 @@ def measured(engines: dict[str, Run], folder: str, given: argparse.Namespace) ->
         words = [[rng.randrange(1, SIZE) for _ in range(rng.choice([1, 2]))] for _ in range(max(COUNTS))]
         prompt = [rng.randrange(1, SIZE) for _ in range(8)]
         jobs += [(count, prompt, words[:count]) for count in COUNTS]
-    for name, run in engines.items():
+    for run in engines.values():
         run(job_of(folder, jobs[1][1], jobs[1][2], given))  # what is compiled or loaded at first is not measured
     for number, (count, prompt, words) in enumerate(running.progress(jobs, "sentences")):
         for name in running.turns(list(engines), number):
@@ -143,6 +144,20 @@ def time_table(found: dict[str, dict[int, dict[str, float]]], given: argparse.Na
 def shown(by: dict[int, dict[str, float]], what: str, form: str) -> str:
     """One figure for all numbers of phrases."""
     return ", ".join(f"{by[count][what]:{form}}" for count in COUNTS if count in by)
+
+
+def host_table(run: Run, folder: str, given: argparse.Namespace) -> tuple[dict[int, float], Table]:
+    """What is not the model's, as a share of the model's time, on a model of some size."""
+    rng = random.Random(given.seed)
+    words = [[rng.randrange(1, SIZE)] for _ in range(8)]
+    run(job_of(folder, [1, 2, 3], words, given, tokens=9))
+    found = {}
+    for count in (0, 8):
+        results = [run(job_of(folder, [1, 2, 3, number], words[:count], given)) for number in range(3)]
+        found[count] = figures(results)["host"]
+    rows = [(f"{count} phrases", f"{100 * share:.1f}") for count, share in found.items()]
+    title = f"A model of 12 layers, 768 wide, 50,257 tokens, {given.beams} beams: time outside of the model"
+    return found, Table(title, ("", "% of the model's"), rows)
 
 
 # ---- quality
@@ -232,32 +247,34 @@ def everything(peer: Peer | None, folder: str, given: argparse.Namespace) -> tup
     from constrain.warmup import warm_up
 
     warm_up()
-    make_model(folder, given)
+    make_model(folder, given.layers, given.width, given.seed)
+    large = f"{folder}/large"
+    make_model(large, 12, 768, given.seed)
     tokenizer = load_model()[1]
-    models = {name: load(name) for name in (folder, str(MODEL_PATH))}
+    models = {name: load(name) for name in (folder, large, str(MODEL_PATH))}
     old: dict[str, Run] = {} if peer is None else {OLD: peer}
     text = vocabulary_of(models[str(MODEL_PATH)].model, tokenizer)
     engines = {"constrain": ours(models, "shares"), "grid": ours(models, "grid"), **old}
     seconds = measured(engines, folder, given)
     judges = {"constrain": ours(models, "shares", text), "constrain, sets": ours(models, "sets", text), **old}
     quality = {name: judged(run, str(MODEL_PATH), tokenizer, given) for name, run in judges.items()}
+    host, hosts = host_table(engines["constrain"], large, given)
     command = running.command(
         argument_parser(), given, (), ("sentences", "texts", "beams", "tokens", "layers", "width")
     )
-    summary = environment(command, ("torch",)) | {"seconds": seconds, "quality": quality}
+    summary = environment(command, ("torch",)) | {"seconds": seconds, "host": host, "quality": quality}
     if peer is not None:
         summary["versions"] |= {OLD: peer.versions["transformers"]}
-    return summary, [time_table(seconds, given), quality_table(quality, given)]
+    return summary, [time_table(seconds, given), hosts, quality_table(quality, given)]
 
 
-def make_model(folder: str, given: argparse.Namespace) -> None:
+def make_model(folder: str, layers: int, width: int, seed: int) -> None:
     """A GPT-2 with random weights."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    torch.manual_seed(given.seed)
-    heads = max(1, given.width // 64)
-    config = GPT2Config(n_layer=given.layers, n_embd=given.width, n_head=heads, vocab_size=SIZE, eos_token_id=0)
+    torch.manual_seed(seed)
+    config = GPT2Config(n_layer=layers, n_embd=width, n_head=max(1, width // 64), vocab_size=SIZE, eos_token_id=0)
     GPT2LMHeadModel(config).save_pretrained(folder)
 
 

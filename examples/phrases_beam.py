@@ -11,12 +11,12 @@ def main() -> None:
     model, tokenizer = load_model()  # or any other model and its tokenizer
     prompt = "Ada Lindqvist lives in Uppsala, Sweden. "
 
-    # "bicycle", one of two colours, and no e-mail address.
+    # "bicycle", one of two colours, and nothing about e-mail.
     spec = Lexical(
         (
             Clause((Phrase("bicycle"),)),
             Clause((Phrase("red"), Phrase("blue"))),
-            Clause(absent=(Phrase("@"),)),
+            Clause(absent=(Phrase("e-mail"),)),
         ),
         words=True,
     )

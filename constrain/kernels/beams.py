@@ -4,7 +4,8 @@ In:  scores of the continuations of hypotheses, as lists of the best of each.
 Out: candidates in the order of their scores; those that get a place.
 
 Post and Vilar (2018) give each bank, the hypotheses that are equally far with their constraint, a share of the beam;
-Hu et al. (2019) take one candidate of each bank in turn. All keys are compared as they are: nothing is packed into a score.
+Hu et al. (2019) take one candidate of each bank in turn. All keys are compared as they are: nothing is packed into a
+score.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from constrain.demo import words  # noqa: E402
-from constrain.hf import generate, vocabulary_of  # noqa: E402
-from constrain.kernels.phrases_ref import meets_ref  # noqa: E402
-from constrain.lexical import Clause, Lexical, Phrase  # noqa: E402
-from constrain.search.tracker import Tracker  # noqa: E402
+from constrain.demo import words
+from constrain.hf import generate, vocabulary_of
+from constrain.kernels.phrases_ref import meets_ref
+from constrain.lexical import Clause, Lexical, Phrase
+from constrain.search.tracker import Tracker
 
-WORDS = [*words.JOBS, *words.HOBBIES, *words.COLOURS, *words.FOODS, "lazy dog", "Köln", "on Monday", "x7", "日本", "!?"]
+WORDS = [*words.JOBS, *words.HOBBIES, *words.COLOURS, *words.FOODS, "lazy dog", "Köln", "on Monday", "x7", "日本"]
 PROMPTS = ("Ada Lindqvist lives in Uppsala, Sweden. ", "The review says: ", "The meeting is on ", "")
 BATCH = 50
 
