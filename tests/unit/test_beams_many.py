@@ -17,7 +17,8 @@ from constrain.kernels.phrases_ref import meets_ref
 from constrain.lexical import Clause, Lexical, Phrase
 from constrain.search.tracker import Tracker
 
-WORDS = [*words.JOBS, *words.HOBBIES, *words.COLOURS, *words.FOODS, "lazy dog", "Köln", "on Monday", "x7", "日本"]
+OTHERS = ["lazy dog", "Köln", "on Monday", "x7", "日本"]
+WORDS = [*words.JOBS, *words.HOBBIES, *words.COLOURS, *words.FOODS, *OTHERS]
 PROMPTS = ("Ada Lindqvist lives in Uppsala, Sweden. ", "The review says: ", "The meeting is on ", "")
 BATCH = 50
 
