@@ -65,7 +65,7 @@ class Peer:
     def stop(self) -> None:
         """End the process."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()  # closes the pipes
 
 
 def ours(models: dict[str, Timed], allocation: str, vocabulary: Any = None) -> Run:

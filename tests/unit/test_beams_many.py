@@ -24,7 +24,7 @@ BATCH = 50
 
 
 def drawn(rng: random.Random) -> Lexical:
-    """One to six phrases, some of them alternatives, some to be there twice; in order, as words, without case, apart."""
+    """One to six phrases, some alternatives, some to be there twice; in order, as words, without case, apart."""
     texts = rng.sample(WORDS, rng.randint(1, 6))
     modes = {name: rng.random() < 0.25 for name in ("ordered", "words", "ignore_case")}
     clauses = []

@@ -1,4 +1,4 @@
-"""The benchmark of beam search with phrases: another process finds what this one does, and figures are what they say."""
+"""The benchmark of beam search with phrases: another process finds what this one does; figures are what they say."""
 
 from __future__ import annotations
 
