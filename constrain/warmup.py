@@ -23,6 +23,7 @@ def warm_up() -> float:
     _walk_an_automaton()
     _enlarge_a_store()
     _draw_tokens()
+    _search_with_phrases()
     return time.perf_counter() - begin
 
 
@@ -119,3 +120,26 @@ def _draw_tokens() -> None:
     order = Order(np.zeros(64), np.random.default_rng(0))
     while order.draw() is not None:
         pass
+
+
+def _search_with_phrases() -> None:
+    """A few steps of beam search, with each way to share the beam."""
+    import numpy as np
+
+    from constrain.lexical import Clause, Lexical, Phrase
+    from constrain.search.beam import BeamSettings, Sentence
+    from constrain.search.tracker import Tracker
+    from constrain.vocab.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.from_tokens([b"a", b"b", None], eos_ids=[2])
+    tracker = Tracker(Lexical((Clause((Phrase("ab"),)),)), vocabulary)
+    tracker.meets(b"ab")
+    for allocation in ("shares", "turns"):
+        sentence = Sentence(BeamSettings(2, 4, allocation=allocation), [2], tracker)
+        while not sentence.closed:
+            advice = sentence.advise()
+            ids = np.tile(np.array([0, 1, 2]), (sentence.live, 1))
+            logs = np.tile(np.array([-1.0, -1.5, -2.0], np.float32), (sentence.live, 1))
+            for row, forbidden in zip(logs, advice.forbidden):
+                row[forbidden] = -np.inf
+            sentence.step(advice, ids, logs, logs[advice.places[0], advice.places[1]])

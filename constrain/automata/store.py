@@ -154,7 +154,7 @@ class ExpressionStore:
 
     def ways(self, node: int, limits: Limits) -> list[tuple[int, int]]:
         """The nodes that the next byte may lead to, and the least byte that leads to each; by these bytes."""
-        reached = self.reach(ANYTHING, node, (byte_trie(),), 256, limits)[2]
+        reached = self.reach(ANYTHING, node, byte_trie(), 256, limits)[2]
         nodes, first = np.unique(reached, return_index=True)
         found = sorted(zip(first.tolist(), nodes.tolist()))
         return [(b, after) for b, after in found if after != EMPTY]

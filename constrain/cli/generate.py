@@ -68,6 +68,10 @@ def generate(
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Save the particles over time as a page, too.")] = None,
+    beams: Annotated[
+        int | None,
+        typer.Option("--beams", min=1, metavar="K", help="Beam search with K hypotheses.", show_default="none"),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Generate text that meets a constraint.
@@ -83,7 +87,10 @@ def generate(
     sampling.check(sampler, particles=particles, html=html, checker=checker, greedy=sample is False)
     sources.check_stdin(**{"--prompt": prompt, "--choices-file": asked.choices_file, "--schema": asked.schema})
     spec = constraints.constraint_or_none(asked)
-    drawing = _drawing(sample or sampler != "mask", temperature, num)
+    if beams is not None:
+        drawing = _searching(beams, sample, temperature, num, sampler)
+    else:
+        drawing = _drawing(sample or sampler != "mask", temperature, num)
     constraint: Any = spec
     if sampler != "mask":
         constraint = sampling.checker(spec, checker)
@@ -116,6 +123,17 @@ def _drawing(sample: bool | None, temperature: float | None, num: int) -> dict[s
     return {"do_sample": True, "temperature": 1.0 if temperature is None else temperature, "num_return_sequences": num}
 
 
+def _searching(beams: int, sample: bool | None, temperature: float | None, num: int, sampler: str) -> dict[str, Any]:
+    """The same for beam search, which gives the best texts that it finds."""
+    drawing = (("--sample", sample), ("--temperature", temperature is not None), ("--sampler", sampler != "mask"))
+    asked = [name for name, given in drawing if given]
+    if asked:
+        raise typer.BadParameter(f"beam search draws nothing; {' and '.join(asked)} is for generation without --beams")
+    if num > beams:
+        raise typer.BadParameter(f"{beams} hypotheses give at most {beams} texts", param_hint="--num")
+    return {"do_sample": False, "num_beams": beams, "num_return_sequences": num}
+
+
 def _generate(model: str | None, prompt: str, spec: Any, seed: int, **settings: Any) -> list[Generation]:
     from constrain.cli import models
 
@@ -129,8 +147,9 @@ def _generate(model: str | None, prompt: str, spec: Any, seed: int, **settings: 
         return models.continuations(loaded, tokenizer, prompt, **settings)
     from constrain.hf.generation import generate
 
+    sampler = settings.pop("sampler", "beam" if "num_beams" in settings else "mask")
     with output.spinner("generating"):
-        return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, **settings)
+        return generate(loaded, tokenizer, models.opening(tokenizer, prompt), spec, sampler=sampler, **settings)
 
 
 def _fields(result: Generation) -> dict[str, Any]:

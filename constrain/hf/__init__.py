@@ -1,4 +1,5 @@
-"""Hugging Face: logits processor, stopping criterion, `generate`. The only part that needs torch and transformers.
+"""Hugging Face: logits processor, stopping criterion, beam search, `generate`. The only part that needs torch and
+transformers.
 
 What it exports is imported when it is first asked for, so that reading tokenizers needs no torch.
 """
@@ -9,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from constrain.hf.beams import lexical_beam_search
     from constrain.hf.generation import Generation, generate, vocabulary_of
     from constrain.hf.logits import LogitsProcessor, StoppingCriteria
     from constrain.hf.particles import SMCDecoding
@@ -21,6 +23,7 @@ __all__ = [
     "SMCDecoding",
     "StoppingCriteria",
     "generate",
+    "lexical_beam_search",
     "vocabulary_of",
 ]
 
@@ -29,6 +32,7 @@ _HOME = {
     "LogitsProcessor": "logits",
     "SMCDecoding": "particles",
     "StoppingCriteria": "logits",
+    "lexical_beam_search": "beams",
 }
 
 

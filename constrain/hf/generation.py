@@ -67,6 +67,9 @@ def generate(
     included; the end of the output counts as one of the `max_new_tokens`; and a text without a constraint met is never
     an answer.
 
+    `sampler="beam"` is beam search (`num_beams`, `length_penalty`, `early_stopping` ...) that looks for phrases to be
+    present, and keeps to everything else; see `constrain.hf.lexical_beam_search`.
+
     When few of the `max_new_tokens` are left, outputs are steered to their end. For one sequence of a decoder-only
     model, tokens that the constraint forces are not asked of the model.
 
@@ -77,9 +80,13 @@ def generate(
 
         weighted: dict[str, Any] = {"sampler": sampler, "max_new_tokens": max_new_tokens, **options}
         return generate_weighted(model, tokenizer, prompts, spec, **weighted)
-    if sampler != "mask":
-        raise UnsupportedError(f"generate(sampler={sampler!r}): there are 'mask', 'awrs' and 'smc'")
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    if sampler == "beam":
+        from constrain.hf.beams import generate_with_beams
+
+        return generate_with_beams(model, tokenizer, texts, spec, max_new_tokens, **options)
+    if sampler != "mask":
+        raise UnsupportedError(f"generate(sampler={sampler!r}): there are 'mask', 'beam', 'awrs' and 'smc'")
     vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
     automata = _automata(vocabulary, spec, len(texts))
     if not texts:

@@ -38,8 +38,7 @@ def test_where_tokens_lead(exprs: list[ir.Expr], beside: ir.Expr, vocabulary: Vo
         lexer = lexer_of(store, exprs)
         node = store.advance(store.build(ir.Closed(beside), LIMITS), b"", LIMITS).node
         assume(node != EMPTY)
-        tries = vocabulary.near_trie, vocabulary.far_trie
-        reached = store.reach(lexer, node, tries, vocabulary.size, LIMITS)
+        reached = store.reach(lexer, node, vocabulary.trie, vocabulary.size, LIMITS)
         for token in range(vocabulary.size):
             data = vocabulary.token_bytes(token)
             after = store.advance(node, data, LIMITS)

@@ -47,6 +47,7 @@ RANKS = {
     "trace": 10,
     "picture": 11,
     "sampling": 11,
+    "search": 11,
     "warmup": 12,
     "hf": 12,
     "cli": 12,

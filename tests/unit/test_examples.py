@@ -14,6 +14,7 @@ NEED_TORCH = {
     "choice_logits_processor",
     "grammar_generate",
     "json_predicate",
+    "phrases_beam",
     "regex_generate",
     "schema_generate",
     "text_to_sql",
@@ -76,6 +77,13 @@ def test_schema_generate(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(lines) == 2
     for line in lines:
         assert re.fullmatch(r"(complete|closed): Book\(title=.+, year=\d+, genre=<Genre\..*, copies=\[Copy\(.*", line)
+
+
+def test_phrases_beam(capsys: pytest.CaptureFixture[str]) -> None:
+    text, ids = run("phrases_beam", capsys)
+    assert re.search(r"\bbicycle\b", text) and re.search(r"\b(red|blue)\b", text) and "e-mail" not in text
+    assert re.search(r"  (complete|closed)$", text)
+    assert " bicycle" in f" {ids}" and " doctor" in f" {ids}" and ids.endswith("[True]")
 
 
 def test_response_format(capsys: pytest.CaptureFixture[str]) -> None:
