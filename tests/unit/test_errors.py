@@ -14,6 +14,7 @@ import pytest
 import constrain
 from constrain import (
     Compiler,
+    CheckerError,
     ConflictError,
     ConstrainError,
     GrammarSyntaxError,
@@ -465,6 +466,7 @@ ERRORS = [
     TokenError("j"),
     TerminatedError("k"),
     ConflictError("l", processors=["m", "n"]),
+    CheckerError("o"),
 ]
 
 
