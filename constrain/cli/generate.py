@@ -83,7 +83,7 @@ def generate(
     sampling.check(sampler, particles=particles, html=html, checker=checker, greedy=sample is False)
     sources.check_stdin(**{"--prompt": prompt, "--choices-file": asked.choices_file, "--schema": asked.schema})
     spec = constraints.constraint_or_none(asked)
-    drawing = _drawing(sample or sampler != "mask", temperature, num)
+    drawing = _drawing(sample if sampler == "mask" else True, temperature, num)
     constraint: Any = spec
     if sampler != "mask":
         constraint = sampling.checker(spec, checker)

@@ -13,8 +13,8 @@ import pytest
 
 import constrain
 from constrain import (
-    Compiler,
     CheckerError,
+    Compiler,
     ConflictError,
     ConstrainError,
     GrammarSyntaxError,
