@@ -90,7 +90,7 @@ def generate(
     if beams is not None:
         drawing = _searching(beams, sample, temperature, num, sampler)
     else:
-        drawing = _drawing(sample or sampler != "mask", temperature, num)
+        drawing = _drawing(sample if sampler == "mask" else True, temperature, num)
     constraint: Any = spec
     if sampler != "mask":
         constraint = sampling.checker(spec, checker)

@@ -13,6 +13,7 @@ import pytest
 
 import constrain
 from constrain import (
+    CheckerError,
     Compiler,
     ConflictError,
     ConstrainError,
@@ -465,6 +466,7 @@ ERRORS = [
     TokenError("j"),
     TerminatedError("k"),
     ConflictError("l", processors=["m", "n"]),
+    CheckerError("o"),
 ]
 
 
