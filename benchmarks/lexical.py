@@ -137,7 +137,7 @@ def time_table(found: dict[str, dict[int, dict[str, float]]], given: argparse.Na
         rows.append((name, *(f"{by[count]['seconds']:.3f}" if count in by else "" for count in COUNTS)))
     notes = [f"{name}: score {shown(by, 'score', '.2f')}" for name, by in found.items()]
     notes += [f"{name}: outside of the model {shown(by, 'host_seconds', '.3f')} s" for name, by in found.items()]
-    title = f"Seconds a sentence, {given.beams} beams, {given.tokens} tokens, by number of phrases"
+    title = f"CPU seconds a sentence in one thread, {given.beams} beams, {given.tokens} tokens, by number of phrases"
     return Table(title, ("engine", *map(str, COUNTS)), rows, notes)
 
 
@@ -288,7 +288,7 @@ def draw(seconds: dict[str, dict[int, dict[str, float]]], file: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
     for name, by in seconds.items():
         axes.plot(list(by), [one["seconds"] for one in by.values()], marker="o", label=name)
-    axes.set(xlabel="phrases", ylabel="seconds a sentence", ylim=(0, None))
+    axes.set(xlabel="phrases", ylabel="CPU seconds a sentence", ylim=(0, None))
     axes.legend(frameon=False)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file)
