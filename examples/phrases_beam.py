@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import constrain
 from constrain.demo import load_model
 from constrain.hf import generate, lexical_beam_search
-from constrain.lexical import Clause, Lexical, Phrase
 
 
 def main() -> None:
@@ -12,14 +12,7 @@ def main() -> None:
     prompt = "Ada Lindqvist lives in Uppsala, Sweden. "
 
     # "bicycle", one of two colours, and nothing about e-mail.
-    spec = Lexical(
-        (
-            Clause((Phrase("bicycle"),)),
-            Clause((Phrase("red"), Phrase("blue"))),
-            Clause(absent=(Phrase("e-mail"),)),
-        ),
-        words=True,
-    )
+    spec = constrain.lexical(include=["bicycle", ["red", "blue"]], exclude=["e-mail"], words=True)
     (found,) = generate(model, tokenizer, prompt, spec, sampler="beam", num_beams=8, max_new_tokens=40)
     print(f"{found.text.strip()}  {found.finish_reason}")
 
