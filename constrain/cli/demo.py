@@ -31,14 +31,17 @@ class Outcome:
     pattern: str
     grammar: str
     schema: dict[str, Any] | None
+    words: tuple[str, ...]
+    beams: int
     free: str
     free_matches: bool
     constrained: str
     constrained_matches: bool
     tokens: int
-    mask_us_first: float
-    mask_us_mean: float
-    mask_us_max: float
+    mask_us_first: float | None
+    mask_us_mean: float | None
+    mask_us_max: float | None
+    """None for beam search, which looks at many prefixes in a step."""
 
 
 Picture = Annotated[Path | None, typer.Option("--picture", help="Save the table as an SVG file, too.")]
@@ -77,10 +80,23 @@ def _outcome(case: Case, model: Any, tokenizer: Any, compiler: Compiler, max_new
     from constrain.cli.models import continuations
 
     settings = {"max_new_tokens": max_new_tokens, "do_sample": False}
+    if case.beams:
+        return _searched(case, model, tokenizer, settings)
     processor = compiler.compile(case.spec()).logits_processor()
     free = continuations(model, tokenizer, case.prompt, **settings)[0]
     constrained = continuations(model, tokenizer, case.prompt, logits_processor=[processor], **settings)[0]
     return _compared(case, free, constrained, [1e6 * seconds for seconds in processor.mask_seconds])
+
+
+def _searched(case: Case, model: Any, tokenizer: Any, settings: dict[str, Any]) -> Outcome:
+    """The same by beam search, which tells a place for words from one where they would be out of place."""
+    from constrain.cli.models import continuations
+    from constrain.hf.generation import generate
+
+    settings["num_beams"] = case.beams
+    free = continuations(model, tokenizer, case.prompt, **settings)[0]
+    constrained = generate(model, tokenizer, case.prompt, case.spec(), sampler="beam", **settings)[0]
+    return _compared(case, free, constrained, ())
 
 
 def _compared(case: Case, free: Generation, constrained: Generation, times: Sequence[float]) -> Outcome:
@@ -90,14 +106,16 @@ def _compared(case: Case, free: Generation, constrained: Generation, times: Sequ
         pattern=case.pattern,
         grammar=f"{case.grammar}, rule {case.start}" if case.grammar else "",
         schema=json.loads(case.schema) if case.schema else None,
+        words=case.words,
+        beams=case.beams,
         free=free.text,
         free_matches=_matches(case, free.text),
         constrained=constrained.text,
         constrained_matches=_matches(case, constrained.text),
         tokens=len(constrained.token_ids),
-        mask_us_first=times[0],
-        mask_us_mean=sum(times) / len(times),
-        mask_us_max=max(times),
+        mask_us_first=times[0] if times else None,
+        mask_us_mean=sum(times) / len(times) if times else None,
+        mask_us_max=max(times, default=None),
     )
 
 
@@ -144,6 +162,8 @@ def _asked(one: Outcome) -> Text:
 def _constraint(one: Outcome) -> str:
     if one.schema:
         return f"schema {json.dumps(one.schema['properties'])}"
+    if one.words:
+        return f"1 or 2 sentences with {' and '.join(one.words)}; {one.beams} beams"
     return f"grammar {one.grammar}" if one.grammar else output.visible(one.pattern)
 
 
@@ -166,7 +186,7 @@ def _timed(one: Outcome) -> Text:
     from rich.text import Text
 
     times = (("first", one.mask_us_first), ("mean", one.mask_us_mean), ("max", one.mask_us_max))
-    return Text("\n".join(f"{name:<5} {time:>6,.0f} µs" for name, time in times))
+    return Text("\n".join(f"{name:<5} {time:>6,.0f} µs" for name, time in times if time is not None))
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from constrain.lexical import lexical
+from constrain.length import length
 from constrain.schema import json_schema
 from constrain.spec import Spec, grammar_file, regex
 
@@ -24,11 +26,17 @@ class Case:
     """Its rule to begin with."""
     schema: str = ""
     """The JSON Schema, as a text, under which the continuation has to be valid, if any."""
+    words: tuple[str, ...] = ()
+    """Words that the continuation has to hold, one or two whole sentences."""
+    beams: int = 0
+    """Hypotheses of a beam search; 0 takes the likeliest token at each step."""
 
     def spec(self) -> Spec:
         """The constraint."""
         if self.schema:
             return json_schema(self.schema)
+        if self.words:
+            return lexical(self.words, words=True) & length(sentences=(1, 2))
         return grammar_file(self.grammar, self.start) if self.grammar else regex(self.pattern)
 
 
@@ -54,4 +62,5 @@ CASES = (
     Case(
         "Text: Ada Lindqvist is 41 years old and lives in Uppsala.\nJSON: ", "", "JSON under a schema", schema=_PERSON
     ),
+    Case("The book is called The Empty Mountain. ", "", "words in sentences", words=("red", "bicycle"), beams=8),
 )

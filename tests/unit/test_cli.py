@@ -698,8 +698,11 @@ def test_demo_json() -> None:
     assert [(one["prompt"], one["pattern"], one["title"]) for one in cases] == [
         (case.prompt, case.pattern, case.title) for case in CASES
     ]
-    assert [bool(one["grammar"]) for one in cases] == [False, False, False, True, False]
-    assert [bool(one["schema"]) for one in cases] == [False, False, False, False, True]
+    assert [bool(one["grammar"]) for one in cases] == [False, False, False, True, False, False]
+    assert [bool(one["schema"]) for one in cases] == [False, False, False, False, True, False]
+    *cases, searched = cases
+    assert searched["constrained_matches"] and not searched["free_matches"] and searched["mask_us_mean"] is None
+    assert all(re.search(rf"\b{word}\b", searched["constrained"]) for word in searched["words"])
     for one in cases:
         is_met = is_object if one["grammar"] else re.compile(one["pattern"]).fullmatch
         if one["schema"]:
@@ -716,8 +719,8 @@ def test_demo_table() -> None:
     pytest.importorskip("transformers")
     result = run("demo")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.count("✓ match,") == 5
-    assert re.search(r"^matches: \d of 5 free, 5 of 5 constrained$", result.stdout, re.MULTILINE)
+    assert result.stdout.count("✓ match,") == 6
+    assert re.search(r"^matches: \d of 6 free, 6 of 6 constrained$", result.stdout, re.MULTILINE)
     assert re.search(r'  \{ .*\n.*  "name": "', result.stdout)  # values are indented, a member on a line
     assert max(map(len, result.stdout.splitlines())) <= 80
 
