@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import ChainMap, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial, reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -26,7 +26,8 @@ from constrain.automata.network import NEVER, Network
 from constrain.automata.rows import After, Recogniser, Template, Turn
 from constrain.automata.rows import Row as GrammarRow
 from constrain.automata.store import EMPTY, ExpressionStore
-from constrain.closing import Piece, joined, shortest
+from constrain.closing import Piece
+from constrain.endings import Endings
 from constrain.errors import LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Literal
 from constrain.ir.fuse import fuse
@@ -35,7 +36,7 @@ from constrain.limits import Limits
 from constrain.masks import MaskCache, Row, Sparse, Words
 from constrain.pieces import Pieces
 from constrain.states import State, StateSpace
-from constrain.symbols import SPECIAL, Symbols, TextTerminals, is_once, node_of, plain
+from constrain.symbols import SPECIAL, Symbols, TextTerminals, is_once, plain
 from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ _Source = tuple[GrammarRow, int, After]
 _Ended = dict[int, dict[int, set[_Source]]]
 """Terminals that have ended; by place, and by what is shunned from there."""
 
-_LONGEST_COMPLETION = 20_000
 _SPACE = Terminal("space", Literal(b" "))
 _SPACED = ("", "space before the text")
 """The rule of texts before which decoding drops a space."""
@@ -125,7 +125,7 @@ class GrammarSpace(StateSpace):
         self._depths: dict[Hashable, tuple[int, ...]] = {}
         """How many continuations, one behind the other, masks of states of a shape depend on."""
         self._alive: dict[tuple[GrammarRow, int, int], bool] = {}
-        self._shortest_strings: dict[int, bytes | None] = {}
+        self._endings = Endings(self)
 
     @property
     def is_lazy(self) -> bool:
@@ -221,7 +221,7 @@ class GrammarSpace(StateSpace):
 
     def special_tokens(self, state: State) -> list[int]:
         """One special token for each that is expected."""
-        return [min(self._ids(symbol)) for _, symbol in self._specials(state)]
+        return [min(self.symbols.ids(symbol)) for _, symbol in self._specials(state)]
 
     def lexings(self, state: State) -> Iterator[tuple[int, bool]]:
         """The lexers of a state, and whether these alone say what may be read."""
@@ -240,7 +240,7 @@ class GrammarSpace(StateSpace):
         return not state.terminated and next(self._specials(state), None) is not None
 
     def _read_special(self, state: State, token: int) -> State | None:
-        ended = [(row, symbol, 0) for row, symbol in self._specials(state) if token in self._ids(symbol)]
+        ended = [(row, symbol, 0) for row, symbol in self._specials(state) if token in self.symbols.ids(symbol)]
         return self._intern(frozenset({(self.recogniser.join(ended), 0, EMPTY, b"")}), state.text) if ended else None
 
     def _specials(self, state: State) -> Iterator[tuple[GrammarRow, int]]:
@@ -248,9 +248,6 @@ class GrammarSpace(StateSpace):
         if self.symbols.special:
             for row, node, _, _ in state.place:
                 yield from ((row, symbol) for symbol in row.expected if symbol >= SPECIAL and not node)
-
-    def _ids(self, symbol: int) -> frozenset[int]:
-        return self.symbols.special[symbol - SPECIAL]
 
     def _intern(self, front: Front, text: bytes) -> State:
         text = text if self._grammar.remembers else b""
@@ -409,104 +406,13 @@ class GrammarSpace(StateSpace):
             if not shun or self._is_alive(row, node, shun):
                 reached.add(element)
 
-    # ------------------------------------------------------------------------------------------------ completion
-
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        if self.is_lazy or self.symbols.has_once:
-            return self._stepwise(state)
-        for row, node, _, _ in sorted(state.place, key=self._distance):
-            for between in self._gaps:
-                pieces = self._complete(row, node, between)
-                if pieces is not None and self._is_complete(state, pieces):
-                    return pieces
-        return None
+        return self._endings.complete(state)
 
-    @cached_property
-    def _gaps(self) -> tuple[bytes, ...]:
-        """What to put between terminals: nothing, or ignored text. (A comment may end with the line only.)"""
-        ignore = self.symbols.ignore
-        if not ignore:
-            return (b"",)
-        node = node_of(ignore)
-        single = [bytes([b]) for b in self.store.viable_bytes(node, self.limits)]
-        whole = [b for b in single if self.store.is_nullable(self.store.advance(node, b, self.limits).node)]
-        return tuple(dict.fromkeys((b"", self._shortest(ignore) or b"", *whole)))
-
-    def _distance(self, element: Element) -> float:
-        row, node, _, _ = element
-        return row.cost() if not node else self.store.shortest(node) + max(0.0, row.cost() - 1)
-
-    def _complete(self, row: GrammarRow, node: int, between: bytes) -> tuple[Piece, ...] | None:
-        """Follow the cheapest terminals to the end, with ignored text between them."""
-        pieces: list[Piece] = []
-        if node:
-            rest = shortest(self.store, node, lambda n: self.store.marks(n, self.limits) != EMPTY, self.limits)
-            if rest is None:
-                return None
-            ended = self.store.advance(node, rest, self.limits).node
-            row = row.after(self.lexer.winners(self.store.marks(ended, self.limits)))
-            pieces.append(rest)
-        while not row.accepting:
-            symbol = min(row.expected, key=row.cost_over)
-            text = self._shortest(symbol) if symbol < SPECIAL else min(self._ids(symbol))
-            if text is None or len(pieces) > self.limits.search:
-                return None
-            pieces += [between, text] if pieces and isinstance(text, bytes) else [text]
-            row = row.after((symbol,))
-        return joined(pieces)
-
-    def _stepwise(self, state: State) -> tuple[Piece, ...] | None:
-        """Follow the cheapest terminals to the end, reading each: what may follow may depend on it."""
-        found = b""
-        while not state.accepting:
-            ended = [element for element in state.place if not element[1]]  # rather than going on with whitespace
-            text = self._next_text(min(ended or state.place, key=self._distance))
-            after = None if text is None or len(found) > _LONGEST_COMPLETION else self._read(state, text)
-            if text is None or after is None:
-                return None
-            found, state = found + text, after
-        return (found,) if found else ()
-
-    def _next_text(self, element: Element) -> bytes | None:
-        """The shortest end of a terminal that has been begun, or else the shortest match of the cheapest one."""
-        row, node, shun, read = element
-        if node:
-            return self._shortest_end(node, self._avoided(row, shun, read) if read else shun)
-        symbol = min(row.expected, key=row.cost_over)
-        if symbol not in row.template.twins:
-            return self._shortest(symbol) if symbol < SPECIAL else None
+    def once_lexer(self, row: GrammarRow, symbol: int) -> tuple[int, int]:
+        """The lexer of a terminal that matches once, and what some that look alike must not begin with in a row."""
         n = list(row.template.twins).index(symbol)
-        return self._shortest_end(self._once(row.template)[n].lexer, self._barred(row)[n].some)
-
-    def _shortest_end(self, node: int, shun: int) -> bytes | None:
-        """The shortest text after which a terminal may end, without a match of what is shunned."""
-        if not shun:
-            return shortest(self.store, node, lambda n: self.store.marks(n, self.limits) != EMPTY, self.limits)
-        seen, todo = {(node, shun)}, deque([(node, shun, b"")])
-        while todo and len(seen) < self.limits.search:
-            node, shun, text = todo.popleft()
-            for b in self.store.viable_bytes(node, self.limits):
-                lexed = self.lexer.read(node, shun, bytes([b]))
-                if lexed.endings:
-                    return text + bytes([b])
-                if lexed.node and (lexed.node, lexed.shun) not in seen:
-                    seen.add((lexed.node, lexed.shun))
-                    todo.append((lexed.node, lexed.shun, text + bytes([b])))
-        return None
-
-    def _is_complete(self, state: State, pieces: tuple[Piece, ...]) -> bool:
-        """Whether some pieces, read from a state, end where the text may end."""
-        here: State | None = state
-        for piece in pieces:
-            if here is not None and piece != b"":
-                here = self._read(here, piece) if isinstance(piece, bytes) else self._read_special(here, piece)
-        return here is not None and here.accepting
-
-    def _shortest(self, symbol: int) -> bytes | None:
-        """The shortest string of a terminal."""
-        if symbol not in self._shortest_strings:
-            self._shortest_strings[symbol] = shortest(self.store, node_of(symbol), self.store.is_nullable, self.limits)
-        return self._shortest_strings[symbol]
+        return self._once(row.template)[n].lexer, self._barred(row)[n].some
 
     # -------------------------------------------------------------------------------------------------- liveness
 
@@ -605,7 +511,7 @@ class GrammarSpace(StateSpace):
                     ended.append((row, symbol, Turn(rule)))
         return self.recogniser.join(ended) if ended else None
 
-    def _avoided(self, row: GrammarRow, shunned: int, read: bytes) -> int:
+    def avoided(self, row: GrammarRow, shunned: int, read: bytes) -> int:
         """What some terminal that matches once must not match after `read`; `shunned` is what none of them may."""
         barred = self._barred(row)
         if all(each.some == each.always for each in barred) and len({each.some for each in barred}) == 1:
@@ -626,7 +532,7 @@ class GrammarSpace(StateSpace):
             if row.template.twins and not node:
                 once = row.bars
             elif read:
-                once = self._avoided(row, shun, read)
+                once = self.avoided(row, shun, read)
             elements.append((id(row.template), row.ignores, node, shun, once))
         return (self._owner, state.accepting, state.terminated, *elements)
 
@@ -654,11 +560,11 @@ class GrammarSpace(StateSpace):
                     self._pieces.allow_none_untried(row, lexing, tried)
                     depth = math.inf
                 else:
-                    avoided = self._avoided(row, shunned, read)
+                    avoided = self.avoided(row, shunned, read)
                     depth = max(depth, self._pieces.allow(row, lexing, shunned, avoided, words, tried))
         allowed = {
             token for token in tried if self._advance(state.place, self.vocabulary.token_bytes(token), state.text)
         }
-        for token in allowed.union(*[self._ids(symbol) for _, symbol in self._specials(state)]):
+        for token in allowed.union(*[self.symbols.ids(symbol) for _, symbol in self._specials(state)]):
             words[token >> 5] |= np.uint32(1 << (token & 31))
         return None if depth == math.inf else int(depth)

@@ -176,6 +176,10 @@ class Symbols:
         """The name of a terminal."""
         return self._names[number]
 
+    def ids(self, number: int) -> frozenset[int]:
+        """The token ids of a special token."""
+        return self.special[number - SPECIAL]
+
     def length(self, number: int) -> float:
         """Bytes of the shortest string of a terminal; 1 for a special token; NEVER if no tokens spell any."""
         return 1 if number >= SPECIAL else self.text.length(number)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constrain.lexical import lexical
 from constrain.length import length
+from constrain.lexical import lexical
 from constrain.schema import json_schema
 from constrain.spec import Spec, grammar_file, regex
 

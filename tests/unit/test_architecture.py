@@ -38,6 +38,7 @@ RANKS = {
     "regular": 5,
     "matcher": 5,
     "pieces": 6,
+    "endings": 6,
     "automaton": 6,
     "contextfree": 7,
     "summaries": 8,
