@@ -432,7 +432,8 @@ class GrammarSpace(StateSpace):
         if known is None:
             if len(self._alive) >= self.limits.transition_cache:
                 self._alive.clear()
-            known = self._alive[key] = self._is_free(row, node, shun) or self._search(row, node, shun)
+            free = self._is_free(row, node, shun)
+            known = self._alive[key] = self._search(row, node, shun) if free is None else free
         return known
 
     def _search(self, row: GrammarRow, node: int, shun: int) -> bool:
@@ -449,24 +450,29 @@ class GrammarSpace(StateSpace):
                 for away, sources in ended.get(1, {}).items():
                     reached.add((self._join(sources), 0, away, b""))
                 for found in reached - seen:
-                    if self._is_free(*found[:3]):
+                    free = self._is_free(*found[:3])
+                    if free:
                         return True
                     seen.add(found)
-                    todo.append(found)
+                    if free is None:
+                        todo.append(found)
             if len(seen) > self.limits.search:
                 raise LimitExceeded(
                     "search", len(seen), self.limits.search, "finding text that is not too short a match"
                 )
         return False
 
-    def _is_free(self, row: GrammarRow, node: int, shun: int) -> bool:
-        """Whether the text may end here, or a terminal lead out of what is shunned, as far as that is quickly told."""
+    def _is_free(self, row: GrammarRow, node: int, shun: int) -> bool | None:
+        """Whether the text may end here, or a terminal lead out of what is shunned; None if that takes a search."""
         if not node and (row.accepting or any(symbol >= SPECIAL for symbol in row.expected)):
             return True
-        return any(
-            not shunned or self.store.escapes(lexing, shunned, self.limits)
-            for lexing, shunned, _ in self._lexing(row, node, shun)
-        )
+        free: bool | None = False
+        for lexing, shunned, _ in self._lexing(row, node, shun):
+            one = self.store.escapes(lexing, shunned, self.limits) if shunned else True
+            if one:
+                return True
+            free = None if one is None else free
+        return free
 
     # ----------------------------------------------------------------------------------------------------- masks
 

@@ -272,9 +272,13 @@ class ExpressionStore:
         """What to shun after a terminal has ended at `node`, in the form that most such nodes share."""
         return int(self._call(limits, k.settle, node, limits.search)) if node != EMPTY else EMPTY
 
-    def escapes(self, node: int, shun: int, limits: Limits) -> bool:
-        """Whether text can follow at `node` after which nothing is shunned any more. False: none was found near by."""
-        return bool(self._call(limits, k.escapes, node, shun, limits.search, self._pairs))
+    def escapes(self, node: int, shun: int, limits: Limits) -> bool | None:
+        """Whether text can follow at `node` after which nothing is shunned any more.
+
+        False if there is none, and no terminal ends before what is shunned is matched; None if that is not near by.
+        """
+        found = int(self._call(limits, k.escapes, node, shun, limits.search, self._pairs))
+        return None if found < 0 else found > 0
 
     def shortest(self, node: int) -> int:
         """Length of the shortest string of `node`; a lower bound where it holds intersections or complements."""

@@ -2001,13 +2001,14 @@ def escapes(st, node, shun, limit, pairs):
     """Whether text can follow at `node`, inside of its terminal, after which nothing is shunned any more.
 
     Looks for the shortest such text, breadth first, as far as `pairs` (int64[n, 2]) has room for what is left of the
-    terminal and of what is shunned: False does not say that there is none.
+    terminal and of what is shunned. Returns 1 if there is some; 0 if there is none, and the terminal does not end
+    before what is shunned is matched either; else -1.
     """
     st.counts[NEED] = ROOM
     pairs[0, 0] = _row(st, node)
     if not st.counts[NEED]:
         pairs[0, 1] = _row(st, shun)
-    row, head, tail = st.row, ZERO, ONE
+    row, head, tail, none = st.row, ZERO, ONE, ZERO
     while head < tail and not st.counts[NEED]:
         here, shunned = pairs[head, 0], pairs[head, 1]
         for b in range(256):
@@ -2019,16 +2020,20 @@ def escapes(st, node, shun, limit, pairs):
             if away < 0 and to != 0 and not st.counts[NEED]:
                 away = _transition(st, shunned, np.int64(b), limit)
             if st.counts[NEED]:
-                return False
+                return -ONE
             if to == 0:
                 continue
             if away == 0:
-                return True
-            if tail < pairs.shape[0] and not st.node[np.int64(row[away, OWNER]), FLAG] & ENDED:
+                return ONE
+            if st.node[np.int64(row[away, OWNER]), FLAG] & ENDED:
+                continue
+            if tail == pairs.shape[0] or st.node[np.int64(row[to, OWNER]), FLAG] & ENDED:
+                none = -ONE
+            if tail < pairs.shape[0]:
                 pairs[tail, 0], pairs[tail, 1] = to, away
                 tail += _is_new(pairs, tail)
         head += 1
-    return False
+    return none
 
 
 @helper

@@ -90,3 +90,33 @@ def test_ways(expr: ir.Expr, letter: bytes) -> None:
         store.advance(node, bytes([b]), LIMITS).node for b in store.viable_bytes(node, LIMITS)
     }
     assert all(store.advance(node, bytes([b]), LIMITS).node == after for b, after in ways)
+
+
+def way_out(store: ExpressionStore, node: int, shun: int) -> tuple[bool | None, int]:
+    """What `escapes` should say, by the definition, and how many pairs there are to look at."""
+    todo, seen, ends = [(node, shun)], {(node, shun)}, False
+    for here, shunned in todo:
+        for b in store.viable_bytes(here, LIMITS):
+            after, away = (store.advance(each, bytes([b]), LIMITS) for each in (here, shunned))
+            if away.read == 0:
+                return True, len(seen)
+            if store.may_end(away.node):
+                continue
+            ends = ends or store.may_end(after.node)
+            if (after.node, away.node) not in seen:
+                seen.add((after.node, away.node))
+                todo.append((after.node, away.node))
+    return None if ends else False, len(seen)
+
+
+@examples(200)
+@given(st.lists(filled, min_size=1, max_size=2), st.lists(filled, min_size=1, max_size=2))
+def test_ways_out_of_what_is_shunned(exprs: list[ir.Expr], shunned: list[ir.Expr]) -> None:
+    store = ExpressionStore()
+    try:
+        lexer, shun = lexer_of(store, exprs), lexer_of(store, shunned)
+        expected, pairs = way_out(store, lexer, shun)
+        found = store.escapes(lexer, shun, LIMITS)
+    except LimitExceeded:
+        assume(False)
+    assert found == expected or (found is None and pairs >= 128)
