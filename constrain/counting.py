@@ -99,20 +99,9 @@ class CountingSpace(StateSpace):
 
     # ----------------------------------------------------------------------------------------------------- steps
 
-    def step(self, state: State, token: int) -> State | None:
-        """See `StateSpace.step`."""
-        known = state.next.get(token)
-        if known is not None:
-            return known
-        self._check(state, token)
-        if token in self._eos:
-            reached = self.end if state.accepting else None
-        else:
-            after = self.inner.step(state.place.state, token)
-            reached = None if after is None else self._reached(after, state.place.number + 1)
-        if reached is not None:
-            self._remember(state, token, reached)
-        return reached
+    def _read_token(self, state: State, token: int) -> State | None:
+        after = self.inner.step(state.place.state, token)
+        return None if after is None else self._reached(after, state.place.number + 1)
 
     def _read(self, state: State, data: bytes) -> State | None:
         raise NotImplementedError("tokens are counted, not bytes")

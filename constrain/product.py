@@ -281,10 +281,6 @@ class ProductSpace(StateSpace):
         words |= np.packbits(good, bitorder="little").view(np.uint32)
         return None
 
-    def _read_token(self, state: State, token: int) -> State | None:
-        data = self.vocabulary.token_bytes(token)
-        return self._read(state, data) if data else self._read_special(state, token)
-
     def _alike(self, place: Place, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Put tokens that the grammar allows together by what they lead to.
 

@@ -101,11 +101,15 @@ class StateSpace(ABC):
         if token in self._eos:
             reached = self.end if state.accepting else None
         else:
-            data = self.vocabulary.token_bytes(token)
-            reached = self._read(state, data) if data else self._read_special(state, token)
+            reached = self._read_token(state, token)
         if reached is not None:
             self._remember(state, token, reached)
         return reached
+
+    def _read_token(self, state: State, token: int) -> State | None:
+        """The state after a token that does not end the output, None if it is not allowed."""
+        data = self.vocabulary.token_bytes(token)
+        return self._read(state, data) if data else self._read_special(state, token)
 
     def fill(self, state: State, row: Row) -> None:
         """Write the mask of `state` into `row` (int32[width])."""

@@ -52,9 +52,11 @@ def opening(tokenizer: Any, prompt: str) -> str:
 
 def continuations(model: Any, tokenizer: Any, prompt: str, **options: Any) -> list[Generation]:
     """What the model makes of a prompt; `options` go to `model.generate`."""
+    from constrain.hf.batch import pad_id
+
     inputs = tokenizer(opening(tokenizer, prompt), return_tensors="pt", return_token_type_ids=False)
     begin = time.perf_counter()
-    output = model.generate(**inputs, pad_token_id=_padding(model, tokenizer), **options)
+    output = model.generate(**inputs, pad_token_id=pad_id(model, tokenizer), **options)
     seconds = time.perf_counter() - begin
     start = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
     return [_generation(model, tokenizer, row, seconds) for row in output[:, start:].tolist()]
@@ -75,11 +77,3 @@ def _ends(model: Any, tokenizer: Any) -> set[int]:
     ends = model.generation_config.eos_token_id
     ends = tokenizer.eos_token_id if ends is None else ends
     return set(ends) if isinstance(ends, list | tuple) else {ends}
-
-
-def _padding(model: Any, tokenizer: Any) -> int | None:
-    """A padding id; any will do, because it comes after the end."""
-    for known in (model.generation_config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
-        if known is not None:
-            return int(known)
-    return None

@@ -27,9 +27,9 @@ from transformers.utils import ModelOutput
 
 from constrain.automaton import TokenAutomaton
 from constrain.errors import SpecTypeError, UnsupportedError
-from constrain.hf.generation import Generation, _encode, _pad_id, _parsed, vocabulary_of
+from constrain.hf.batch import encode, is_json, one_each, pad_id, parsed
+from constrain.hf.generation import Generation, vocabulary_of
 from constrain.hf.legacy import read
-from constrain.schema import JsonSchema
 from constrain.search.beam import Advice, BeamSettings, Sentence
 from constrain.search.pool import Finished
 from constrain.spec import Spec
@@ -328,11 +328,9 @@ def generate_with_beams(
     if not texts:
         return []
     vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
-    specs: list[Any] = list(spec) if isinstance(spec, list | tuple) else [spec] * len(texts)
-    if len(specs) != len(texts):
-        raise SpecTypeError(f"generate: {len(specs)} constraints for {len(texts)} prompts; pass one, or one for each")
-    options = {"num_beams": 5, "do_sample": False, "pad_token_id": _pad_id(model, tokenizer)} | options
-    inputs = _encode(model, tokenizer, list(texts), options["pad_token_id"] or 0)
+    specs = one_each(spec, len(texts))
+    options = {"num_beams": 5, "do_sample": False, "pad_token_id": pad_id(model, tokenizer)} | options
+    inputs = encode(model, tokenizer, texts, options["pad_token_id"] or 0)
     begin = time.perf_counter()
     output = model.generate(
         **inputs,
@@ -368,6 +366,4 @@ def _generation(
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     reason = "length" if not met else "complete" if ended else "closed"
     plain = spec.spec if isinstance(spec, TokenAutomaton) else spec
-    return Generation(
-        text, reason, tuple(tokens), _parsed(text) if met and isinstance(plain, JsonSchema) else None, stats
-    )
+    return Generation(text, reason, tuple(tokens), parsed(text) if met and is_json(plain) else None, stats)

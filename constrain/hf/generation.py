@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
-
 from constrain.automaton import TokenAutomaton
 from constrain.compiler import Compiler
-from constrain.errors import SpecTypeError, UnsupportedError
+from constrain.errors import UnsupportedError
+from constrain.hf.batch import encode, is_json, one_each, pad_id, parsed
 from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
 from constrain.sampling.posterior import Posterior
-from constrain.schema import JsonSchema
-from constrain.spec import And, Spec
 from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
 
@@ -94,10 +90,10 @@ def generate(
     processor = LogitsProcessor(automata, max_new_tokens)
     options["logits_processor"] = [*(options.get("logits_processor") or ()), processor]
     options["stopping_criteria"] = [*(options.get("stopping_criteria") or ()), StoppingCriteria(processor)]
-    pad = options.setdefault("pad_token_id", _pad_id(model, tokenizer))
+    pad = options.setdefault("pad_token_id", pad_id(model, tokenizer))
     if options.get("stop_strings"):
         options["tokenizer"] = tokenizer
-    inputs = _encode(model, tokenizer, texts, pad or 0)
+    inputs = encode(model, tokenizer, texts, pad or 0)
     forced = ForcedDecoding(processor, max_new_tokens)
     if forced.fits(model, len(texts), options):
         options["custom_generate"] = forced
@@ -128,33 +124,8 @@ def vocabulary_of(model: Any, tokenizer: Any, *, eos_token_id: int | Sequence[in
 
 
 def _automata(vocabulary: Vocabulary, spec: Any, count: int) -> list[TokenAutomaton]:
-    specs = list(spec) if isinstance(spec, list | tuple) else [spec] * count
-    if len(specs) != count:
-        raise SpecTypeError(f"generate: {len(specs)} constraints for {count} prompts; pass one, or one for each")
     compiler = Compiler(vocabulary)
-    return [one if isinstance(one, TokenAutomaton) else compiler.compile(one) for one in specs]
-
-
-def _encode(model: Any, tokenizer: Any, texts: list[str], pad: int) -> dict[str, torch.Tensor]:
-    """The prompts as a batch. A decoder continues what is at the right end, so it is padded on the left."""
-    begins = (tokenizer.bos_token_id, tokenizer.eos_token_id, pad)
-    begin = next(token for token in begins if token is not None)
-    rows = [row or [begin] for row in tokenizer(texts)["input_ids"]]  # a model continues at least one token
-    width = max(map(len, rows))
-    ids = torch.full((len(rows), width), pad)
-    attention = torch.zeros_like(ids)
-    for i, row in enumerate(rows):
-        place = slice(len(row)) if model.config.is_encoder_decoder else slice(width - len(row), width)
-        ids[i, place] = torch.tensor(row, dtype=ids.dtype)
-        attention[i, place] = 1
-    return {"input_ids": ids.to(model.device), "attention_mask": attention.to(model.device)}
-
-
-def _pad_id(model: Any, tokenizer: Any) -> int | None:
-    for candidate in (model.generation_config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id):
-        if candidate is not None:
-            return int(candidate)
-    return None
+    return [one if isinstance(one, TokenAutomaton) else compiler.compile(one) for one in one_each(spec, count)]
 
 
 def _generation(
@@ -174,21 +145,8 @@ def _generation(
     text = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     closed = state.accepting and (steered or not is_complete(automaton, state))
     reason = "closed" if closed else "complete" if state.accepting else "length"
-    parsed = _parsed(text) if state.accepting and _is_json(automaton.spec) else None
-    return Generation(text, reason, tuple(tokens), parsed, stats)
-
-
-def _is_json(spec: Spec) -> bool:
-    """Whether a constraint is a schema, perhaps beside others."""
-    return isinstance(spec, JsonSchema) or (isinstance(spec, And) and any(map(_is_json, spec.parts)))
-
-
-def _parsed(text: str) -> Any:
-    """The value of a JSON text; None if it has numbers or a nesting that Python does not read."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    value = parsed(text) if state.accepting and is_json(automaton.spec) else None
+    return Generation(text, reason, tuple(tokens), value, stats)
 
 
 def _stats(seconds: float, processor: LogitsProcessor) -> dict[str, float]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from constrain.automaton import TokenAutomaton
-from constrain.errors import ConstrainError, SpecTypeError
-from constrain.hf import generation
-from constrain.hf.generation import Generation
+from constrain.errors import ConstrainError
+from constrain.hf import batch
+from constrain.hf.generation import Generation, vocabulary_of
 from constrain.hf.particles import SMCDecoding
 from constrain.hf.weighted import AWRSLogitsProcessor, Row, generator
 from constrain.matcher import Matcher
@@ -20,7 +20,6 @@ from constrain.sampling.checkers import Product
 from constrain.sampling.posterior import Particle, Posterior
 from constrain.sampling.ready.json import Json, is_validator
 from constrain.sampling.rejection import Step, awrs
-from constrain.schema import JsonSchema
 
 
 def generate_weighted(
@@ -43,21 +42,17 @@ def generate_weighted(
     `do_sample=True` draws, without top-k unless that is asked for.
     """
     texts = [prompts] if isinstance(prompts, str) else list(prompts)
-    checkers = list(checker) if isinstance(checker, list | tuple) else [checker] * len(texts)
-    if len(checkers) != len(texts):
-        raise SpecTypeError(
-            f"generate: {len(checkers)} constraints for {len(texts)} prompts; pass one, or one for each"
-        )
+    checkers = batch.one_each(checker, len(texts))
     if max_new_tokens < 1:
         raise ConstrainError(f"max_new_tokens={max_new_tokens}: a text has room for its end at least")
-    vocabulary = generation.vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
+    vocabulary = vocabulary_of(model, tokenizer, eos_token_id=options.get("eos_token_id"))
     if not texts:
         return []
     options = {"do_sample": True, **options}
     if model.generation_config.top_k is None:
         options.setdefault("top_k", 0)  # else transformers cuts the distribution to 50 tokens
-    pad = options.setdefault("pad_token_id", generation._pad_id(model, tokenizer))
-    inputs = generation._encode(model, tokenizer, texts, pad or 0)
+    pad = options.setdefault("pad_token_id", batch.pad_id(model, tokenizer))
+    inputs = batch.encode(model, tokenizer, texts, pad or 0)
     run: Callable[..., list[Generation]] = {"awrs": _awrs, "smc": _smc}[sampler]
     step = partial(awrs, checks=checks, max_rejects=max_rejects)
     return run(model, tokenizer, inputs, checkers, vocabulary, step, rng, max_new_tokens, options)
@@ -136,19 +131,19 @@ def _generation(
     posterior: Posterior | None = None,
 ) -> Generation:
     text = tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    parsed = generation._parsed(text) if reason != "length" and _is_json(checker) else None
+    parsed = batch.parsed(text) if reason != "length" and _is_json(checker) else None
     return Generation(text, reason, tokens, parsed, stats, posterior)
 
 
 def _is_json(checker: Any) -> bool:
     """Whether a text that the checker accepts stands for a value."""
     match checker:
-        case JsonSchema() | Json():
+        case Json():
             return True
         case Product():
             return any(map(_is_json, checker.checkers))
         case TokenAutomaton():
-            return isinstance(checker.spec, JsonSchema)
+            return batch.is_json(checker.spec)
         case Matcher():
-            return isinstance(checker.automaton.spec, JsonSchema)
-    return is_validator(checker)
+            return batch.is_json(checker.automaton.spec)
+    return batch.is_json(checker) or is_validator(checker)

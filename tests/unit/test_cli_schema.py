@@ -342,11 +342,11 @@ def test_what_json_cannot_say_is_not_parsed_for_machines() -> None:
 def test_generation_does_not_parse_what_python_cannot_read() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    from constrain.hf.generation import _parsed
+    from constrain.hf.batch import parsed
 
-    assert _parsed('{"a": 1}') == {"a": 1}
-    assert _parsed("1" * 5000) is None
-    assert _parsed("[" * 100_000 + "]" * 100_000) is None
+    assert parsed('{"a": 1}') == {"a": 1}
+    assert parsed("1" * 5000) is None
+    assert parsed("[" * 100_000 + "]" * 100_000) is None
 
 
 # ---- what is written about schemas
