@@ -14,6 +14,34 @@ if TYPE_CHECKING:
     from constrain.hf.generation import Generation
 
 
+Sampler = Annotated[
+    str,
+    typer.Option(
+        "--sampler",
+        metavar="mask|awrs|smc",
+        help="Mask each token, or draw texts with weights, one by one or as particles.",
+    ),
+]
+Particles = Annotated[
+    int | None,
+    typer.Option("--particles", min=1, metavar="N", help="Texts side by side.", show_default="8, with smc"),
+]
+Checker = Annotated[
+    str | None,
+    typer.Option(
+        "--checker",
+        metavar="MODULE:FUNCTION",
+        help="f(text) or f(text, complete), asked of proposed tokens; FILE.py:FUNCTION.",
+        show_default=False,
+    ),
+]
+Html = Annotated[Path | None, typer.Option("--html", help="Save the particles over time as a page, too.")]
+Beams = Annotated[
+    int | None,
+    typer.Option("--beams", min=1, metavar="K", help="Beam search with K hypotheses.", show_default="none"),
+]
+
+
 @options.asking
 def generate(
     *,
@@ -46,32 +74,11 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="S", help="Equal seeds draw equal tokens.")] = 0,
     num: Annotated[int, typer.Option("--num", min=1, metavar="N", help="How many texts.")] = 1,
-    sampler: Annotated[
-        str,
-        typer.Option(
-            "--sampler",
-            metavar="mask|awrs|smc",
-            help="Mask each token, or draw texts with weights, one by one or as particles.",
-        ),
-    ] = "mask",
-    particles: Annotated[
-        int | None,
-        typer.Option("--particles", min=1, metavar="N", help="Texts side by side.", show_default="8, with smc"),
-    ] = None,
-    checker: Annotated[
-        str | None,
-        typer.Option(
-            "--checker",
-            metavar="MODULE:FUNCTION",
-            help="f(text) or f(text, complete), asked of proposed tokens; FILE.py:FUNCTION.",
-            show_default=False,
-        ),
-    ] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Save the particles over time as a page, too.")] = None,
-    beams: Annotated[
-        int | None,
-        typer.Option("--beams", min=1, metavar="K", help="Beam search with K hypotheses.", show_default="none"),
-    ] = None,
+    sampler: Sampler = "mask",
+    particles: Particles = None,
+    checker: Checker = None,
+    html: Html = None,
+    beams: Beams = None,
     as_json: options.Json = False,
 ) -> None:
     """Generate text that meets a constraint.
@@ -103,10 +110,16 @@ def generate(
         output.emit({"prompt": text, "outputs": [_fields(result) for result in results]})
     else:
         sampling.show(results)
-    if any(result.finish_reason == "dead" for result in results):
+    _exit_unless_met(results, max_new_tokens)
+
+
+def _exit_unless_met(results: list[Generation], max_new_tokens: int) -> None:
+    """Say why texts do not meet the constraint, if some do not."""
+    reasons = {result.finish_reason for result in results}
+    if "dead" in reasons:
         output.notice("nothing was found that meets the constraint; more --particles, or a checker that says no sooner")
         raise typer.Exit(output.REJECTED)
-    if any(result.finish_reason == "length" for result in results):
+    if "length" in reasons:
         output.notice(f"cut short after {max_new_tokens} tokens; --max-new-tokens N allows more")
         raise typer.Exit(output.REJECTED)
 

@@ -350,3 +350,9 @@ def test_words_in_order_are_not_forgotten(model: Any, tokenizer: Any) -> None:
         f" {found.text} ".replace(".", " ").replace(",", " ").find(f" {word} ") for word in ("red", "old", "blue")
     ]
     assert -1 not in places
+
+
+def test_the_value_of_a_schema_beside_phrases(model: Any, tokenizer: Any) -> None:
+    spec = constrain.json_schema({"enum": ["Ada", "Bo"]}) & lexical("Ada")
+    (found,) = generate(model, tokenizer, PROMPT, spec, sampler="beam", num_beams=3, max_new_tokens=12)
+    assert (found.parsed, found.finish_reason) == ("Ada", "complete")
