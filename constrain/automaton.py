@@ -37,6 +37,9 @@ class TokenAutomaton:
         self.space = space
         self.start = start
 
+    def __del__(self) -> None:
+        self.space.close()
+
     def matcher(self) -> Matcher:
         """A matcher at the start."""
         return Matcher(self)

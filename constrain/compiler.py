@@ -25,6 +25,7 @@ from constrain.product import ProductSpace
 from constrain.regular import RegularSpace
 from constrain.room import check_room
 from constrain.spec import Spec
+from constrain.states import State, StateSpace
 from constrain.symbols import TextTerminals
 from constrain.terminals import TokenSets
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _COMPILED = 512
 """Automata that one compiler remembers."""
-_WEIGHED = 16
+_WEIGHED = 8
 """Automata after which it is looked up how much memory they take."""
 
 _lock = threading.RLock()
@@ -96,24 +97,31 @@ class Compiler:
         return automaton
 
     def _make_room(self) -> None:
-        """Forget old automata. What they hold grows while they are used, so they are weighed now and then."""
+        """Forget old automata, those first that many others could have the place of.
+
+        What they hold grows while they are used, so they are weighed now and then.
+        """
         self._added += 1
         if len(self._compiled) > _COMPILED:
             self._compiled.popitem(last=False)
         if self._added % _WEIGHED:
             return
-        weight = sum(automaton.space.nbytes for automaton in self._compiled.values())
-        while weight > self.limits.automata_bytes and len(self._compiled) > _WEIGHED:
-            weight -= self._compiled.popitem(last=False)[1].space.nbytes
+        most = self.limits.automata_bytes
+        weights = {spec: automaton.space.nbytes for spec, automaton in self._compiled.items()}
+        excess = sum(weights.values()) - most
+        for spec in sorted(list(weights)[:-_WEIGHED], key=lambda spec: weights[spec] < most // 8):
+            if excess <= 0:
+                break
+            excess -= weights[spec]
+            del self._compiled[spec]
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
         check_room(spec)
         counted, rest = without_tokens(spec)
+        space, start = self._begin(rest)
         if counted is None:
-            return self._compile_uncounted(spec, spec)
+            return TokenAutomaton(spec, space, start, self.vocabulary)
         low, high = counted
-        base = self._compile_uncounted(spec, rest)
-        space, start = base.space, base.start
         if isinstance(space, GrammarSpace):  # which can tell where tokens lead
             space = ProductSpace(space, ANYTHING)
             start = space.start() or start
@@ -125,29 +133,29 @@ class Compiler:
             )
         return TokenAutomaton(spec, counting, begun, self.vocabulary)
 
-    def _compile_uncounted(self, whole: Spec, spec: Spec) -> TokenAutomaton:
-        """The automaton of a constraint but for its number of tokens."""
+    def _begin(self, spec: Spec) -> tuple[StateSpace, State]:
+        """The states of a constraint that no number of tokens is part of, and the first one."""
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
         if isinstance(lowered, Grammar):
             space = self._grammar_space(lowered, store)
-            return TokenAutomaton(whole, space, space.start(), self.vocabulary)
+            return space, space.start()
         if isinstance(lowered, Restricted):
-            return self._compile_product(whole, self._grammar_space(lowered.grammar, store), lowered.expr)
-        return self._compile_regular(whole, lowered)
+            return self._begin_product(spec, self._grammar_space(lowered.grammar, store), lowered.expr)
+        return self._begin_regular(spec, lowered)
 
     def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
         shared = _terminals(self.vocabulary, self.limits)
         return GrammarSpace(grammar, self.vocabulary, store, self.limits, shared, _masks(self.vocabulary, self.limits))
 
-    def _compile_product(self, spec: Spec, grammar: GrammarSpace, expr: Expr) -> TokenAutomaton:
-        """The automaton of a grammar and what is beside it."""
+    def _begin_product(self, spec: Spec, grammar: GrammarSpace, expr: Expr) -> tuple[StateSpace, State]:
+        """The same for a grammar and what is beside it."""
         node = self._regular_node(spec, expr, grammar.store)
         space = ProductSpace(grammar, node)
         start = space.start()
         if start is None:
             raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")
-        return TokenAutomaton(spec, space, start, self.vocabulary)
+        return space, start
 
     def _regular_node(self, spec: Spec, expr: Expr, store: ExpressionStore) -> int:
         """The node of a regular constraint, as the tokens of the vocabulary spell it."""
@@ -161,13 +169,13 @@ class Compiler:
             node = store.build(_with_leading_space(expr, starts_with_space), limits)
         return node
 
-    def _compile_regular(self, spec: Spec, expr: Expr) -> TokenAutomaton:
+    def _begin_regular(self, spec: Spec, expr: Expr) -> tuple[StateSpace, State]:
         space = _regular_space(self.vocabulary, self.limits)
         node = self._regular_node(spec, expr, space.store)
         start = space.start(node)
         if start is None:
             raise _unspellable(spec, self.vocabulary)
-        return TokenAutomaton(spec, space, start, self.vocabulary)
+        return space, start
 
 
 def clear_caches() -> None:

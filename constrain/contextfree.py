@@ -149,13 +149,20 @@ class GrammarSpace(StateSpace):
     def nbytes(self) -> int:
         """See `StateSpace.nbytes`: by what JSON Schemas were seen to take for each of these."""
         used = 450 * self._pieces.count + 650 * len(self._states) + 1500 * self.recogniser.templates
-        return used + 2500 * self.network.size
+        return used + 2500 * self.network.size + (self._grammar.source.nbytes if self._grammar.source else 0)
 
     def forget_states(self) -> None:
         """See `StateSpace.forget_states`. What is known of elements would keep their rows."""
         super().forget_states()
         with self._lock:
             self._alive.clear()
+
+    def close(self) -> None:
+        """See `StateSpace.close`."""
+        self.recogniser.close()
+        if self._grammar.source is not None:
+            self._grammar.source.close()
+        super().close()
 
     def _nothing(self, grammar: Grammar) -> UnsatisfiableError | VocabularyError:
         unspellable = self.symbols.unspellable

@@ -67,6 +67,11 @@ class CountingSpace(StateSpace):
         """See `StateSpace.nbytes`."""
         return self.inner.nbytes + 300 * len(self._numbers)
 
+    def close(self) -> None:
+        """See `StateSpace.close`."""
+        self.inner.close()
+        super().close()
+
     def forget_states(self) -> None:
         """See `StateSpace.forget_states`."""
         super().forget_states()

@@ -35,7 +35,7 @@ class Limits:
     """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
     step that alone needs more than fits raises."""
 
-    states: int = 250_000
+    states: int = 100_000
     """States of the rules of one grammar, about 1 kB each. Those of a repetition are made when they are reached."""
 
     rows: int = 300_000

@@ -83,6 +83,11 @@ class ProductSpace(StateSpace):
         place = Place(self.grammar.start(), self._node)
         return self._intern(place) if self._node != EMPTY and self._is_alive(place) else None
 
+    def close(self) -> None:
+        """See `StateSpace.close`."""
+        self.grammar.close()
+        super().close()
+
     def forget_states(self) -> None:
         """See `StateSpace.forget_states`."""
         super().forget_states()

@@ -45,6 +45,9 @@ class RegularSpace(StateSpace):
         reached = self.store.advance(node, b"", self.limits, *self._reaches)
         return self._intern(reached) if self._is_spellable(reached.node) else None
 
+    def close(self) -> None:
+        """See `StateSpace.close`. All regular constraints share it."""
+
     def viable_bytes(self, state: State) -> bytes:
         """See `StateSpace.viable_bytes`."""
         return self.store.viable_bytes(state.place.node, self.limits)

@@ -579,6 +579,14 @@ class Recogniser:
             row = self._rows[key] = Row(self, template, bound, accepting, ignores)
         return row
 
+    def close(self) -> None:
+        """Let go of everything; nothing may be asked any more."""
+        for row in list(self._rows.values()):
+            row.gotos.clear()
+        for template in self._templates.values():
+            template.predicted.clear()
+        vars(self).clear()
+
     def _make_room(self) -> None:
         """Let go of the rows that nothing but earlier rows leads to."""
         for row in list(self._rows.values()):

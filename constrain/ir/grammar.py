@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from constrain.ir.expr import Expr
 
@@ -144,6 +145,17 @@ class Rule:
     register: int = 0
 
 
+class Source(Protocol):
+    """What the rules of a grammar are made from, as they are asked for."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds, about."""
+
+    def close(self) -> None:
+        """Let go of it; no rule is asked for any more."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
     """Rules over terminals. `rules` may be made as they are asked for, where calls are lazy."""
@@ -157,6 +169,8 @@ class Grammar:
     match of all those that may come next, the one of highest priority among these (all of them if equal)."""
     cost: Callable[[Hashable], float] | None = None
     """Bytes of the shortest text of a rule that is called lazily."""
+    source: Source | None = None
+    """If it is of this grammar alone."""
     remembers: bool = False
     """Whether terminals may have a `turn`."""
     is_plain: bool = False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
@@ -397,6 +400,36 @@ def test_automata_that_are_remembered_are_bounded() -> None:
     assert compiler.compile(specs[-1]) is compiler.compile(specs[-1])
     assert first.accepts(text) and compiler.compile(specs[0]) is not first
     assert compiler.compile(specs[0]).accepts(text)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        constrain.json_schema({"properties": {"a": {"type": "array"}}, "required": ["b"]}),
+        constrain.json_schema({"type": "object"}) & constrain.length(tokens=(None, 90)),
+        constrain.json_schema({"type": "object"}) & regex(r'\{"[ab].*'),
+        constrain.grammar('start: "a" start "b" | "c"'),
+    ],
+)
+def test_an_automaton_that_is_let_go_leaves_nothing_behind(spec: Spec) -> None:
+    """Not even for the garbage collector to find: what a large schema holds is hundreds of megabytes."""
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    gc.disable()
+    try:
+        automaton = Compiler(vocabulary).compile(spec)  # nobody holds the compiler
+        matcher = automaton.matcher()
+        for _ in range(3):
+            matcher.accept_token(int(matcher.allowed_token_ids()[0]))
+        space = automaton.space
+        grammar_space: Any = getattr(space, "grammar", None) or getattr(space, "inner", space)
+        grammar_space = getattr(grammar_space, "grammar", grammar_space)
+        held = [weakref.ref(grammar_space.network)]
+        if grammar_space._grammar.source is not None:
+            held.append(weakref.ref(grammar_space._grammar.source))
+        del automaton, matcher, space, grammar_space
+        assert [each() for each in held] == [None] * len(held)
+    finally:
+        gc.enable()
 
 
 # ---- the first space

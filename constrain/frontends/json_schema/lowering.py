@@ -33,6 +33,7 @@ from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, T
 _COSTED = 5000
 _REMEMBERED = 50_000
 """Terminals of one layout."""
+_PLAN_BYTES = 8000
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 _DIGITS = Repeat(Chars(((0x2D, 0x2D), (0x30, 0x39))), 0, None)
@@ -80,13 +81,24 @@ class Lowering(Mapping[Hashable, Rule]):
         self._array_plans: list[ArrayPlan] = []
         self._object_plans: list[tuple[ObjectPlan, ObjectSet]] = []
         self._inhabited = Inhabited(reader, self._new_array_plan, self._new_object_plan)
+        self._plans = 0
         self.rules: dict[Hashable, Rule] = {}
         self._costs = Costs(self)
 
     def grammar(self) -> Grammar:
         """The grammar of the texts of the schema's values. It has none if `is_empty(reader.root)`."""
         remembers = self.reader.document.has_unique_items
-        return Grammar(self, _Value(self.reader.root), cost=self._cost, remembers=remembers, is_plain=True)
+        start = _Value(self.reader.root)
+        return Grammar(self, start, cost=self._cost, source=self, remembers=remembers, is_plain=True)
+
+    @property
+    def nbytes(self) -> int:
+        """See `Source.nbytes`: by what the objects and arrays of large schemas were seen to take."""
+        return _PLAN_BYTES * self._plans
+
+    def close(self) -> None:
+        """See `Source.close`. The automata of objects refer to their owner."""
+        vars(self).clear()
 
     def is_empty(self, formula: int) -> bool:
         """Whether a formula has no value."""
@@ -255,11 +267,13 @@ class Lowering(Mapping[Hashable, Rule]):
         return self._object_plans[number][0]
 
     def _new_array_plan(self, array: ArraySet) -> ArrayPlan:
+        self._plans += 1
         return ArrayPlan(
             array, self.reader.formulas, self.is_empty, self._constants, self._is_scalar, self.reader.limits
         )
 
     def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
+        self._plans += 1
         reader = self.reader
         languages, limits = reader.algebra.languages, reader.limits
         return ObjectPlan(each, reader.formulas, languages, self.is_empty, self._strings_of, self._in_order, limits)
