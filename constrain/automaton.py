@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 
+_HEAVY = 8 << 20
+"""Memory of an automaton that is not left to the garbage collector."""
+
+
 class TokenAutomaton:
     """A deterministic automaton over tokens, made as it is walked. Made by `Compiler.compile`; thread-safe.
 
@@ -38,7 +42,8 @@ class TokenAutomaton:
         self.start = start
 
     def __del__(self) -> None:
-        self.space.close()
+        if self.space.nbytes > _HEAVY:
+            self.space.close()
 
     def matcher(self) -> Matcher:
         """A matcher at the start."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 _COMPILED = 512
 """Automata that one compiler remembers."""
 _WEIGHED = 8
-"""Automata after which it is looked up how much memory they take."""
+"""Automata, the last ones made, that are weighed whenever one is added. They are kept."""
 
 _lock = threading.RLock()
 _compilers: WeakSet[Compiler] = WeakSet()
@@ -57,6 +59,15 @@ class _Shared:
 _shared = _Shared()
 
 
+@dataclass(eq=False, slots=True)
+class _Kept:
+    """An automaton that a compiler remembers."""
+
+    automaton: TokenAutomaton
+    weight: int = 0
+    """Memory that it held when it was last looked at."""
+
+
 class Compiler:
     """Binds constraints to a vocabulary. Compilers of equal vocabularies share everything that they work out.
 
@@ -76,8 +87,9 @@ class Compiler:
             )
         self.vocabulary = vocabulary
         self.limits = limits or Limits()
-        self._compiled: OrderedDict[Spec, TokenAutomaton] = OrderedDict()
-        self._added = 0
+        self._compiled: OrderedDict[Spec, _Kept] = OrderedDict()
+        self._held = 0
+        """Weight of all of these."""
         _compilers.add(self)
 
     def compile(self, spec: Spec) -> TokenAutomaton:
@@ -87,32 +99,32 @@ class Compiler:
         """
         known = self._compiled.get(spec) if isinstance(spec, Spec) else None
         if known is not None:
-            return known
+            return known.automaton
         if not isinstance(spec, Spec):
             raise SpecTypeError(f"compile() takes a constraint such as constrain.regex(..), not {type(spec).__name__}")
         automaton = self._compile(spec)
         with _lock:
-            self._compiled[spec] = automaton
+            self._compiled[spec] = _Kept(automaton)
             self._make_room()
         return automaton
 
     def _make_room(self) -> None:
         """Forget old automata, those first that many others could have the place of.
 
-        What they hold grows while they are used, so they are weighed now and then.
+        What they hold grows while they are used, mostly soon after they are made: the last ones are weighed again.
         """
-        self._added += 1
-        if len(self._compiled) > _COMPILED:
-            self._compiled.popitem(last=False)
-        if self._added % _WEIGHED:
-            return
+        for kept in islice(reversed(self._compiled.values()), _WEIGHED):
+            weight = kept.automaton.space.nbytes
+            self._held += weight - kept.weight
+            kept.weight = weight
         most = self.limits.automata_bytes
-        weights = {spec: automaton.space.nbytes for spec, automaton in self._compiled.items()}
-        excess = sum(weights.values()) - most
-        for spec in sorted(list(weights)[:-_WEIGHED], key=lambda spec: weights[spec] < most // 8):
-            if excess <= 0:
-                break
-            excess -= weights[spec]
+        if self._held <= most and len(self._compiled) <= _COMPILED:
+            return
+        old = list(self._compiled.items())[:-_WEIGHED]
+        for spec, kept in sorted(old, key=lambda item: item[1].weight < most // 8):
+            if self._held <= most - most // 8 and len(self._compiled) <= _COMPILED - _COMPILED // 8:
+                break  # with room for some more
+            self._held -= kept.weight
             del self._compiled[spec]
 
     def _compile(self, spec: Spec) -> TokenAutomaton:
@@ -199,6 +211,7 @@ def _forget() -> None:
     _shared.clear()
     for compiler in _compilers:
         compiler._compiled.clear()
+        compiler._held = 0
 
 
 def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:

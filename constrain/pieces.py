@@ -229,6 +229,9 @@ class Pieces:
                     self.guess(after, lexing, trees, out.tried)
                     depth = math.inf
                     continue
+                if self._first(lexing).bit_count() == 1 and trees.height == 1:  # see `_take_tips`
+                    depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out))
+                    continue
                 found = np.zeros_like(out.words)
                 depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out._replace(words=found)))
                 if self._take_tips(lexing, trees, found, out.words):

@@ -70,6 +70,8 @@ class TokenForest:
     number: int
     first: int = 0
     """The bytes that its tokens begin with, one bit for each."""
+    height: int = 0
+    """Bytes of the longest."""
     sets: dict[tuple[int, int], TokenSet] = field(default_factory=dict)
     """By lexer state."""
     broad: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
@@ -219,7 +221,10 @@ class TokenSets:
         known = self._forests.get(key)
         if known is None:
             heads = trees.trie.byte[roots].astype(np.uint8)
-            known = TokenForest(Forest(trees.trie, roots, heads, trees.depth), next(self._numbers), _bits(heads))
+            height = 1 + int(trees.trie.height[roots].max())
+            known = TokenForest(
+                Forest(trees.trie, roots, heads, trees.depth), next(self._numbers), _bits(heads), height
+            )
             self._forests[key] = known
         return known
 
@@ -233,7 +238,7 @@ def _bits(members: np.ndarray) -> int:
 
 def _forest_of(trie: TrieTables, number: int) -> TokenForest:
     whole = _whole(trie)
-    return TokenForest(whole, number, _bits(whole.heads))
+    return TokenForest(whole, number, _bits(whole.heads), int(trie.height[0]))
 
 
 def _whole(trie: TrieTables) -> Forest:
