@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import numpy as np
 
@@ -40,10 +41,7 @@ class TokenAutomaton:
         """What the constraint was bound to. (Equal ones share a space, and may differ in `encode`.)"""
         self.space = space
         self.start = start
-
-    def __del__(self) -> None:
-        if self.space.nbytes > _HEAVY:
-            self.space.close()
+        finalize(self, _let_go, space).atexit = False
 
     def matcher(self) -> Matcher:
         """A matcher at the start."""
@@ -72,6 +70,12 @@ class TokenAutomaton:
         from constrain.compiler import Compiler
 
         return (_compile, (Compiler, self.vocabulary, self.space.limits, self.spec))
+
+
+def _let_go(space: StateSpace) -> None:
+    """What is done when nobody holds an automaton any more."""
+    if space.nbytes > _HEAVY:
+        space.close()
 
 
 def _compile(compiler: Any, vocabulary: Any, limits: Any, spec: Spec) -> TokenAutomaton:

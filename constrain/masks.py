@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from functools import lru_cache
 from itertools import count
 
 import numpy as np
@@ -64,6 +65,12 @@ class Packer(threading.local):
         dense = np.zeros_like(words)
         put(dense, self._at[:n], self._found[:n])
         return dense
+
+
+@lru_cache(maxsize=8)
+def packer_of(width: int) -> Packer:
+    """The one for masks of `width` words: it is idle between calls, and its memory takes long to fill."""
+    return Packer(width)
 
 
 class MaskCache:

@@ -24,7 +24,7 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.rows import Recogniser, Row, Template
 from constrain.automata.store import ExpressionStore
 from constrain.limits import Limits
-from constrain.masks import Packer, Sparse, Words, add
+from constrain.masks import Sparse, Words, add, packer_of
 from constrain.symbols import is_once
 from constrain.terminals import TokenForest, TokenSet, TokenSets, Undecided
 
@@ -109,8 +109,7 @@ class Pieces:
         self._limits = limits
         self._store: ExpressionStore = lexer.store
         self._pieces: dict[tuple[Template, bool, int, int, int], Piece] = {}
-        self._firsts: dict[int, int] = {}
-        self._packer = Packer(token_sets.width)
+        self._packer = packer_of(token_sets.width)
         self._nbytes = 0
 
     @property
@@ -154,7 +153,7 @@ class Pieces:
 
     def turn(self, node: int, after: Row, words: Words, tried: list[int]) -> None:
         """Add the tokens that may come next in a terminal which, wherever it ends, leads to the row `after`."""
-        first = reduce(or_, [self._first(lexing) for lexing, _, _ in self._lexing.lexers_of(after, 0)], 0)
+        first = reduce(or_, [self._sets.first(lexing) for lexing, _, _ in self._lexing.lexers_of(after, 0)], 0)
         for key, forest in self._sets.of_vocabulary(node):
             out = Allowed(words, tried, key != node)
             found = self._sets.of(key, 0, forest) or self._sets.narrow(key, 0, forest, lambda marks: first)
@@ -180,7 +179,7 @@ class Pieces:
 
         Returns whether all is settled, none being left to try.
         """
-        if not forest.first & self._first(shun):
+        if not forest.first & self._sets.first(shun):
             return True
         killed, doubtful = self._store.strike(node, shun, forest.trees, self._limits)
         struck = [token for tokens in killed for token in _taken(words, tokens)]
@@ -220,7 +219,7 @@ class Pieces:
                 depth = math.inf
                 continue
             for lexing, barred, once in self._lexing.lexers_of(after, shunned):
-                if not trees.first & self._first(lexing):
+                if not trees.first & self._sets.first(lexing):
                     continue
                 if once is None:
                     depth = max(depth, 1 + self._allow(after, lexing, barred, trees, out))
@@ -229,7 +228,7 @@ class Pieces:
                     self.guess(after, lexing, trees, out.tried)
                     depth = math.inf
                     continue
-                if self._first(lexing).bit_count() == 1 and trees.height == 1:  # see `_take_tips`
+                if self._sets.first(lexing).bit_count() == 1 and trees.height == 1:  # see `_take_tips`
                     depth = max(depth, 1 + self._allow(after, lexing, 0, trees, out))
                     continue
                 found = np.zeros_like(out.words)
@@ -254,7 +253,7 @@ class Pieces:
         Where all its matches begin with the same byte, that says nothing of which one it will be, and there is always
         one left. Returns whether these are all.
         """
-        if self._first(lexing).bit_count() > 1:
+        if self._sets.first(lexing).bit_count() > 1:
             return False
         tokens = self._packer.tokens(found)
         tips = trees.tips()
@@ -316,7 +315,7 @@ class Pieces:
                 opens.setdefault((symbols,), {})[shun, forest.number] = shun, forest
                 continue
             lexing = self._lexing.make_lexer(*after)
-            if forest.first & self._first(lexing):
+            if forest.first & self._sets.first(lexing):
                 inner = self._piece(*after, lexing, shun, forest)
                 allowed += inner.allowed
                 waiting += [((symbols, *path), undecided) for path, undecided in inner.undecided]
@@ -341,14 +340,7 @@ class Pieces:
     def _follows(self, row: Row, marks: int) -> int:
         """The bytes that may follow terminals expected in a row, one bit for each."""
         after = row.after(self._lexer.winners(marks))
-        return reduce(or_, [self._first(lexing) for lexing, _, _ in self._lexing.lexers_of(after, 0)], 0)
-
-    def _first(self, node: int) -> int:
-        """The bytes that a lexer may read first, one bit for each."""
-        known = self._firsts.get(node)
-        if known is None:
-            known = self._firsts[node] = self._store.first_bytes(node, self._limits) if node else 0
-        return known
+        return reduce(or_, [self._sets.first(lexing) for lexing, _, _ in self._lexing.lexers_of(after, 0)], 0)
 
 
 def _taken(words: Words, tokens: npt.NDArray[np.integer]) -> list[int]:

@@ -21,7 +21,7 @@ from constrain.automata.store import ExpressionStore
 from constrain.closing import Piece, tokens_of
 from constrain.errors import TerminatedError, TokenError
 from constrain.limits import Limits
-from constrain.masks import MaskCache, Packer, Row, Sparse, Words
+from constrain.masks import MaskCache, Row, Sparse, Words, packer_of
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -71,7 +71,7 @@ class StateSpace(ABC):
         self.vocabulary, self.store, self.limits = vocabulary, store, limits
         self.width = (vocabulary.size + 31) // 32
         self._lock = threading.RLock()
-        self._packer = Packer(self.width)
+        self._packer = packer_of(self.width)
         self._states: dict[Any, State] = {}
         self._steps = 0
         self._walked: set[State] = set()  # the states that remember steps; automata and matchers may hold more states

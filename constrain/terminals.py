@@ -24,7 +24,7 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.store import Follow, Forest, Parted
 from constrain.kernels.trie import BROKEN, INSIDE, WHOLE, group_of
 from constrain.limits import Limits
-from constrain.masks import Packer, Sparse, Words
+from constrain.masks import Sparse, Words, packer_of
 from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
@@ -110,10 +110,11 @@ class TokenSets:
         )
         self._reaches = (vocabulary.max_token_bytes + 1, NEAR + 1)  # one more byte tells whether a token can go on
         self._keys: dict[int, tuple[tuple[int, TokenForest], ...]] = {}
+        self._firsts: dict[int, int] = {}
         self._flags: dict[int, tuple[np.ndarray, int]] = {}
         self._forests: dict[tuple[int, bytes], TokenForest] = {}
         self._numbers = count(3)
-        self._packer = Packer(self.width)
+        self._packer = packer_of(self.width)
         self._nbytes = 0
 
     def of_vocabulary(self, node: int) -> tuple[tuple[int, TokenForest], ...]:
@@ -125,6 +126,13 @@ class TokenSets:
         if keys is None:
             keys = self._keys[node] = self._by_length(node) if self.lexer.store.counts(node) else ((node, self._all),)
         return keys
+
+    def first(self, node: int) -> int:
+        """The bytes that a lexer may read first, one bit for each."""
+        known = self._firsts.get(node)
+        if known is None:
+            known = self._firsts[node] = self.lexer.store.first_bytes(node, self._limits) if node else 0
+        return known
 
     def _by_length(self, node: int) -> tuple[tuple[int, TokenForest], ...]:
         reached = self.lexer.store.advance(node, b"", self._limits, *self._reaches)

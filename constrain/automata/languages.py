@@ -32,14 +32,15 @@ class StoreLanguages:
         found: list[bytes] = []
         start = self._store.advance(self._node(expr), b"", self._limits).node
         todo = [(start, b"")] if start != EMPTY else []
-        while todo:  # what is left of the expression always has a string, so every way counts for one at least
-            node, text = todo.pop()
+        while todo:  # nodes, and texts whose last byte is still to be read
+            before, text = todo.pop()
+            node = self._store.advance(before, text[-1:], self._limits).node
             if self._store.is_nullable(node):
                 found.append(text)
-            if len(found) + len(todo) > most or len(text) > _LENGTH:
-                return None
-            for b in self._store.viable_bytes(node, self._limits):
-                todo.append((self._store.advance(node, bytes([b]), self._limits).node, text + bytes([b])))
+            viable = self._store.viable_bytes(node, self._limits)
+            if len(found) + len(todo) + len(viable) > most or len(text) > _LENGTH:
+                return None  # what is left of the expression always has a string, so every way counts for one at least
+            todo += [(node, text + bytes([b])) for b in viable]
         return tuple(sorted(found))
 
     def _node(self, expr: Expr) -> int:

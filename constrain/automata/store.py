@@ -24,11 +24,14 @@ from constrain.kernels.trie import TrieTables, build, group_of
 from constrain.limits import Limits
 
 _SMALL = 1 << 12
+_ROW_BYTES = 1024
+"""Of a row, about."""
 _NEAR_BY = 128
 """What `ExpressionStore.escapes` looks at before it gives up."""
 _NO_FLAGS = np.zeros(0, np.uint8)
 
 EMPTY, ANYTHING = int(k.EMPTY), int(k.ANYTHING)
+_REACH_STEP, _NO_CLIP = int(k.REACH_STEP), int(k.NO_CLIP)
 
 
 class Reached(NamedTuple):
@@ -167,7 +170,7 @@ class ExpressionStore:
 
     def _advance(self, node: int, data: bytes, limits: Limits, reaches: tuple[int, int], flags: np.ndarray) -> Reached:
         buffer = np.frombuffer(data, np.uint8)
-        reach, near = (min(-(-n // int(k.REACH_STEP)) or int(k.NO_CLIP), int(k.NO_CLIP)) for n in reaches)
+        reach, near = _steps(reaches[0]), _steps(reaches[1])
         return Reached(*map(int, self._call(limits, k.advance, node, buffer, reach, near, limits.search, flags)))
 
     def counts(self, node: int) -> bool:
@@ -377,7 +380,7 @@ class ExpressionStore:
     def _may_double(self, need: int, limits: Limits) -> bool:
         """Whether a table that only remembers what can be worked out again may take more memory."""
         if need == k.NEED_ROWS:
-            return 2 * self._tables.row.nbytes <= limits.table_bytes // 2
+            return 2 * len(self._tables.row) * _ROW_BYTES <= limits.table_bytes // 2
         return need != k.NEED_MEMO or 2 * self._tables.memo.nbytes <= limits.table_bytes // 2
 
     def _empty(self, need: int) -> None:
@@ -415,6 +418,11 @@ class ExpressionStore:
 def byte_trie() -> TrieTables:
     """A trie of all bytes, each its own token."""
     return build(np.arange(256, dtype=np.uint8), np.arange(257, dtype=np.int64))
+
+
+def _steps(reach: int) -> int:
+    """A reach in the steps that kernels know. 0 bytes is without end."""
+    return min(-(-reach // _REACH_STEP), _NO_CLIP) if reach else _NO_CLIP
 
 
 def _doubled(table: np.ndarray) -> np.ndarray:

@@ -13,17 +13,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import examples
+from strategies import examples, expressions
 
 from constrain import LimitExceeded, Limits
 from constrain.automata.languages import StoreLanguages
 from constrain.automata.store import ExpressionStore
 from constrain.frontends.json_schema import numbers, strings
+from constrain.frontends.json_schema.document import Document
 from constrain.frontends.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf, Some
 from constrain.frontends.json_schema.numbers import Numbers
+from constrain.frontends.json_schema.reader import Reader
 from constrain.frontends.json_schema.strings import StringSet
 from constrain.frontends.json_schema.values import ALL, NONE, Algebra, ArraySet, Contains, ObjectSet, Values
 from constrain.ir.expr import Chars, Concat, Expr, Literal, Repeat
+from constrain.ir.semantics import accepts
 
 A_STAR: Expr = Repeat(Chars(((0x61, 0x61),)), 0, None)
 HAS_B: Expr = Concat((strings.ANY_TEXT, Literal(b"b"), strings.ANY_TEXT))
@@ -273,3 +276,24 @@ def test_strings(a: StringSet, b: StringSet, some: list[str]) -> None:
 def test_everything_and_nothing(value: Any) -> None:
     assert contains(ALL, value) and not contains(NONE, value)
     assert contains(ALGEBRA.complement(NONE), value) and not contains(ALGEBRA.complement(ALL), value)
+
+
+@examples(400)
+@given(expressions(), st.lists(st.text("ab0é\u20ac", max_size=5), max_size=8))
+def test_no_string_is_shorter_or_longer_than_its_expression_says(expr: Expr, words: list[str]) -> None:
+    low, high = strings.span(expr)
+    for word in words:
+        if accepts(expr, word.encode()):
+            assert low <= len(word) and (high is None or len(word) <= high)
+
+
+def test_bounds_that_a_pattern_keeps_anyway_are_not_counted() -> None:
+    """Each count doubles the states."""
+
+    def strings_of(schema: dict[str, Any]) -> StringSet:
+        reader = Reader(Document(schema, None, None), LANGUAGES, "assert", LIMITS)
+        return reader.values(reader.root).strings
+
+    kept = {"type": "string", "pattern": "^[ab]{2,3}$", "minLength": 2, "maxLength": 3}
+    assert len(strings_of(kept).parts) == 1
+    assert len(strings_of(kept | {"minLength": 3}).parts) == 2 and len(strings_of(kept | {"maxLength": 2}).parts) == 2

@@ -220,9 +220,12 @@ class Reader:
             known = format_expr(keywords["format"])
             parts += [] if known is None else [known]
         low, high = int(keywords.get("minLength", 0)), keywords.get("maxLength")
+        if high is not None and high < low:
+            return strings.NONE
+        for fewest, most in map(strings.span, parts):  # a bound that a pattern keeps anyway is a count for nothing
+            low = 0 if low <= fewest else low
+            high = None if high is None or (most is not None and most <= high) else high
         if low or high is not None:
-            if high is not None and high < low:
-                return strings.NONE
             parts.append(strings.of_length(low, None if high is None else int(high)))
         return StringSet(parts=tuple(parts))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from constrain.ir.expr import Alt, And, Chars, Expr, Not, Repeat, Words
+from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Look, Not, Repeat, Words
 from constrain.ir.languages import Languages
 
 ANY_CHARACTER = Chars(((0, 0xD7FF), (0xE000, 0x10FFFF)))
@@ -133,6 +133,60 @@ def finite(a: StringSet, most: int, languages: Languages) -> frozenset[str] | No
         return None
     found = languages.listed(a.expr(), most)
     return None if found is None else frozenset(text.decode() for text in found)
+
+
+Span = tuple[int, int | None]
+"""At least so many characters, and at most so many; None for no end of them."""
+
+
+def span(expr: Expr, known: dict[int, Span] | None = None) -> Span:
+    """How many characters the strings of an expression have; wider where it holds complements.
+
+    >>> span(Repeat(ANY_CHARACTER, 2, 5))
+    (2, 5)
+    """
+    known = {} if known is None else known  # by identity: expressions share parts
+    if id(expr) not in known:
+        known[id(expr)] = _span(expr, known)
+    return known[id(expr)]
+
+
+def _span(expr: Expr, known: dict[int, Span]) -> Span:
+    match expr:
+        case Literal(data):
+            return (_characters(data), _characters(data))
+        case Chars():
+            return (1, 1)
+        case Words(listed):
+            lengths = list(map(_characters, listed))
+            return (min(lengths, default=0), max(lengths, default=0))
+        case Concat(parts):
+            spans = [span(part, known) for part in parts]
+            ends = [high for _, high in spans if high is not None]
+            return (sum(low for low, _ in spans), sum(ends) if len(ends) == len(spans) else None)
+        case Alt(parts):
+            spans = [span(part, known) for part in parts]
+            ends = [high for _, high in spans if high is not None]
+            highest = max(ends, default=0) if len(ends) == len(spans) else None
+            return (min((low for low, _ in spans), default=0), highest)
+        case And(parts):
+            spans = [span(part, known) for part in parts]
+            ends = [high for _, high in spans if high is not None]
+            return (max((low for low, _ in spans), default=0), min(ends, default=None))
+        case Repeat(body, low, high):
+            fewest, most = span(body, known)
+            longest = 0 if high == 0 or most == 0 else None if high is None or most is None else high * most
+            return (low * fewest, longest)
+        case Closed(body):
+            return span(body, known)
+        case Look():
+            return (0, 0)
+        case _:
+            return (0, None)
+
+
+def _characters(text: bytes) -> int:
+    return sum(b & 0xC0 != 0x80 for b in text)
 
 
 @lru_cache(maxsize=1024)
