@@ -101,8 +101,8 @@ class Program:
                 return self._step(k.OP_CONCAT, [self.add(part) for part in parts])
             case Alt(parts):
                 return self._step(k.OP_ALT, [self.add(part) for part in parts])
-            case And(parts):
-                return self._step(k.OP_AND, [self._closed(part) for part in parts])
+            case And(parts, within):
+                return self._step(k.OP_WITHIN if within else k.OP_AND, [self._closed(part) for part in parts])
             case Towards(frame, goal):
                 return self._step(k.OP_TOWARDS, [self._closed(frame), self._closed(goal)])
             case Not(body):

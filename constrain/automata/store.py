@@ -433,7 +433,7 @@ def _doubled(table: np.ndarray) -> np.ndarray:
 
 def _empty_tables() -> k.Store:
     tables = k.Store(
-        node=np.zeros((_SMALL, 15), np.int64),
+        node=np.zeros((_SMALL, 16), np.int64),
         pool=np.zeros(4 * _SMALL, np.int64),
         sets=np.zeros((256, 256), np.uint8),
         lookup=np.full(4 * _SMALL, -1, np.int64),
@@ -450,6 +450,7 @@ def _empty_tables() -> k.Store:
         (k.NEVER, k.SURE, 0),
     ):
         tables.node[node, [k.KIND, k.FLAG, k.SHORTEST]] = node, flag, shortest
+        tables.node[node, k.REST] = k.FAR if node == k.NEVER else 0
         tables.node[node, [k.ROW, k.LOOPS, k.CHARS, k.STEADY, k.ENDS]] = -1
     tables.node[k.EMPTY, k.ROW] = 0
     tables.counts[[k.NODES, k.ROWS]] = 4, 1

@@ -79,6 +79,9 @@ class And:
     """All of the parts at once. A part is read as if `Closed`."""
 
     parts: tuple[Expr, ...]
+    within: bool = False
+    """Whether there are two parts, of which the second is `Repeat(unit, 0, n)`, and all strings of the first are made
+    of such units: only their number matters. The promise is not checked."""
 
 
 @dataclass(frozen=True, slots=True)

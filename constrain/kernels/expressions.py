@@ -13,6 +13,8 @@ complement, counted repetition and assertions are node kinds like the others:
 * `DIVISIBLE` keeps the remainder of the number whose digits it reads;
 * `TOWARDS` is an intersection of a frame and a goal, with the promise that whatever the frame can still be completed
   from, the goal can be reached from within it: it is as alive as its frame, and has the masks of its frame;
+* `WITHIN` is an intersection of a body and a bound, with the promise that the strings of the body are made of what the
+  bound repeats: as long as the bound is not near, the body alone decides;
 * `FENCE` closes a language off: assertions inside do not see what follows or precedes;
 * `MARK` stands after the last byte of a terminal and says which one has ended: a lexer for a set of terminals is the
   union of each before its mark, and its state after some bytes is an expression like any other.
@@ -54,11 +56,12 @@ FENCE = np.int64(15)
 MARK = np.int64(16)  # the end of terminal LEFT: nothing may follow
 DIVISIBLE = np.int64(17)  # digits and points: behind a number with remainder LEFT they make a multiple of LOW
 TOWARDS = np.int64(18)  # frame LEFT and goal RIGHT
-PAIR = np.int64(19)  # no language: a place in LEFT and one in RIGHT, which `outcomes` has come to
+WITHIN = np.int64(19)  # body LEFT and bound RIGHT
+PAIR = np.int64(20)  # no language: a place in LEFT and one in RIGHT, which `outcomes` has come to
 
 # Flags.
 NULLABLE = ONE  # accepts the empty rest of the text
-SURE = np.int64(2)  # certainly not empty: no complement, assertion or intersection inside (but `_enough_digits`)
+SURE = np.int64(2)  # certainly not empty: no complement, assertion or intersection inside (but `_enough_digits`, `_within`)
 POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
 LOOKS = np.int64(8)  # has an assertion that looks ahead
 COUNTS = np.int64(16)  # `_clip` may change it
@@ -76,6 +79,7 @@ SEEN = np.int64(9)  # number of the traversal that came by last
 LOOPS, LASTS = _int64(10, 11)  # see `_loops`; -1 unknown
 CHARS = np.int64(12)  # see `_characters`; -1 unknown
 STEADY, ENDS = _int64(13, 14)  # see `_steady`, `_ends`; -1 unknown
+REST = np.int64(15)  # whatever has been read, some string is left that is not longer (or FAR, if nobody knows)
 
 OWNER = np.int64(256)  # column of Store.row: the node of the row
 
@@ -115,6 +119,7 @@ REACH_STEP, NO_CLIP = _int64(8, 511)  # CLIP + n keeps what can happen within 8 
 # Opcodes of `build`.
 OP_NODE, OP_LITERAL, OP_BYTES, OP_WORDS, OP_CONCAT, OP_ALT, OP_AND, OP_NOT = _int64(*range(8))
 OP_REPEAT, OP_BEHIND, OP_AHEAD, OP_NOT_AHEAD, OP_FENCE, OP_MARK, OP_DIVISIBLE, OP_TOWARDS = _int64(*range(8, 16))
+OP_WITHIN = np.int64(16)
 
 
 class Store(NamedTuple):
@@ -123,7 +128,7 @@ class Store(NamedTuple):
     Few arrays on purpose: every helper takes them all, and what it takes to pass them is compiled again each time.
     """
 
-    node: np.ndarray  # int64[N, 15]  one expression a row, columns KIND ... ENDS
+    node: np.ndarray  # int64[N, 16]  one expression a row, columns KIND ... REST
     pool: np.ndarray  # int64[P]  children of ALT and AND nodes
     sets: np.ndarray  # uint8[S, 256]  byte sets
     lookup: np.ndarray  # int64[H]  hash table of nodes, -1 free
@@ -233,6 +238,10 @@ def _describe(st, node):
         a, b = st.node[left, FLAG], st.node[right, FLAG]
         flag = (a & b & NULLABLE) | (a & SURE) | COUNTS
         shortest = max(st.node[left, SHORTEST], st.node[right, SHORTEST])
+    elif kind == WITHIN:
+        a, b = st.node[left, FLAG], st.node[right, FLAG]
+        flag = (a & b & NULLABLE) | (SURE | COUNTS if st.node[left, SHORTEST] <= _units_left(st, right) else ZERO)
+        shortest = max(st.node[left, SHORTEST], st.node[right, SHORTEST])
     elif kind == NOT or kind == NOT_AHEAD:
         flag = (st.node[left, FLAG] & (POSITIONAL | LOOKS)) | (NULLABLE - (st.node[left, FLAG] & NULLABLE))
     elif kind == REPEAT:
@@ -253,6 +262,37 @@ def _describe(st, node):
     if flag & SURE and kind != TOWARDS and _counts(st, node):
         flag |= COUNTS
     st.node[node, FLAG], st.node[node, SHORTEST] = flag, shortest
+    st.node[node, REST] = _rest(st, node) if flag & SURE else FAR
+
+
+@helper
+def _rest(st, node):
+    """The column REST of a node that is SURE."""
+    kind, left, right = st.node[node, KIND], st.node[node, LEFT], st.node[node, RIGHT]
+    if kind == SET:
+        return ONE
+    rest = FAR
+    if kind == CONCAT:
+        rest = max(st.node[left, REST] + st.node[right, SHORTEST], st.node[right, REST])
+    elif kind == REPEAT:
+        rest = st.node[left, REST] + st.node[node, LOW] * st.node[left, SHORTEST]
+    elif kind == ALT:
+        rest = ZERO
+        for i in range(left, left + right):
+            rest = max(rest, st.node[st.pool[i], REST])
+    return min(FAR, rest)
+
+
+@helper
+def _units_left(st, bound):
+    """How many more of what a bound repeats may follow, beside one that is begun; -1 if it is no such bound."""
+    while st.node[bound, KIND] == CONCAT:
+        bound = st.node[bound, RIGHT]
+    if bound == EPSILON:
+        return ZERO
+    if st.node[bound, KIND] != REPEAT or st.node[bound, LOW] > 0:
+        return -ONE
+    return FAR if st.node[bound, HIGH] == UNBOUNDED else st.node[bound, HIGH]
 
 
 @helper
@@ -452,6 +492,15 @@ def _towards(st, frame, goal):
 
 
 @helper
+def _within(st, body, bound):
+    if body == EMPTY or bound == EMPTY:
+        return EMPTY
+    if not st.node[body, FLAG] & SURE or _units_left(st, bound) < 0:
+        return _and2(st, body, bound)
+    return body if _units_left(st, bound) == FAR else _intern(st, WITHIN, body, bound, ZERO, ZERO)
+
+
+@helper
 def _step(st, a):
     """The matches of `a` that are not empty."""
     if a == EMPTY or a == EPSILON:
@@ -473,9 +522,9 @@ def _void(st, a):
 def _gather(st, n, node, kind):
     """Append `node`, or its children if it is of `kind`, to the list in scratch[LIST, :n]; the new length.
 
-    In an intersection with more, the promise of a TOWARDS does not hold: it is one like any other.
+    In an intersection with more, the promise of a TOWARDS or WITHIN is of no use: it is one like any other.
     """
-    while kind == AND and st.node[node, KIND] == TOWARDS:
+    while kind == AND and (st.node[node, KIND] == TOWARDS or st.node[node, KIND] == WITHIN):
         n = _gather_flat(st, n, st.node[node, RIGHT], kind)
         if st.counts[NEED]:
             return ZERO
@@ -485,7 +534,7 @@ def _gather(st, n, node, kind):
 
 @helper
 def _gather_flat(st, n, node, kind):
-    """`_gather` for a node that is no TOWARDS."""
+    """`_gather` for a node that is neither."""
     if st.node[node, KIND] != kind:
         if n >= st.scratch.shape[1]:
             st.counts[NEED] = NEED_SCRATCH
@@ -898,7 +947,7 @@ def _derive_needs(st, top, node, b):
     if kind == DIVISIBLE:
         return top
     top = _require(st, top, left, b)
-    if kind == TOWARDS:
+    if kind == TOWARDS or kind == WITHIN:
         return _require(st, top, st.node[node, RIGHT], b)
     if kind == CONCAT:
         top = _require(st, top, st.node[node, RIGHT], SHIFT + b)
@@ -938,6 +987,8 @@ def _derive(st, node, b):
         return _concat(st, first, _known(st, _rest_of_repeat(st, node), SHIFT + b))
     if kind == TOWARDS:
         return _towards(st, first, _known(st, st.node[node, RIGHT], b))
+    if kind == WITHIN:
+        return _within(st, first, _known(st, st.node[node, RIGHT], b))
     if kind == NOT:
         return _not(st, first)
     return _fence(st, first) if kind == FENCE else first  # else STEP
@@ -1023,6 +1074,8 @@ def _clip(st, node, op):
     first = _known(st, left, op)
     if kind == TOWARDS:
         return first
+    if kind == WITHIN:  # the body can be completed before the bound, whatever is read within reach
+        return first if _units_left(st, st.node[node, RIGHT]) >= reach + st.node[left, REST] else node
     if kind == CONCAT:
         if st.node[left, SHORTEST] >= reach:
             return _concat(st, first, NEVER)
@@ -1114,7 +1167,7 @@ def _classes(st, node):
         st.scratch[STACK, top] = left
         top += 1
         follows = kind == CONCAT and (st.node[left, FLAG] & NULLABLE or st.node[x, FLAG] & (LOOKS | POSITIONAL))
-        if follows or kind == TOWARDS:
+        if follows or kind == TOWARDS or kind == WITHIN:
             st.scratch[STACK, top] = right
             top += 1
     for b in range(255, -1, -1):
@@ -1389,6 +1442,8 @@ def _run(st, op, args, values):
     child = values[args[0]]
     if op == OP_TOWARDS:
         return _towards(st, child, values[args[1]])
+    if op == OP_WITHIN:
+        return _within(st, child, values[args[1]])
     if op == OP_NOT:
         return _not(st, child)
     if op == OP_REPEAT:

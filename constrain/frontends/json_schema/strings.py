@@ -57,6 +57,9 @@ class StringSet:
         parts = list(self.parts) or [ANY_TEXT]
         if self.but:
             parts.append(Not(Words(tuple(word.encode() for word in sorted(self.but)))))
+        if len(parts) == 2:
+            parts.sort(key=_is_bound)
+            return And(tuple(parts), within=_is_bound(parts[1]))
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
     def resolved(self, strings_of: Callable[[int], StringSet], languages: Languages) -> StringSet:
@@ -193,6 +196,11 @@ def _characters(text: bytes) -> int:
 def of_length(low: int, high: int | None) -> Expr:
     """The strings of `low` to `high` characters."""
     return Repeat(ANY_CHARACTER, low, high)
+
+
+def _is_bound(expr: Expr) -> bool:
+    """Whether it says no more than how many characters there may be."""
+    return isinstance(expr, Repeat) and expr.body is ANY_CHARACTER and expr.low == 0
 
 
 def _either(a: StringSet, b: StringSet) -> StringSet:

@@ -80,8 +80,8 @@ class Speller:
                 return Concat(tuple([spell(part) for part in parts]))
             case Alt(parts):
                 return Alt(tuple([spell(part) for part in parts]))
-            case And(parts):
-                return And(tuple([spell(part) for part in parts]))
+            case And(parts, within):
+                return And(tuple([spell(part) for part in parts]), within)
             case Not(body):
                 return And((BODY, Not(self._every_way.spelled(body))))  # what is left out is so however it is spelled
             case Repeat(body, low, high):
