@@ -61,7 +61,9 @@ PAIR = np.int64(20)  # no language: a place in LEFT and one in RIGHT, which `out
 
 # Flags.
 NULLABLE = ONE  # accepts the empty rest of the text
-SURE = np.int64(2)  # certainly not empty: no complement, assertion or intersection inside (but `_enough_digits`, `_within`)
+SURE = np.int64(
+    2
+)  # certainly not empty: no complement, assertion or intersection inside (but `_enough_digits`, `_within`)
 POSITIONAL = np.int64(4)  # has an assertion that looks behind: changes as bytes before it are read
 LOOKS = np.int64(8)  # has an assertion that looks ahead
 COUNTS = np.int64(16)  # `_clip` may change it
