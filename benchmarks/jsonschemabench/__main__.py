@@ -1,4 +1,4 @@
-"""`python -m benchmarks.jsonschemabench masks|generate|quality|report|guard ...`: see the README beside this file."""
+"""`python -m benchmarks.jsonschemabench masks|generate|...`: see the README beside this file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from benchmarks.jsonschemabench.bootstrap import Resampling
 from benchmarks.jsonschemabench.engines import ENGINES, installed
 from benchmarks.jsonschemabench.generate import Generate
 from benchmarks.jsonschemabench.guides import GUIDES, NONE
-from benchmarks.jsonschemabench.masks import Encoder, Masks
+from benchmarks.jsonschemabench.masks import Encoded, Encoder, Masks
+from benchmarks.jsonschemabench.parts import parts_of
 from benchmarks.jsonschemabench.quality import DECODINGS, Asked, Exam, problem_with
 from benchmarks.jsonschemabench.quality import items as questions_of
 from benchmarks.jsonschemabench.records import Run
@@ -24,8 +25,9 @@ from benchmarks.jsonschemabench.store import Store, StoreInUse
 from benchmarks.jsonschemabench.tasks import TASKS
 from benchmarks.jsonschemabench.worker import Job, LoadError
 from benchmarks.report import machine, today, versions
+from benchmarks.tables import markdown, show
 
-BLOCK = "jsonschemabench"
+BLOCK, PARTS_BLOCK = "jsonschemabench", "jsonschemabench-parts"
 PROGRAM = "python -m benchmarks.jsonschemabench"
 PACKAGES = ("constrain", "llguidance", "xgrammar", "outlines_core", "numpy", "numba", "transformers", "torch")
 
@@ -53,15 +55,18 @@ def shown(argument: str) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(PROGRAM, description="Masks, generation and quality on JSON Schemas.")
-    modes = found.add_subparsers(required=True, metavar="masks|generate|quality|report|guard")
+    modes = found.add_subparsers(required=True, metavar="masks|parts|generate|quality|report|guard")
     masks = modes.add_parser("masks", help="time and judge masks over given texts, without a model")
     masks.set_defaults(act=run_masks)
     add_items(masks)
     add_run(masks, seconds=60.0)
-    masks.add_argument("--tokenizer", default=str(running.data() / "tokenizers" / "llama3"), help="folder of one")
+    add_constrain(masks)
     masks.add_argument("--passes", type=int, default=2, help="times that each item is compiled and read")
-    masks.add_argument("--property-order", choices=("schema", "any"), default="schema", help="for constrain")
-    masks.add_argument("--whitespace", choices=("bounded", "compact", "flexible"), default="bounded", help="likewise")
+    parts = modes.add_parser("parts", help="tell where the time of constrain's cold masks goes")
+    parts.set_defaults(act=run_parts)
+    add_items(parts)
+    add_constrain(parts)
+    readme.add_option(parts, PARTS_BLOCK)
     generate = modes.add_parser("generate", help="have a model write an instance of each schema")
     generate.set_defaults(act=run_generate)
     add_items(generate)
@@ -89,6 +94,13 @@ def parser() -> argparse.ArgumentParser:
     guarding.add_argument("summary", type=Path, help="summary.json of a report, or its folder")
     guarding.add_argument("--limits", type=Path, default=guard.LIMITS, help="the file of limits")
     return found
+
+
+def add_constrain(mode: argparse.ArgumentParser) -> None:
+    """With which tokenizer, and options of constrain."""
+    mode.add_argument("--tokenizer", default=str(running.data() / "tokenizers" / "llama3"), help="folder of one")
+    mode.add_argument("--property-order", choices=("schema", "any"), default="schema", help="for constrain")
+    mode.add_argument("--whitespace", choices=("bounded", "compact", "flexible"), default="bounded", help="likewise")
 
 
 def add_model(mode: argparse.ArgumentParser) -> None:
@@ -120,16 +132,36 @@ def add_run(mode: argparse.ArgumentParser, seconds: float) -> None:
 
 def run_masks(given: argparse.Namespace) -> int:
     """`masks`."""
+    names, (tokenizer, options, encoder, warm_up) = engines(given), begun(given)
+    make = {name: partial(Masks, name, str(tokenizer), given.seconds, options, warm_up) for name in names}
+    items = [encoder.encoded(item) for item in runner.shard(chosen_items(given), given.shard)]
+    return run(given, "masks", tokenizer.name, options | {"passes": given.passes}, make, items)
+
+
+def begun(given: argparse.Namespace) -> tuple[Path, dict[str, Any], Encoder, Encoded]:
+    """The tokenizer, the options of constrain, what cuts texts into tokens, and an item to warm up with."""
     trouble = running.problem_with_tokenizer(Path(given.tokenizer))
     if trouble:
         raise data.DataError(trouble)
     options = {"property_order": given.property_order, "whitespace": given.whitespace}
-    names, tokenizer = engines(given), Path(given.tokenizer).resolve()
+    tokenizer = Path(given.tokenizer).resolve()
     encoder = Encoder(tokenizer)
     warm_up = encoder.encoded(data.Item("", "", {"type": "object"}, [{"data": {"warm": [1, 2.5]}, "valid": True}]))
-    make = {name: partial(Masks, name, str(tokenizer), given.seconds, options, warm_up) for name in names}
-    items = [encoder.encoded(item) for item in runner.shard(chosen_items(given), given.shard)]
-    return run(given, "masks", tokenizer.name, options | {"passes": given.passes}, make, items)
+    return tokenizer, options, encoder, warm_up
+
+
+def run_parts(given: argparse.Namespace) -> int:
+    """`parts`."""
+    trouble = readme.problem_with(given.readme, PARTS_BLOCK)
+    if trouble:
+        raise data.DataError(trouble)
+    tokenizer, options, encoder, warm_up = begun(given)
+    table = parts_of(list(map(encoder.encoded, chosen_items(given))), tokenizer, options, warm_up)
+    show([table])
+    if given.readme:
+        about = f"`{given.command}`, {today()}, {machine()}."
+        readme.replace_block(given.readme, PARTS_BLOCK, "\n".join([about, *markdown([table]), ""]))
+    return 0
 
 
 def run_generate(given: argparse.Namespace) -> int:

@@ -1,0 +1,165 @@
+"""Where the time of cold masks goes, part by part: what to look at first when masks are to become faster.
+
+The parts of this package are clocked while texts are read for the first time. What one part spends inside of another is
+counted for the other one alone, so that the parts add up; the clocks themselves make everything some percent slower.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from benchmarks.jsonschemabench.engines import installed, made
+from benchmarks.jsonschemabench.masks import Encoded
+from benchmarks.tables import Table
+from constrain.automata.network import Network
+from constrain.automata.rows import Recogniser, Row, Template
+from constrain.automata.store import ExpressionStore
+from constrain.contextfree import GrammarSpace
+from constrain.frontends.json_schema.lowering import Lowering
+from constrain.matcher import Matcher
+from constrain.pieces import Pieces
+from constrain.states import StateSpace
+from constrain.symbols import TextTerminals
+from constrain.terminals import TokenSets
+from constrain.warmup import warm_up as warm_up_kernels
+
+PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {
+    "kernels: derivatives, walks over the vocabulary, and calls of them": [(ExpressionStore, "_call")],
+    "expressions of terminals, up to their kernels": [
+        (TextTerminals, "number"),
+        (ExpressionStore, "build"),
+        (ExpressionStore, "lexer"),
+    ],
+    "schema to rules": [(Lowering, "_body")],
+    "rules to networks": [(Network, "_read_rules"), (Network, "line")],
+    "templates: what rows predict": [(Template, "__init__")],
+    "rows": [(Row, "after"), (Recogniser, "join"), (Recogniser, "shape_after")],
+    "token sets: what tokens do to a lexer": [(TokenSets, "of"), (TokenSets, "narrow")],
+    "pieces: masks of shapes, put together": [(Pieces, "allow"), (Pieces, "whole")],
+    "masks: keys, packing, what is tried token by token": [(GrammarSpace, "_make_mask")],
+    "steps: the state after a token": [(StateSpace, "step")],
+    "copies of finished masks, remembered steps": [(Matcher, "fill_bitmask"), (Matcher, "accept_token")],
+}
+
+
+@dataclass
+class Clock:
+    """Nanoseconds and calls of each part, while it runs."""
+
+    spent: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    calls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    runs: bool = False
+    _inner: list[int] = field(default_factory=list)
+    """What parts within each of the parts that are open have spent."""
+
+    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, clocked."""
+
+        def call(*args: Any, **named: Any) -> Any:
+            if not self.runs:
+                return function(*args, **named)
+            self._inner.append(0)
+            start = perf_counter_ns()
+            try:
+                return function(*args, **named)
+            finally:
+                whole = perf_counter_ns() - start
+                self.spent[part] += whole - self._inner.pop()
+                self.calls[part] += 1
+                if self._inner:
+                    self._inner[-1] += whole
+
+        return call
+
+
+@contextmanager
+def clocked(clock: Clock) -> Iterator[None]:
+    """Put the clock into all parts."""
+    kept = [(owner, name, getattr(owner, name)) for places in PARTS.values() for owner, name in places]
+    for part, places in PARTS.items():
+        for owner, name in places:
+            setattr(owner, name, clock.timed(part, getattr(owner, name)))
+    try:
+        yield
+    finally:
+        for owner, name, function in kept:
+            setattr(owner, name, function)
+
+
+@dataclass
+class Read:
+    """Texts that an engine has read."""
+
+    tokens: int = 0
+    nanoseconds: int = 0
+
+    @property
+    def average(self) -> float:
+        """Microseconds a token."""
+        return self.nanoseconds / 1000 / max(1, self.tokens)
+
+
+def read_all(engine: Any, items: Sequence[Encoded], clock: Clock) -> Read:
+    """Read the valid texts of all items for the first time. The clock runs from the second mask of each text on."""
+    read = Read()
+    for encoded in items:
+        try:
+            compiled = engine.compile_schema(encoded.item.schema)
+            for test, ids in zip(encoded.item.tests, encoded.ids):
+                if test["valid"]:
+                    _read(engine, engine.begin(compiled), ids, read, clock)
+        except Exception:  # refusals and the like: `masks` tells of them
+            continue
+        finally:
+            clock.runs = False
+        gc.collect(1)
+    return read
+
+
+def _read(engine: Any, matcher: Any, ids: Sequence[int], read: Read, clock: Clock) -> None:
+    engine.fill(matcher)
+    clock.runs = True
+    for token in ids:
+        start = perf_counter_ns()
+        engine.commit(matcher, token)
+        engine.fill(matcher)
+        read.nanoseconds += perf_counter_ns() - start
+        read.tokens += 1
+    clock.runs = False
+
+
+def parts_of(items: Sequence[Encoded], tokenizer: Path, options: dict[str, Any], warm_up: Encoded) -> Table:
+    """What each part takes, as a table."""
+    warm_up_kernels()
+    gc.collect()
+    gc.disable()
+    clock, never = Clock(), Clock()
+    engine = made("constrain", options)
+    engine.load(tokenizer)
+    read_all(engine, [warm_up], never)
+    with clocked(clock):
+        read = read_all(engine, items, clock)
+    rows = [
+        (part, f"{clock.calls[part] / read.tokens:.2f}", f"{spent / 1000 / read.tokens:.1f}", f"{share:.0%}")
+        for part, spent in sorted(clock.spent.items(), key=lambda item: -item[1])
+        for share in [spent / max(1, sum(clock.spent.values()))]
+    ]
+    rows.append(("all, with the clocks", "", f"{read.average:.1f}", ""))
+    notes = [f"{len(items)} schemas, {read.tokens:,} tokens of valid texts, each schema read for the first time"]
+    if installed("llguidance"):
+        peer = made("llguidance", {})
+        peer.load(tokenizer)
+        read_all(peer, [warm_up], never)
+        notes.append(
+            f"llguidance, on those that it takes, in the same process: {read_all(peer, items, never).average:.1f}"
+        )
+    gc.enable()
+    return Table(
+        "Where the time of cold masks goes, microseconds a token", ("part", "calls", "time", "share"), rows, notes
+    )
