@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 
-_HEAVY = 8 << 20
+_HEAVY = 1 << 20
 """Memory of an automaton that is not left to the garbage collector."""
 
 

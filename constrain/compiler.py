@@ -198,9 +198,12 @@ def clear_caches() -> None:
 
 
 def _store(limits: Limits) -> ExpressionStore:
-    """The expressions of the process. A store that is half full is left to the automata in use, and a new one begun."""
+    """The expressions of the process.
+
+    Once they are a quarter of what one constraint may have they are left to the automata in use, and new ones begun.
+    """
     with _lock:
-        if _shared.store is None or 2 * _shared.store.size > limits.expressions:
+        if _shared.store is None or 4 * _shared.store.size > limits.expressions:
             _forget()
             _shared.store = ExpressionStore()
         return _shared.store

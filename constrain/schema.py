@@ -224,7 +224,7 @@ def _described(source: Any) -> Any:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _parsed(text: str) -> Any:
     """The schema of a text; fractions keep all of their digits."""
     try:
@@ -239,7 +239,7 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _document(spec: JsonSchema) -> Document:
     return _document_of(_parsed(spec.text), spec)
 

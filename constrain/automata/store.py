@@ -24,8 +24,6 @@ from constrain.kernels.trie import TrieTables, build, group_of
 from constrain.limits import Limits
 
 _SMALL = 1 << 12
-_ROW_BYTES = 1024
-"""Of a row, about."""
 _NEAR_BY = 128
 """What `ExpressionStore.escapes` looks at before it gives up."""
 _NO_FLAGS = np.zeros(0, np.uint8)
@@ -380,7 +378,7 @@ class ExpressionStore:
     def _may_double(self, need: int, limits: Limits) -> bool:
         """Whether a table that only remembers what can be worked out again may take more memory."""
         if need == k.NEED_ROWS:
-            return 2 * len(self._tables.row) * _ROW_BYTES <= limits.table_bytes // 2
+            return 2 * self._tables.row.nbytes <= limits.table_bytes // 2
         return need != k.NEED_MEMO or 2 * self._tables.memo.nbytes <= limits.table_bytes // 2
 
     def _empty(self, need: int) -> None:
