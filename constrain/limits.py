@@ -23,7 +23,8 @@ class Limits:
     """Words in one `choice`."""
 
     rules: int = 100_000
-    """Rules of one grammar; every use of a template with other arguments is one."""
+    """Rules of one grammar; every use of a template with other arguments is one. Sets of arrays and of objects that a
+    schema falls into, on all levels together."""
 
     alternatives: int = 4096
     """Alternatives into which the arrays or the objects of one subschema fall (`anyOf`, `oneOf` and `not` together)."""

@@ -375,12 +375,16 @@ def test_masks_of_no_size(batch: int, size: int) -> None:
 
 HARD = "(?=[ab]*a[ab]{12}c)(?=[ab]*b[ab]{12}c)[ab]*c"
 
+CROSSED = {"type": "object", "allOf": [{"anyOf": [{"required": [f"{a}{b}"]} for b in "xyz"]} for a in "abc"]}
+"""27 kinds of objects."""
+
 LIMITED: dict[str, tuple[Limits, Callable[[], Spec], int | None]] = {
     "pattern_chars": (Limits(pattern_chars=10), lambda: regex("a" * 11), 11),
     "repeat": (Limits(repeat=10), lambda: regex("a{2,11}"), 11),
     "choices": (Limits(choices=2), lambda: choice(["a", "b", "c"]), 3),
     "expressions": (Limits(expressions=5000), lambda: regex("|".join(f"{n * 7919:08}" for n in range(3000))), None),
     "search": (Limits(search=30), lambda: regex(HARD) & regex("[ab]*c"), None),
+    "rules": (Limits(rules=20), lambda: constrain.json_schema(CROSSED), None),
 }
 
 

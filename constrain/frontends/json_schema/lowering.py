@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from itertools import count, product
 from typing import Any, NamedTuple
 
+from constrain.errors import LimitExceeded
 from constrain.frontends.json_schema import arrays, numbers, objects, strings
 from constrain.frontends.json_schema.arrays import ArrayPlan
 from constrain.frontends.json_schema.endings import item_before_comma, name_before_colon, scalar_before_end
@@ -267,16 +268,25 @@ class Lowering(Mapping[Hashable, Rule]):
         return self._object_plans[number][0]
 
     def _new_array_plan(self, array: ArraySet) -> ArrayPlan:
-        self._plans += 1
+        self._count_plan()
         return ArrayPlan(
             array, self.reader.formulas, self.is_empty, self._constants, self._is_scalar, self.reader.limits
         )
 
     def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
-        self._plans += 1
+        self._count_plan()
         reader = self.reader
         languages, limits = reader.algebra.languages, reader.limits
         return ObjectPlan(each, reader.formulas, languages, self.is_empty, self._strings_of, self._in_order, limits)
+
+    def _count_plan(self) -> None:
+        """Sets of arrays and objects that hold others multiply, by up to `Limits.alternatives` on each level."""
+        self._plans += 1
+        most = self.reader.limits.rules
+        if self._plans > most:
+            raise LimitExceeded(
+                "rules", self._plans, most, "the arrays and objects of a schema, in all their alternatives"
+            )
 
     def _strings_of(self, formula: int) -> StringSet:
         return self.reader.values(formula).strings
