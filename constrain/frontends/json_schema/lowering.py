@@ -218,6 +218,7 @@ class Lowering(Mapping[Hashable, Rule]):
         """The rule of the array after one more item and a comma, by the text so far; None if no item can follow."""
         plan, formulas = self._array_plans[number], self.reader.formulas
 
+        @lru_cache(maxsize=16)  # many tokens are tried after the same text
         def turn(text: bytes) -> Hashable:
             known = seen | {self.reader.constant(item_before_comma(text))}
             if plan.pairs:
