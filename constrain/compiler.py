@@ -104,6 +104,8 @@ class Compiler:
             raise SpecTypeError(f"compile() takes a constraint such as constrain.regex(..), not {type(spec).__name__}")
         automaton = self._compile(spec)
         with _lock:
+            twin = self._compiled.pop(spec, None)  # another thread was faster
+            self._held -= twin.weight if twin else 0
             self._compiled[spec] = _Kept(automaton)
             self._make_room()
         return automaton
@@ -117,13 +119,12 @@ class Compiler:
             weight = kept.automaton.space.nbytes
             self._held += weight - kept.weight
             kept.weight = weight
+        while len(self._compiled) > _COMPILED:
+            self._held -= self._compiled.popitem(last=False)[1].weight
         most = self.limits.automata_bytes
-        if self._held <= most and len(self._compiled) <= _COMPILED:
-            return
-        old = list(self._compiled.items())[:-_WEIGHED]
-        for spec, kept in sorted(old, key=lambda item: item[1].weight < most // 8):
-            if self._held <= most - most // 8 and len(self._compiled) <= _COMPILED - _COMPILED // 8:
-                break  # with room for some more
+        while self._held > most and len(self._compiled) > _WEIGHED:
+            old = list(islice(self._compiled.items(), len(self._compiled) - _WEIGHED))
+            spec, kept = next((item for item in old if item[1].weight > most // 8), old[0])
             self._held -= kept.weight
             del self._compiled[spec]
 
