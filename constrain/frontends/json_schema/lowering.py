@@ -34,7 +34,7 @@ from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, T
 _COSTED = 5000
 _REMEMBERED = 50_000
 """Terminals of one layout."""
-_PLAN_BYTES = 8000
+_PLAN_WORK, _WORK_BYTES = 10, 350
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 _DIGITS = Repeat(Chars(((0x2D, 0x2D), (0x30, 0x39))), 0, None)
@@ -82,7 +82,8 @@ class Lowering(Mapping[Hashable, Rule]):
         self._array_plans: list[ArrayPlan] = []
         self._object_plans: list[tuple[ObjectPlan, ObjectSet]] = []
         self._inhabited = Inhabited(reader, self._new_array_plan, self._new_object_plan)
-        self._plans = 0
+        self._work = 0
+        """Questions of emptiness asked; a set of arrays or objects counts as `_PLAN_WORK` of them."""
         self.rules: dict[Hashable, Rule] = {}
         self._costs = Costs(self)
 
@@ -95,7 +96,7 @@ class Lowering(Mapping[Hashable, Rule]):
     @property
     def nbytes(self) -> int:
         """See `Source.nbytes`: by what the objects and arrays of large schemas were seen to take."""
-        return _PLAN_BYTES * self._plans
+        return _WORK_BYTES * self._work
 
     def close(self) -> None:
         """See `Source.close`. The automata of objects refer to their owner."""
@@ -103,6 +104,7 @@ class Lowering(Mapping[Hashable, Rule]):
 
     def is_empty(self, formula: int) -> bool:
         """Whether a formula has no value."""
+        self._count(1)
         return self._inhabited.is_empty(formula)
 
     def _cost(self, name: Hashable) -> float:
@@ -269,25 +271,24 @@ class Lowering(Mapping[Hashable, Rule]):
         return self._object_plans[number][0]
 
     def _new_array_plan(self, array: ArraySet) -> ArrayPlan:
-        self._count_plan()
+        self._count(_PLAN_WORK)
         return ArrayPlan(
             array, self.reader.formulas, self.is_empty, self._constants, self._is_scalar, self.reader.limits
         )
 
     def _new_object_plan(self, each: ObjectSet) -> ObjectPlan:
-        self._count_plan()
+        self._count(_PLAN_WORK)
         reader = self.reader
         languages, limits = reader.algebra.languages, reader.limits
         return ObjectPlan(each, reader.formulas, languages, self.is_empty, self._strings_of, self._in_order, limits)
 
-    def _count_plan(self) -> None:
+    def _count(self, work: int) -> None:
         """Sets of arrays and objects that hold others multiply, by up to `Limits.alternatives` on each level."""
-        self._plans += 1
+        self._work += work
         most = self.reader.limits.rules
-        if self._plans > most:
-            raise LimitExceeded(
-                "rules", self._plans, most, "the arrays and objects of a schema, in all their alternatives"
-            )
+        if self._work > _PLAN_WORK * most:
+            done = self._work // _PLAN_WORK + 1
+            raise LimitExceeded("rules", done, most, "the arrays and objects of a schema, in all their alternatives")
 
     def _strings_of(self, formula: int) -> StringSet:
         return self.reader.values(formula).strings
