@@ -30,7 +30,7 @@ class Limits:
     """Alternatives into which the arrays or the objects of one subschema fall (`anyOf`, `oneOf` and `not` together)."""
 
     expressions: int = 2_000_000
-    """Distinct subexpressions held by one process-wide store: about 120 bytes each."""
+    """Distinct subexpressions held by one process-wide store: about 150 bytes each."""
 
     table_bytes: int = 128 << 20
     """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one

@@ -127,10 +127,12 @@ def _read(engine: Any, matcher: Any, ids: Sequence[int], read: Read, clock: Cloc
     clock.runs = True
     for token in ids:
         start = perf_counter_ns()
-        engine.commit(matcher, token)
-        engine.fill(matcher)
-        read.nanoseconds += perf_counter_ns() - start
-        read.tokens += 1
+        try:
+            engine.commit(matcher, token)
+            engine.fill(matcher)
+        finally:  # what ends in an error has been clocked, too
+            read.nanoseconds += perf_counter_ns() - start
+            read.tokens += 1
     clock.runs = False
 
 

@@ -26,7 +26,7 @@ EOS = 256 + len(PIECES)
 VOCABULARY = constrain.Vocabulary.from_tokens(
     [*(bytes([byte]) for byte in range(256)), *(piece.encode() for piece in PIECES), None], eos_ids=[EOS]
 )
-REFUSED = 0.03
+REFUSED = 0.02
 """Of all schemas, at most so many may be refused, and of all values so many may be such that the judges disagree."""
 STEPS = 60
 """Tokens of a walk before it is closed."""
@@ -35,7 +35,7 @@ orders = st.sampled_from(["any", "schema"])
 spaces = st.sampled_from(["compact", "bounded", "flexible"])
 
 
-LIMITS = Limits(alternatives=1024, rules=2_000)
+LIMITS = Limits(rules=5_000)
 """Few schemas that are drawn need more; they can take minutes and gigabytes each."""
 
 
