@@ -43,7 +43,7 @@ class Limits:
     """Recogniser rows of one grammar held at a time; `benchmarks.grammars` tells what nested text takes of memory. Rows
     that no matcher needs go first."""
 
-    search: int = 200_000
+    search: int = 50_000
     """States explored to decide one question of emptiness (only intersections, complements and lookarounds ask it)."""
 
     mask_cache_bytes: int = 128 << 20
