@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _COMPILED = 512
 """Automata that one compiler remembers."""
 _WEIGHED = 8
-"""Automata, the last ones made, that are weighed whenever one is added. They are kept."""
+"""Automata, the last ones made, that are weighed whenever half as many more have been added. They are kept."""
 
 _lock = threading.RLock()
 _compilers: WeakSet[Compiler] = WeakSet()
@@ -90,6 +90,7 @@ class Compiler:
         self._compiled: OrderedDict[Spec, _Kept] = OrderedDict()
         self._held = 0
         """Weight of all of these."""
+        self._added = 0
         _compilers.add(self)
 
     def compile(self, spec: Spec) -> TokenAutomaton:
@@ -107,7 +108,9 @@ class Compiler:
             twin = self._compiled.pop(spec, None)  # another thread was faster
             self._held -= twin.weight if twin else 0
             self._compiled[spec] = _Kept(automaton)
-            self._make_room()
+            self._added += 1
+            if self._added % (_WEIGHED // 2) == 0:
+                self._make_room()
         return automaton
 
     def _make_room(self) -> None:

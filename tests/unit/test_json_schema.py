@@ -7,6 +7,7 @@ import enum
 import json
 import pickle
 import typing
+from collections.abc import Callable
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Literal
@@ -560,6 +561,34 @@ def test_limits_leave_the_compiler_usable() -> None:
     assert automaton.accepts(list(b"[1, [2]]")) and not automaton.accepts(list(b"[1, [2]"))
     with pytest.raises(LimitExceeded):
         compiler.compile(json_schema(hard))
+
+
+def some_property(schema: Any) -> Any:
+    """Some property is valid under a schema."""
+    return {"type": "object", "not": {"additionalProperties": {"not": schema}}}
+
+
+def some_item(schema: Any) -> Any:
+    """Some item is valid under a schema."""
+    return {"type": "array", "contains": schema}
+
+
+@pytest.mark.parametrize("some", [some_property, some_item])
+@pytest.mark.parametrize("negated", [False, True])
+def test_many_things_needed_at_once(some: Callable[[Any], Any], negated: bool) -> None:
+    """What a value can settle is one of 2^40 sets: they are not all written down, whether values meet them or not."""
+    consts = [{"not": {"const": i}} if negated else {"const": i} for i in range(40)]
+    values: Any = {f"k{i}": i for i in range(6)} if some is some_property else list(range(6))
+    one: Any = {"k": 6} if some is some_property else [6]
+    few = {"allOf": [some(const) for const in consts[:6]]}
+    assert accepts(few, json.dumps(values), json.dumps(one)) == [True, negated]
+    compiler = Compiler(BYTES, limits=Limits(alternatives=500, states=5_000, rules=2_000))
+    spec = json_schema({"allOf": [some(const) for const in consts]})
+    if some is some_property and not negated:  # a value settles one of them at most
+        assert not compiler.compile(spec).accepts(list(json.dumps(one).encode()))
+    else:
+        with pytest.raises(LimitExceeded):
+            compiler.compile(spec)
 
 
 @pytest.mark.parametrize(

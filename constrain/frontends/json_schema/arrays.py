@@ -17,6 +17,8 @@ from constrain.ir.reach import reaches_end
 from constrain.limits import Limits
 
 _LISTED = 1000
+_MANY = 64
+"""Alternatives of an item above which it pays to leave out at once those that no value meets."""
 _TWICE = frozenset((FALSE,))
 
 
@@ -170,11 +172,17 @@ class ArrayPlan:
         """What the next item may be in, and the counts after it; items that settle something first."""
         options: list[tuple[int, tuple[int, ...]]] = [(self._arrays.at(state.length), ())]
         for some, count in zip(self._arrays.contains, state.counts):
-            options = [
+            both = (
                 (self._formulas.every((formula, more)), (*counts, after))
                 for formula, counts in options
                 for more, after in self._met(some, count, state.length)
-            ]
+            )
+            options = [(formula, counts) for formula, counts in both if formula != FALSE]
+            if len(options) > _MANY:
+                options = [(formula, counts) for formula, counts in options if not self._is_empty(formula)]
+            if len(options) > self._limits.alternatives:
+                most = self._limits.alternatives
+                raise LimitExceeded("alternatives", len(options), most, "what one item of an array may settle")
         return ((formula, counts) for formula, counts in options if formula != FALSE and not self._is_empty(formula))
 
     def _met(self, some: Contains, count: int, index: int) -> Iterator[tuple[int, int]]:

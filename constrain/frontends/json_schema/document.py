@@ -6,7 +6,7 @@ references, other documents) is left to `referencing`. Nothing is ever fetched.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -17,7 +17,9 @@ from constrain.frontends.json_schema.syntax import Syntax
 if TYPE_CHECKING:
     from referencing import Registry
 
-_NAMING = ("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef")
+_NAMING = frozenset(
+    ("$ref", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef")
+)
 
 
 class Place:
@@ -44,9 +46,10 @@ class Document:
         self._given = draft
         self._metaschemas: dict[str, Draft] = {}
         self.syntax = Syntax()
-        self.has_unique_items = registry is not None or _forbids_repetition(root)
+        naming, repeating = _found_in(root)
+        self.has_unique_items = registry is not None or repeating
         """Whether the items of some array may have to differ."""
-        self._plain = registry is None and not _names_something(root)
+        self._plain = registry is None and not naming
         own = self._draft(root, draft or NEWEST, "")
         resolver = None if self._plain else self._resolver(own)
         self.root = self._at(root, "", own, resolver)
@@ -157,37 +160,32 @@ def _resource(schema: Any, draft: Draft) -> Any:
     return specification_with(draft.uri).create_resource(schema)
 
 
-def _objects_in(schema: Any) -> Iterator[dict[str, Any]]:
-    """All objects within JSON data."""
-    todo = [schema] if isinstance(schema, dict | list) else []
-    while todo:
-        part = todo.pop()
-        if isinstance(part, dict):
-            yield part
-        inside = part.values() if isinstance(part, dict) else part
-        todo += [inner for inner in inside if isinstance(inner, dict | list)]
-
-
-def _names_something(schema: Any) -> bool:
-    """Whether anything in a schema gives a name, or refers to one, other than by a pointer into the schema.
+def _found_in(schema: Any) -> tuple[bool, bool]:
+    """Whether anything in a schema gives a name, or refers to one, other than by a pointer into the schema; whether
+    `uniqueItems` is anywhere.
 
     The name of the whole is of no use to such pointers.
     """
     if isinstance(schema, dict) and all(isinstance(schema.get(name, ""), str) for name in ("$id", "id")):
         schema = {name: part for name, part in schema.items() if name not in ("$id", "id")}
-    return any(map(_has_name, _objects_in(schema)))
+    naming = repeating = False
+    todo = [schema]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            naming = naming or not _NAMING.isdisjoint(part) and _has_name(part)
+            repeating = repeating or part.get("uniqueItems") is True
+            todo += part.values()
+        elif isinstance(part, list):
+            todo += part
+    return naming, repeating
 
 
 def _has_name(part: dict[str, Any]) -> bool:
     reference = part.get("$ref")
     if isinstance(reference, str) and not (reference.startswith("#/") or reference in ("#", "")):
         return True
-    return any(name in part and isinstance(part[name], str | bool) for name in _NAMING)
-
-
-def _forbids_repetition(schema: Any) -> bool:
-    """Whether `uniqueItems` is anywhere in a schema."""
-    return any(part.get("uniqueItems") is True for part in _objects_in(schema))
+    return any(name != "$ref" and isinstance(part.get(name), str | bool) for name in _NAMING)
 
 
 _NOWHERE = object()

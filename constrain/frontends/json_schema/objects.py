@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from constrain.errors import LimitExceeded
 from constrain.frontends.json_schema import strings
-from constrain.frontends.json_schema.formulas import FALSE, TRUE, Formulas
+from constrain.frontends.json_schema.formulas import TRUE, Formulas
 from constrain.frontends.json_schema.strings import StringSet
 from constrain.frontends.json_schema.values import ObjectSet
 from constrain.ir.languages import Languages
@@ -226,11 +226,20 @@ class ObjectPlan:
         return found
 
     def _options(self, formula: int, settles: list[int]) -> tuple[Option, ...]:
-        options = [Option(formula, 0)]
+        """What a value may be, by what it settles; values in sets that come out the same settle the same."""
+        if self._is_empty(formula):
+            return ()
+        settled: dict[int, int] = {}
         for n in settles:
             wanted = self._some[n][1]
-            options += [Option(self._formulas.every((each.formula, wanted)), each.settles | 1 << n) for each in options]
-        return tuple(each for each in options if each.formula != FALSE and not self._is_empty(each.formula))
+            for each, known in [(formula, 0), *settled.items()]:
+                both = self._formulas.every((each, wanted))
+                if both in settled or not self._is_empty(both):
+                    settled[both] = settled.get(both, 0) | known | 1 << n
+            if len(settled) > self._limits.alternatives:
+                most = self._limits.alternatives
+                raise LimitExceeded("alternatives", len(settled), most, "what one property of an object may settle")
+        return Option(formula, 0), *(Option(each, known) for each, known in settled.items())
 
 
 def _alike(groups: list[Group]) -> list[Group]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from constrain.errors import SchemaError
@@ -101,6 +102,9 @@ _CHILD = frozenset(
 )
 _LISTED = frozenset(("allOf", "anyOf", "oneOf", "prefixItems", "items"))
 _NAMED = frozenset(("properties", "patternProperties", "dependentSchemas", "$defs", "definitions", "dependencies"))
+_HOLDING = _CHILD | _LISTED | _NAMED
+"""Keywords that hold subschemas."""
+_NOTED = frozenset(("pattern", "patternProperties", "$ref"))
 
 
 class Syntax:
@@ -118,6 +122,7 @@ class Syntax:
         if id(place.schema) in self._checked:
             return
         checked: dict[int, Any] = {}
+        rules = _rules_of(place.draft)
         todo = [(place.schema, place.pointer, 0)]
         while todo:
             schema, pointer, depth = todo.pop()
@@ -131,8 +136,13 @@ class Syntax:
                 raise SchemaError(f"schemas nested more than {_DEPTH} deep", pointer=f"{pointer[:60]}…")
             checked[id(schema)] = schema
             for name, value in keywords(schema, place.draft):
-                _check(name, value, place.draft, pointer)
-                self._note(name, value, pointer)
+                rule = rules.get(name)
+                if rule is not None and not rule[0](value):
+                    raise _misused(name, value, rule[1], pointer)
+                if name in _NOTED:
+                    self._note(name, value, pointer)
+                if name not in _HOLDING:
+                    continue
                 todo += [(inner, f"{pointer}/{name}{path}", depth + 1) for path, inner in subschemas(name, value)]
         self._checked |= checked
 
@@ -166,13 +176,16 @@ def subschemas(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield "", value
 
 
-def _check(name: str, value: Any, draft: Draft, pointer: str) -> None:
-    rule = _RULES.get(name)
-    if draft.old_items and name == "items":
-        rule = _OLD_ITEMS
-    if draft.boolean_bounds and name in ("exclusiveMinimum", "exclusiveMaximum"):
-        rule = _BOOLEAN_BOUND
-    if rule is not None and not rule[0](value):
-        raise SchemaError(
-            f"{name} is {value!r:.60}", pointer=f"{pointer}/{name}", keyword=name, hint=f"it takes {rule[1]}"
-        )
+@lru_cache(maxsize=16)
+def _rules_of(draft: Draft) -> dict[str, tuple[_Check, str]]:
+    """What the keywords of a draft take."""
+    rules = dict(_RULES)
+    if draft.old_items:
+        rules["items"] = _OLD_ITEMS
+    if draft.boolean_bounds:
+        rules |= dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum"), _BOOLEAN_BOUND)
+    return rules
+
+
+def _misused(name: str, value: Any, takes: str, pointer: str) -> SchemaError:
+    return SchemaError(f"{name} is {value!r:.60}", pointer=f"{pointer}/{name}", keyword=name, hint=f"it takes {takes}")
