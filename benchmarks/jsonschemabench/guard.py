@@ -1,7 +1,7 @@
 """A guard against regressions that does not depend on the speed of the machine.
 
-`guard.toml` limits ratios to another engine in the same run, and coverage. A limit for which there is no figure is
-broken: otherwise a run that measured nothing would pass.
+`guard.toml` limits ratios to another engine in the same run, coverage, and memory. A limit for which there is no figure
+is broken: otherwise a run that measured nothing would pass.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ def read_limits(file: Path) -> dict[str, Any]:
         limits = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise ValueError(f"no limits in {file}") from error
-    if not limits.get("ratios") and not limits.get("coverage"):
-        raise ValueError(f"{file} has neither [ratios] nor [coverage]")
+    if not any(limits.get(table) for table in ("ratios", "coverage", "memory")):
+        raise ValueError(f"{file} has none of [ratios], [coverage] and [memory]")
     for name in limits.get("ratios", {}):
         parsed(name)
     for name in limits.get("coverage", {}):
         if name != "pass_rate" and name not in OUTCOMES:
             raise ValueError(f"unknown limit {name!r}; [coverage] takes pass_rate, {', '.join(OUTCOMES)}")
+    for name in limits.get("memory", {}).keys() - {"peak_rss_mb"}:
+        raise ValueError(f"unknown limit {name!r}; [memory] takes peak_rss_mb")
     return limits
 
 
@@ -70,7 +72,8 @@ def check(summary: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     return [
         f"{group['tokenizer']}: {violation}"
         for group in groups
-        for violation in (*_broken_ratios(group, limits), *_broken_coverage(group, limits))
+        for broken in (_broken_ratios, _broken_coverage, _broken_memory)
+        for violation in broken(group, limits)
     ]
 
 
@@ -110,6 +113,16 @@ def _broken_coverage(group: Mapping[str, Any], limits: Mapping[str, Any]) -> Ite
                 yield f"pass_rate: {engine} passes {coverage['pass_rate']:.2%} in pass {run}, the limit is {limit:.2%}"
             elif name != "pass_rate" and coverage["outcomes"][name] > limit:
                 yield f"{name}: {coverage['outcomes'][name]:,} items of {engine} in pass {run}, the limit is {limit:,}"
+
+
+def _broken_memory(group: Mapping[str, Any], limits: Mapping[str, Any]) -> Iterator[str]:
+    engine = limits["engine"]
+    found = group["engines"].get(engine, {}).get("peak_rss_mb")
+    for name, limit in limits.get("memory", {}).items():
+        if not found:
+            yield f"{name}: nothing is known of the memory of {engine}"
+        elif found > limit:
+            yield f"{name}: {engine} took {found:,.0f} MB, the limit is {limit:,} MB"
 
 
 def _run(passes: Mapping[str, Any], pass_: str) -> str | None:

@@ -33,7 +33,8 @@ def text(*steps: int, accepted: bool = True) -> Text:
 
 def record(id: str, engine: str = "constrain", run: int = 1, *texts: Text, **more: Any) -> Record:
     """One whose schema compiles in 1000 ns."""
-    usual = {"split": "easy", "vocabulary": 128_000, "schema_bytes": 100, "compile_ns": 900, "first_ns": 100}
+    usual = {"split": "easy", "vocabulary": 128_000, "schema_bytes": 100}
+    usual |= {"compile_ns": 900, "first_ns": 100, "rss_mb": 8.0}
     return Record(id=id, engine=engine, run=run, texts=list(texts), **(usual | more))
 
 
@@ -468,6 +469,7 @@ LIMITS = {
     "other": "llguidance",
     "ratios": {"tbm_avg_warm": 0.25, "ttfm_p50": 1.5},
     "coverage": {"pass_rate": 0.9, "crash": 0},
+    "memory": {"peak_rss_mb": 100},
 }
 
 
@@ -481,6 +483,14 @@ def slower(records: list[Record]) -> list[Record]:
 
 def failing(records: list[Record]) -> list[Record]:
     return [replace(r, outcome="crash") if (r.engine, r.run) == ("constrain", 1) else r for r in records]
+
+
+def larger(records: list[Record]) -> list[Record]:
+    return [replace(r, rss_mb=101.0) if r.id == "item 3" else r for r in records]
+
+
+def weightless(records: list[Record]) -> list[Record]:
+    return [replace(r, rss_mb=0.0) for r in records]
 
 
 def one_pass(records: list[Record]) -> list[Record]:
@@ -500,9 +510,11 @@ def others(records: list[Record]) -> list[Record]:
     [
         (slower, ["tbm_avg_warm: constrain/llguidance is x"]),
         (failing, ["pass_rate: constrain passes 0.00% in pass 1", "crash: 12 items"]),
+        (larger, ["peak_rss_mb: constrain took 101 MB, the limit is 100 MB"]),
+        (weightless, ["peak_rss_mb: nothing is known"]),
         (one_pass, ["tbm_avg_warm: no avg of TBM"]),
         (alone, ["tbm_avg_warm: no avg of TBM", "ttfm_p50: no p50 of TTFM"]),
-        (others, ["tbm_avg_warm: no", "ttfm_p50: no", "pass_rate: no results of constrain", "crash: no results"]),
+        (others, ["tbm_avg_warm: no", "ttfm_p50: no", "pass_rate: no results", "crash: no results", "peak_rss_mb: no"]),
     ],
 )
 def test_beyond_the_limits(tmp_path: Path, change: Callable[[list[Record]], list[Record]], broken: list[str]) -> None:
@@ -531,7 +543,7 @@ def test_the_guard_as_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "tbm_max_warm: constrain/llguidance is x0.1, the limit is x0.05" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", ["[ratios]\ntbm_p42 = 1", "[coverage]\nfine = 1", ""])
+@pytest.mark.parametrize("wrong", ["[ratios]\ntbm_p42 = 1", "[coverage]\nfine = 1", "[memory]\nmuch = 1", ""])
 def test_limits_that_are_not_known(tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "limits.toml"
     file.write_text(wrong)

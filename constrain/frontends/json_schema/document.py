@@ -173,7 +173,7 @@ def _found_in(schema: Any) -> tuple[bool, bool]:
     while todo:
         part = todo.pop()
         if isinstance(part, dict):
-            naming = naming or not _NAMING.isdisjoint(part) and _has_name(part)
+            naming = naming or (not _NAMING.isdisjoint(part) and _has_name(part))
             repeating = repeating or part.get("uniqueItems") is True
             todo += part.values()
         elif isinstance(part, list):
