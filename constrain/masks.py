@@ -21,18 +21,19 @@ Words = npt.NDArray[np.uint32]
 
 
 class Sparse:
-    """Words of a bitmask, few of them set."""
+    """Words of a bitmask, few of them set. Places are `intp`: numpy would turn others into that at each use."""
 
-    __slots__ = ("at", "nbytes", "words")
+    __slots__ = ("_signed", "at", "nbytes", "words")
 
-    def __init__(self, at: npt.NDArray[np.int32], words: Words) -> None:
+    def __init__(self, at: npt.NDArray[np.intp], words: Words) -> None:
         self.at, self.words = at, words
+        self._signed = words.view(np.int32)
         self.nbytes = at.nbytes + words.nbytes
 
     def fill(self, row: Row) -> None:
         """Overwrite a row."""
         row.fill(0)
-        row.view(np.uint32)[self.at] = self.words
+        row[self.at] = self._signed
 
 
 def add(words: Words, more: Sparse | Words) -> None:
@@ -49,13 +50,13 @@ class Packer(threading.local):
     def __init__(self, width: int) -> None:
         self.words = np.zeros(width, np.uint32)
         """An empty mask to write to, and to pack."""
-        self._at, self._found = np.zeros(width, np.int32), np.zeros(width, np.uint32)
+        self._at, self._found = np.zeros(width, np.intp), np.zeros(width, np.uint32)
 
     def tokens(self, words: Words) -> list[int]:
         """Move the bits out of `words`, as tokens."""
         n = take(words, self._at, self._found)
         bits = np.unpackbits(self._found[:n].view(np.uint8), bitorder="little").nonzero()[0]
-        return ((self._at[bits >> 5].astype(np.int64) << 5) + (bits & 31)).tolist() if n else []
+        return ((self._at[bits >> 5] << 5) + (bits & 31)).tolist() if n else []
 
     def pack(self, words: Words) -> Sparse | Words | None:
         """Move the bits out of `words`, which is left empty; None if there are none."""

@@ -251,5 +251,5 @@ class StateSpace(ABC):
                 words[token >> 5] |= np.uint32(1 << (token & 31))
         mask = self._packer.pack(words)
         if mask is None:
-            return Sparse(np.zeros(0, np.int32), np.zeros(0, np.uint32)), found
+            return Sparse(np.zeros(0, np.intp), np.zeros(0, np.uint32)), found
         return mask if isinstance(mask, Sparse) else mask.view(np.int32), found

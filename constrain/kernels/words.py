@@ -11,7 +11,7 @@ from constrain.kernels.jit import kernel
 def take(words, at, found):
     """Move the words that are not zero to `found`, and their places to `at`, leaving zeros: their number.
 
-    `words` and `found` are uint32, `at` is int32, all of one size.
+    `words` and `found` are uint32, `at` is intp, all of one size.
     """
     n = 0
     for i in range(words.size):

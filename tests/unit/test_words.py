@@ -16,7 +16,7 @@ masks = st.lists(bits, max_size=70)
 
 def taken(words: np.ndarray) -> tuple[list[int], list[int]]:
     """What `take` finds, and whether it leaves zeros and writes nothing else."""
-    at, found = np.full(words.size, -1, np.int32), np.full(words.size, 7, np.uint32)
+    at, found = np.full(words.size, -1, np.intp), np.full(words.size, 7, np.uint32)
     n = take(words, at, found)
     assert not words.any() and set(at[n:].tolist()) <= {-1} and set(found[n:].tolist()) <= {7}
     return at[:n].tolist(), found[:n].tolist()
@@ -34,7 +34,7 @@ def test_put_is_what_its_twin_does(drawn: tuple[list[int], list[int]]) -> None:
     mask, more = drawn
     at, words = take_ref(more)[0], np.array(mask, np.uint32)
     chosen = [more[i] for i in at]
-    put(words, np.array(at, np.int32), np.array(chosen, np.uint32))
+    put(words, np.array(at, np.intp), np.array(chosen, np.uint32))
     assert words.tolist() == put_ref(mask, at, chosen)
 
 
@@ -43,11 +43,11 @@ def test_put_is_what_its_twin_does(drawn: tuple[list[int], list[int]]) -> None:
 def test_what_was_taken_can_be_put_back(mask: list[int]) -> None:
     words = np.array(mask, np.uint32)
     at, found = taken(words)
-    put(words, np.array(at, np.int32), np.array(found, np.uint32))
+    put(words, np.array(at, np.intp), np.array(found, np.uint32))
     assert words.tolist() == mask
 
 
 def test_places_may_come_twice() -> None:
     words = np.zeros(3, np.uint32)
-    put(words, np.array([1, 1, 2], np.int32), np.array([1, 6, 2**31], np.uint32))
+    put(words, np.array([1, 1, 2], np.intp), np.array([1, 6, 2**31], np.uint32))
     assert words.tolist() == put_ref([0, 0, 0], [1, 1, 2], [1, 6, 2**31]) == [0, 7, 2**31]
