@@ -32,7 +32,7 @@ class Limits:
     expressions: int = 2_000_000
     """Distinct subexpressions held by one process-wide store: about 150 bytes each."""
 
-    table_bytes: int = 128 << 20
+    table_bytes: int = 96 << 20
     """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
     step that alone needs more than fits raises."""
 

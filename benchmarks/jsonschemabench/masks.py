@@ -22,7 +22,7 @@ from benchmarks.jsonschemabench.engines import made
 from benchmarks.jsonschemabench.records import Record, Text
 from benchmarks.peers import encode, pretrained
 
-COLLECT = 250
+COLLECT = 100
 """Items between two full collections of garbage. What is young is collected after every item; no clock runs then."""
 
 
