@@ -27,7 +27,7 @@ class Limits:
     schema falls into, on all levels together."""
 
     alternatives: int = 4096
-    """Alternatives into which the arrays or the objects of one subschema fall (`anyOf`, `oneOf` and `not` together), and
+    """Alternatives into which the arrays or objects of one subschema fall (`anyOf`, `oneOf` and `not` together), and
     ways in which one item or member meets what has to be somewhere (`contains` and the like)."""
 
     expressions: int = 2_000_000
