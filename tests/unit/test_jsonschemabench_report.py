@@ -511,10 +511,19 @@ def others(records: list[Record]) -> list[Record]:
         (slower, ["tbm_avg_warm: constrain/llguidance is x"]),
         (failing, ["pass_rate: constrain passes 0.00% in pass 1", "crash: 12 items"]),
         (larger, ["peak_rss_mb: constrain took 101 MB, the limit is 100 MB"]),
-        (weightless, ["peak_rss_mb: nothing is known"]),
+        (weightless, ["peak_rss_mb: nothing is known of the memory of constrain"]),
         (one_pass, ["tbm_avg_warm: no avg of TBM"]),
         (alone, ["tbm_avg_warm: no avg of TBM", "ttfm_p50: no p50 of TTFM"]),
-        (others, ["tbm_avg_warm: no", "ttfm_p50: no", "pass_rate: no results", "crash: no results", "peak_rss_mb: no"]),
+        (
+            others,
+            [
+                "tbm_avg_warm: no",
+                "ttfm_p50: no",
+                "pass_rate: no results of constrain",
+                "crash: no results",
+                "peak_rss_mb: nothing is known of the memory of constrain",
+            ],
+        ),
     ],
 )
 def test_beyond_the_limits(tmp_path: Path, change: Callable[[list[Record]], list[Record]], broken: list[str]) -> None:
