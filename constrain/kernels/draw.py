@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constrain.kernels.jit import helper, kernel
+from constrain.jit import helper, kernel
 
 BLOCK = 256
 """Tokens whose masses are summed together: about the root of a large vocabulary."""

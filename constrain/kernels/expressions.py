@@ -37,7 +37,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constrain.kernels.jit import helper, kernel
+from constrain.jit import helper, kernel
 
 
 def _int64(*values: int) -> list[np.int64]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constrain.kernels.jit import helper, kernel
+from constrain.jit import helper, kernel
 
 
 class PhraseTables(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from constrain.kernels.jit import kernel
+from constrain.jit import kernel
 
 
 @kernel

@@ -136,17 +136,17 @@ def test_no_cycles() -> None:
 
 
 KERNELS = {name: path for name, path in MODULES.items() if name.startswith("kernels.")}
-FAMILIES = [name for name in KERNELS if name != "kernels.jit" and not name.endswith("_ref")]
+FAMILIES = [name for name in KERNELS if not name.endswith("_ref")]
 
 
 @pytest.mark.parametrize("module", KERNELS)
 def test_kernels_stand_alone(module: str) -> None:
     """With cache=True numba serves old machine code when a helper or a constant in another file has changed."""
-    allowed = {"kernels.jit"} if module in FAMILIES else set()
+    allowed = {"jit"} if module in FAMILIES else set()
     assert own(KERNELS[module]) <= allowed
     for node in ast.walk(ast.parse(KERNELS[module].read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("constrain"):
-            assert node.module == "constrain.kernels.jit" and module in FAMILIES
+            assert node.module == "constrain.jit" and module in FAMILIES
             assert {alias.name for alias in node.names} <= {"kernel", "helper"}
 
 

@@ -580,7 +580,7 @@ def test_no_answer(text: str) -> None:
     assert not tasks.GSM8K.is_correct(None, tasks.Question("q", "", "", "3"))
 
 
-@pytest.mark.parametrize("task", tasks.TASKS.values(), ids=str)
+@pytest.mark.parametrize("task", tasks.TASKS.values(), ids=list(tasks.TASKS))
 def test_worked_examples_of_tasks(task: tasks.Task) -> None:
     for example in task.examples:
         options = tuple(re.findall(r"\([A-C]\) (.+)", example.question))

@@ -184,7 +184,7 @@ def test_no_cache_writes_no_machine_code(tmp_path: Path) -> None:
 def test_a_cache_that_fails_after_the_start_does_not_fail_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from constrain.kernels import jit
+    from constrain import jit
 
     monkeypatch.setattr(jit, "_said", False)
     path = tmp_path / "module.py"
