@@ -372,10 +372,57 @@ if INTERPRETED:
         """Word n behind an address."""
         return int(_view(address, n + 1, ctypes.c_int64)[n])
 
+    def halves(block, table):
+        """A table of int64 as twice as many uint32."""
+        control = _view(block, 2 * table + 2, ctypes.c_int64)
+        return _view(int(control[2 * table]), 2 * int(control[2 * table + 1]), ctypes.c_uint32)
+
+    def u32_row(address, size):
+        """`size` uint32 at an address."""
+        return _view(int(address), int(size), ctypes.c_uint32)
+
+    def mix(h, x):
+        """Hash one more integer; h and the result are not negative."""
+        h = ((int(h) ^ int(x)) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        return (h ^ h >> 31) & 0x7FFFFFFFFFFFFFFF
+
 else:
 
     @helper
     def i64_at(address, n):
         """Word n behind an address."""
         return _p64(address)[n]
+
+    _p32u = _pointer(types.uint32)
+
+    if CHECKED:
+
+        @helper
+        def halves(block, table):
+            """A table of int64 as twice as many uint32."""
+            control = _p64(block)
+            return carray(_p32u(control[2 * table]), (2 * control[2 * table + 1],))
+
+        @helper
+        def u32_row(address, size):
+            """`size` uint32 at an address."""
+            return carray(_p32u(address), (size,))
+
+    else:
+
+        @helper
+        def halves(block, table):
+            """A table of int64 as twice as many uint32."""
+            return _p32u(_p64(block)[2 * table])
+
+        @helper
+        def u32_row(address, size):
+            """`size` uint32 at an address."""
+            return _p32u(address)
+
+    @helper
+    def mix(h, x):
+        """Hash one more integer; h and the result are not negative."""
+        h = np.uint64(h ^ x) * np.uint64(0x9E3779B97F4A7C15)
+        return np.int64((h ^ h >> np.uint64(31)) & np.uint64(0x7FFFFFFFFFFFFFFF))
 

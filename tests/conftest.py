@@ -1,13 +1,24 @@
-"""Fixtures shared by all tests: where data lives, and a cache that is not the user's."""
+"""What all tests share: how much they do, where data lives, and a cache that is not the user's."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the amounts of tests: all of them where slow tests are selected."""
+    if re.search(r"(?<!not )\bslow\b", config.getoption("markexpr")):
+        os.environ["CONSTRAIN_FULL"] = "1"
+    import amounts  # reads CONSTRAIN_FULL
+    from hypothesis import settings
+
+    settings.load_profile(amounts.PROFILE)
 
 
 @pytest.fixture(scope="session", autouse=True)

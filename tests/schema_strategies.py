@@ -15,9 +15,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import jsonschema_rs
+import pytest
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 Schema = dict[str, Any] | bool
 
@@ -212,12 +211,17 @@ _PARTS: dict[str, dict[str, Callable[[_Place], st.SearchStrategy[Any]]]] = {
 # ---- instances
 
 
+def rust(schema: Schema) -> Any:
+    """The validator of jsonschema-rs."""
+    return pytest.importorskip("jsonschema_rs").Draft202012Validator(schema)
+
+
 @st.composite
 def instances(draw: st.DrawFn, schema: Schema, count: int = 5) -> list[Any]:
     """Values: some valid ones if there are any; some that are invalid for one reason only; others."""
     rng = random.Random(draw(st.integers(0, 2**32)))
     tried = [Near(schema, rng).value(schema, 4) for _ in range(5 * count)]
-    judge = jsonschema_rs.Draft202012Validator(schema)
+    judge = rust(schema)
     valid = [value for value in tried if judge.is_valid(value)][:count]
     wrong = [altered(rng, value) for value in valid or tried[:count]]
     return [*valid, *wrong, *tried[:count], *(just_invalid(rng, schema) for _ in range(count)), any_value(rng)]
@@ -226,7 +230,7 @@ def instances(draw: st.DrawFn, schema: Schema, count: int = 5) -> list[Any]:
 def just_invalid(rng: random.Random, schema: Schema) -> Any:
     """A value that is valid once a keyword is left out, if one is found."""
     weaker = without_one(rng, schema)
-    judge, strict = jsonschema_rs.Draft202012Validator(weaker), jsonschema_rs.Draft202012Validator(schema)
+    judge, strict = rust(weaker), rust(schema)
     tried = [Near(weaker, rng).value(weaker, 4) for _ in range(6)]
     found = [value for value in tried if judge.is_valid(value)] or tried
     return next((value for value in found if not strict.is_valid(value)), found[0])
@@ -523,8 +527,8 @@ class Judge:
     """Two validators."""
 
     def __init__(self, schema: Schema) -> None:
-        self.python = Draft202012Validator(for_python(schema))
-        self.rust = jsonschema_rs.Draft202012Validator(schema)
+        self.python = pytest.importorskip("jsonschema").Draft202012Validator(for_python(schema))
+        self.rust = rust(schema)
 
     def __call__(self, value: Any) -> bool | None:
         """Whether a value is valid; None if they disagree, which is a bug of one of them."""

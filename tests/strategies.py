@@ -1,18 +1,14 @@
-"""What the property tests draw: expressions, patterns, grammars, vocabularies, texts; and how many of each.
-
-CONSTRAIN_TESTS=thorough draws twenty times as many, at random; without it every run draws the same examples.
-"""
+"""What the property tests draw: expressions, patterns, grammars, vocabularies, texts. How many: see `amounts`."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, settings
+from amounts import examples as examples
 from hypothesis import strategies as st
 
 from constrain import Limits, Spec, Vocabulary
@@ -23,20 +19,6 @@ from constrain.ir import grammar as cfg
 from constrain.ir.languages import Languages
 from constrain.kernels import expressions_ref as ref
 from constrain.kernels.trie import build as build_trie
-
-# ---- how much
-
-_PHASES = (Phase.explicit, Phase.generate, Phase.shrink)  # not Phase.explain: it runs a failing test very often
-_COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("fast", derandomize=True, database=None, phases=_PHASES, **_COMMON)
-settings.register_profile("thorough", print_blob=True, **_COMMON)
-PROFILE = "thorough" if os.environ.get("CONSTRAIN_TESTS") == "thorough" else "fast"
-
-
-def examples(count: int) -> settings:
-    """For `@examples(100)` above `@given`: so many examples in a fast run."""
-    return settings(settings.get_profile(PROFILE), max_examples=count * (20 if PROFILE == "thorough" else 1))
-
 
 # ---- expressions
 

@@ -15,13 +15,10 @@ import subprocess
 import warnings
 from collections.abc import Callable, Iterable
 
-import esprima
 import pytest
-import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 from library import accepts, alphabet, altered, assert_enough_examples, assert_reasons, is_read, rows, walk
-from sqlglot import exp
 from strategies import examples
 
 MOST = 800
@@ -32,6 +29,8 @@ SQLITE_SYNTAX = re.compile("syntax error|incomplete input|unrecognized token|cla
 
 def read_sql(text: str) -> None:
     """One statement for sqlglot, and for SQLite, whose complaints about tables and columns are no matter of syntax."""
+    sqlglot = pytest.importorskip("sqlglot")
+    exp = sqlglot.exp
     statements = [part for part in sqlglot.parse(text) if not isinstance(part, exp.Semicolon)]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query | exp.DML):
         raise ValueError("not one statement")
@@ -68,6 +67,7 @@ def read_javascript(text: str) -> None:
     """esprima knows neither ?. nor ??, and wants no brackets before **; and no grammar sees that a name comes twice."""
     if "?." in text or "??" in text:
         return
+    esprima = pytest.importorskip("esprima")
     try:
         esprima.parseScript(as_script(text))
     except esprima.Error as error:

@@ -10,9 +10,7 @@ import warnings
 from functools import lru_cache
 from typing import Any
 
-import interegular
 import pytest
-import regex as regex_module
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import PATTERN_CHARS, Language, examples, flag_prefixes, mutated, patterns, texts_near
@@ -41,6 +39,12 @@ def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
         except re.error:
             assume(False)
             raise
+
+
+def other(pattern: str) -> Any:
+    """A pattern as the `regex` module reads it."""
+    regex_module = pytest.importorskip("regex")
+    return regex_module.compile(pattern, regex_module.V0)
 
 
 def bugs_of_re(pattern: str, text: str) -> bool:
@@ -134,7 +138,7 @@ ANCHORED += ["((?=a)a|b(?=b|$))*", "(?<=(?<!b)a)b|ab(?<=(?<!b)ab)", "(a|b)*(?<!a
 def test_anchors_and_assertions_on_every_short_text(pattern: str) -> None:
     engine = language(pattern)
     texts = words_over("ab\n", 5)
-    oracle = regex_module.compile(pattern, regex_module.V0)
+    oracle = other(pattern)
     for text in texts:
         expected = bool(oracle.fullmatch(text)) if pattern == "\\B" else bool(re.fullmatch(pattern, text))
         assert engine.accepts(text.encode()) == expected, text
@@ -144,7 +148,7 @@ def test_lookbehind_of_any_width() -> None:
     """`re` refuses these; the `regex` module has them."""
     wide = ["[ab]*(?<=a*b)a", "(?<!ab*)b|ab+(?<!aab*)", "[ab]+(?<=^a+b?)", "[ab]*(?<!(?:ab)+)", "a*(?<=a{2,4})b*"]
     for pattern in wide:
-        same_language(language(pattern), regex_module.compile(pattern), words_over("ab", 7))
+        same_language(language(pattern), other(pattern), words_over("ab", 7))
 
 
 # ---- backreferences
@@ -168,7 +172,7 @@ def test_bounded_backreferences(group: str, reference: str) -> None:
     except (
         re.error
     ):  # a reference in a lookbehind. (`regex` is the second choice: (a{1,2})\\1{0,2}c is not in it as aaac.)
-        oracle = regex_module.compile(pattern)
+        oracle = other(pattern)
     rng = random.Random(pattern)
     texts = words_over("abc", 5)
     texts |= {"".join(rng.choices("abcABé日x-,", k=rng.randint(1, 7))) for _ in range(600)}
@@ -204,7 +208,7 @@ def test_unbounded_backreferences_are_refused(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", [r"(\p{Zs})\1", r"([\p{Nd}])-\1", r"(?P<x>\p{Lu}|a)(?P=x)", r"(\P{L}{2})\1"])
 def test_backreferences_to_a_property_are_exact_or_refused(pattern: str) -> None:
-    oracle = regex_module.compile(pattern)
+    oracle = other(pattern)
     try:
         engine = language(pattern)
     except UnsupportedError:
@@ -232,7 +236,7 @@ def old_characters() -> str:
 )
 def test_properties_one_character_at_a_time(name: str, form: str) -> None:
     pattern = form.format(name)
-    engine, oracle = language(pattern), regex_module.compile(pattern)
+    engine, oracle = language(pattern), other(pattern)
     for char in PROPERTY_CHARS + old_characters()[::7]:
         if unicodedata.category(char) != "Cn":
             assert engine.accepts(char.encode()) == bool(oracle.fullmatch(char)), hex(ord(char))
@@ -258,7 +262,7 @@ def test_properties_one_character_at_a_time(name: str, form: str) -> None:
     ],
 )
 def test_properties_in_patterns(pattern: str) -> None:
-    engine, oracle = language(pattern), regex_module.compile(pattern)
+    engine, oracle = language(pattern), other(pattern)
     rng = random.Random(pattern)
     alphabet = PROPERTY_CHARS + "\\p{L}\U0010fffd\U0010fffe"
     for text in sorted(texts_near(engine, rng, alphabet) | {a + b for a in "aéΩ1" for b in alphabet}):
@@ -279,7 +283,7 @@ def plain_patterns() -> st.SearchStrategy[str]:
 def test_viable_prefixes_are_partial_matches(pattern: str, seed: int) -> None:
     pattern = re.sub(r"([*+?}])\?", r"\1", pattern)  # lazy: `regex` finds a partial match of (?:a)*?a in "a1"
     assume(_is_ascii_class(pattern) and compiled(pattern))
-    engine, oracle = language(pattern), regex_module.compile(pattern)
+    engine, oracle = language(pattern), other(pattern)
     texts = texts_near(engine, random.Random(seed), "abcB1_- \n.é日")
     for text in sorted(texts | {whole[:n] for whole in texts for n in range(len(whole))}):
         expected = oracle.fullmatch(text, partial=True) is not None
@@ -314,6 +318,7 @@ def fsm_patterns(draw: st.DrawFn, depth: int = 3) -> str:
 @examples(120)
 @given(fsm_patterns(), seeds)
 def test_languages_are_those_of_interegular(pattern: str, seed: int) -> None:
+    interegular = pytest.importorskip("interegular")
     fsm = interegular.parse_pattern(pattern).to_fsm()
     engine = language(pattern, re.ASCII)
     alphabet = "abcd1_- .\nZ"
@@ -324,15 +329,16 @@ def test_languages_are_those_of_interegular(pattern: str, seed: int) -> None:
 @examples(60)
 @given(fsm_patterns(2), fsm_patterns(2))
 def test_intersections_and_differences_are_those_of_interegular(a: str, b: str) -> None:
-    one, other = (interegular.parse_pattern(p).to_fsm() for p in (a, b))
+    interegular = pytest.importorskip("interegular")
+    one, two = (interegular.parse_pattern(p).to_fsm() for p in (a, b))
     first, second = parse_regex(a, re.ASCII), parse_regex(b, re.ASCII)
     store = ExpressionStore()
     everything = parse_regex("(?s).*")
     for fsm, expr in (
-        (one & other, ir.And((first, second))),
-        (one | other, ir.Alt((first, second))),
-        (one - other, ir.And((first, ir.Not(second)))),
-        (one ^ other, ir.Alt((ir.And((first, ir.Not(second))), ir.And((second, ir.Not(first)))))),
+        (one & two, ir.And((first, second))),
+        (one | two, ir.Alt((first, second))),
+        (one - two, ir.And((first, ir.Not(second)))),
+        (one ^ two, ir.Alt((ir.And((first, ir.Not(second))), ir.And((second, ir.Not(first)))))),
     ):
         engine = Language(ir.And((everything, expr)), store, LIMITS)
         assert engine.viable(b"") != fsm.empty()

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from amounts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
@@ -92,7 +93,7 @@ def along(tracker: Tracker, tokens: list[int]) -> Any:
     return rows
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(lexicals(), outputs)
 def test_what_is_met_is_what_the_definition_says(lexical: Lexical, tokens: list[int]) -> None:
     tracker = tracker_of(lexical)
@@ -104,7 +105,7 @@ def test_what_is_met_is_what_the_definition_says(lexical: Lexical, tokens: list[
     assert tracker.meets(spelled(tokens)) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(lexicals(), outputs, outputs)
 def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(
     lexical: Lexical, tokens: list[int], more: list[int]
@@ -123,7 +124,7 @@ def test_what_is_lost_stays_lost_and_what_is_not_can_be_kept(
     assert set(tracker.outlooks(rows, verdict[None])[0].fatal.tolist()) == fatal
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(lexicals(absent=False), outputs)
 def test_some_token_always_leads_nearer(lexical: Lexical, tokens: list[int]) -> None:
     """What the guarantee rests on: as long as something is missing, a token of the outlook makes it one token less."""
@@ -146,7 +147,7 @@ def test_some_token_always_leads_nearer(lexical: Lexical, tokens: list[int]) -> 
     assert verdict[0, NEED] == 0 and tracker.is_met(verdict)[0]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(lexicals(), outputs)
 def test_nothing_is_needed_exactly_where_all_is_met(lexical: Lexical, tokens: list[int]) -> None:
     """But for what must be absent: the text may have to go on, so that a word becomes another one."""

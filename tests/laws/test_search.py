@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from amounts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import constrain
@@ -49,7 +50,7 @@ def tracker_of(lexical: Lexical, vocabulary: Vocabulary = VOCABULARY) -> Tracker
         return None
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     lexicals(),
     st.integers(0, 99),
@@ -83,7 +84,7 @@ def test_with_room_for_all_the_best_is_found(
 PATTERNS = ["(ab)*", "a(a|b)* b?", "(a| ){2,3}b?", "b*a{2}"]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(lexicals(), st.sampled_from(PATTERNS), st.integers(0, 99), st.booleans())
 def test_with_room_for_all_the_best_is_found_under_a_mask_too(
     lexical: Lexical, pattern: str, seed: int, plain: bool
@@ -110,7 +111,7 @@ def test_with_room_for_all_the_best_is_found_under_a_mask_too(
         assert outputs[0].score == pytest.approx(expected[0], abs=1e-4)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.lists(st.text("ab ", min_size=1, max_size=4), min_size=1, max_size=3),
     st.integers(0, 999),

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from amounts import examples, runs
+from hypothesis import given
 from hypothesis import strategies as st
 
 from constrain.errors import ConstrainError, SpecTypeError
@@ -34,7 +35,7 @@ Sampler = Callable[..., Draw]
     st.integers(0, 2**32),
     st.integers(0, 120),
 )
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_order_and_masses_are_those_of_the_definition(logp: list[float], seed: int, count: int) -> None:
     order = Order(np.array(logp), np.random.default_rng(seed))
     running = [token for token, value in enumerate(logp) if value > -math.inf]
@@ -81,7 +82,7 @@ def test_a_large_vocabulary_is_drawn_in_proportion() -> None:
     logp = rng.normal(size=3000) * 3
     p = np.exp(logp - np.logaddexp.reduce(logp))
     first, second = np.zeros(3000), np.zeros(3000)
-    count = 20_000
+    count = runs(20_000)
     for _ in range(count):
         order = Order(logp, rng)
         first[order.draw()] += 1
@@ -297,7 +298,7 @@ def test_every_token_has_its_mass_on_average(name: str, pruned: bool) -> None:
     if pruned:
         logp[rng.random(40) < 0.6] = -np.inf
     accepted = set(np.flatnonzero(rng.random(40) < 0.5).tolist())
-    count = 20_000
+    count = runs(20_000)
     weights, squares, seen = np.zeros(40), np.zeros(40), np.zeros(40)
     for _ in range(count):
         token, log_weight = SAMPLERS[name](logp, accepted.__contains__, rng)
@@ -327,7 +328,7 @@ def test_evaluations_are_as_many_as_the_closed_form_says(checks: int) -> None:
         z = sum(p[t] for t in accepted)
         expected = 1 + sum(p[t] / (p[t] + z) for t in range(60) if t not in accepted)
         counts = []
-        for _ in range(5000):
+        for _ in range(runs(5000)):
             asked: list[int] = []
             awrs(np.log(p), lambda t: asked.append(t) or t in accepted, rng, checks=checks)  # noqa: B023
             assert len(set(asked)) == len(asked)
@@ -341,11 +342,12 @@ def test_masked_is_exact() -> None:
     allowed = np.array([0, 1, 2])
     rng = np.random.default_rng(1)
     seen = np.zeros(4)
-    for _ in range(6000):
+    count = runs(6000)
+    for _ in range(count):
         token, log_weight = masked(logp, allowed, rng)
         assert log_weight == pytest.approx(math.log(0.6), rel=1e-14)
         seen[token] += 1
-    assert chi_square_z(seen, np.array([1, 2, 3, 0]) * 1000) < 4
+    assert chi_square_z(seen, np.array([1, 2, 3, 0]) * count / 6) < 4
 
 
 # ---- what is asked for, and what cannot be
@@ -358,7 +360,7 @@ def test_masked_is_exact() -> None:
     st.sampled_from([None, 1, 2, 7]),
     st.sampled_from(["checks", "roulette", "geometric"]),
 )
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_a_weight_says_whether_the_token_is_accepted(
     logp: list[float], accepted: set[int], seed: int, max_rejects: int | None, kind: str
 ) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from amounts import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import mutated
 
@@ -244,7 +245,7 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES, st.sampled_from([None, 0, 2]), st.booleans())
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_json_of_any_value(value: Any, indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     checker = Json()
@@ -264,7 +265,7 @@ def json_automaton() -> Any:
 
 
 @given(JSON_VALUES, st.integers(0, 2**32))
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_json_near_misses_are_those_of_the_grammar(json_automaton: Any, value: Any, seed: int) -> None:
     """Against the grammar of the library: a text can be completed exactly if the matcher reads all of it."""
     rng = random.Random(seed)
@@ -299,7 +300,7 @@ def test_json_with_a_validator() -> None:
 
 
 @given(JSON_VALUES)
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_validators_lose_nothing_that_is_valid(value: Any) -> None:
     """Whatever the schema says: valid values can be written to their end."""
     jsonschema = pytest.importorskip("jsonschema")
@@ -400,7 +401,7 @@ def test_python_statements(text: str) -> None:
 
 
 @given(st.sampled_from(STATEMENTS), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_python_near_statements(text: str, seed: int) -> None:
     """Whatever the parser reads can be written: also what comes of changing a few characters."""
     rng = random.Random(seed)
@@ -453,7 +454,7 @@ def test_sql_queries(text: str) -> None:
 
 
 @given(st.sampled_from(QUERIES), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_sql_near_queries(text: str, seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(rng.randint(1, 3)):
@@ -522,7 +523,7 @@ def test_a_pattern_that_does_not_parse() -> None:
 
 
 @given(st.text("abcé -", max_size=10), st.lists(st.text("abcé-", min_size=1, max_size=3), min_size=1, max_size=4))
-@settings(max_examples=500)
+@examples(500)
 def test_banned_words_by_definition(text: str, words: list[str]) -> None:
     """A text can go on if nothing, or some character behind it, leaves no word in it."""
 

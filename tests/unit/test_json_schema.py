@@ -11,11 +11,9 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Literal
 
-import pydantic
 import pytest
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
-from typing_extensions import TypedDict
 
 import constrain
 from constrain import (
@@ -67,19 +65,10 @@ def at(schema: Any, text: str, **options: Any) -> Matcher:
 # ---- where schemas come from
 
 
-class Person(pydantic.BaseModel):
-    name: str
-    age: int | None = None
-
-
 @dataclasses.dataclass
 class Point:
     x: int
     labels: list[str]
-
-
-class Switch(TypedDict):
-    on: bool
 
 
 class TypingSwitch(typing.TypedDict):
@@ -99,9 +88,27 @@ class Colour(enum.Enum):
         ('{"type": "null"}', ["null"], ["1"]),
         (" true ", ["null", '{"a": [1]}'], ["nul", "{a}"]),
         (True, ["null", "[]", '"x"'], ["", "None"]),
-        (Person, ['{"name": "Ada"}', '{"name": "", "age": null}'], ["{}", '{"name": "A", "age": 1.5}', '{"age": 1}']),
-        (Person(name="x"), ['{"name": "Ada", "age": 3}'], ["{}"]),
-        (pydantic.TypeAdapter(list[int]), ["[]", "[1, 2]"], ["[null]", "1"]),
+    ],
+)
+def test_sources(source: Any, right: list[str], wrong: list[str | bytes]) -> None:
+    check(source, right, wrong)
+
+
+def test_models_and_adapters_of_pydantic() -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    class Person(pydantic.BaseModel):
+        name: str
+        age: int | None = None
+
+    check(Person, ['{"name": "Ada"}', '{"name": "", "age": null}'], ["{}", '{"name": "A", "age": 1.5}', '{"age": 1}'])
+    check(Person(name="x"), ['{"name": "Ada", "age": 3}'], ["{}"])
+    check(pydantic.TypeAdapter(list[int]), ["[]", "[1, 2]"], ["[null]", "1"])
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
         (list[int], ["[]", "[1, 2]"], ["[null]", "1"]),
         (int | None, ["1", "null"], ["true"]),
         (Point, ['{"x": 1, "labels": ["a"]}'], ['{"x": 1}', '{"x": 1, "labels": [1]}']),
@@ -109,7 +116,8 @@ class Colour(enum.Enum):
         (Literal["a", 1], ['"a"', "1"], ['"b"', "2", "a"]),
     ],
 )
-def test_sources(source: Any, right: list[str], wrong: list[str | bytes]) -> None:
+def test_types_that_pydantic_reads(source: Any, right: list[str], wrong: list[str | bytes]) -> None:
+    pytest.importorskip("pydantic")
     check(source, right, wrong)
 
 
@@ -120,16 +128,23 @@ def test_what_no_schema_can_be_made_of(source: Any) -> None:
 
 
 def test_a_value_of_a_dataclass_is_no_source() -> None:
+    pytest.importorskip("pydantic")
     with pytest.raises(SpecTypeError):
         json_schema(Point(1, []))
 
 
 def test_typed_dicts() -> None:
     """Before Python 3.12 pydantic takes those of typing_extensions only."""
+    pytest.importorskip("pydantic")
+
+    class Switch(pytest.importorskip("typing_extensions").TypedDict):  # type: ignore[misc]
+        on: bool
+
     check(Switch, ['{"on": true}'], ['{"on": 1}', "{}"])
 
 
 def test_a_type_that_pydantic_refuses() -> None:
+    pytest.importorskip("pydantic")
     try:
         json_schema(TypingSwitch)
     except ConstrainError as error:

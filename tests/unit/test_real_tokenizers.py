@@ -10,15 +10,17 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import regex as regex_module
-from tokenizers import Tokenizer
 
 import constrain
 from benchmarks.patterns import Pattern, by_name
 from constrain import Compiler, Limits, Matcher, TokenAutomaton, Vocabulary, regex
+
+tokenizers = pytest.importorskip("tokenizers")
+regex_module = pytest.importorskip("regex")
 
 pytestmark = pytest.mark.data
 
@@ -47,8 +49,8 @@ LOOKING = ["password", "no_double_dash", "word_boundary"]  # for which `regex` c
 
 
 @lru_cache(maxsize=4)
-def load(folder: Path) -> tuple[Vocabulary, Tokenizer]:
-    return Vocabulary.from_pretrained(folder), Tokenizer.from_file(str(folder / "tokenizer.json"))
+def load(folder: Path) -> tuple[Vocabulary, Any]:
+    return Vocabulary.from_pretrained(folder), tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
 @pytest.fixture(params=TOKENIZERS)
@@ -90,7 +92,7 @@ def along(
     assert matcher.is_accepting()
 
 
-def tokenised(tokenizer: Tokenizer, vocabulary: Vocabulary, text: str) -> list[int]:
+def tokenised(tokenizer: Any, vocabulary: Vocabulary, text: str) -> list[int]:
     tokens: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
     spelled = b"".join(map(vocabulary.token_bytes, tokens))
     assert (spelled.removeprefix(b" ") if vocabulary.strips_leading_space else spelled) == text.encode()

@@ -11,9 +11,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-import idna
 import pytest
-import regress
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Language, examples, mutated
@@ -300,6 +298,7 @@ def test_addresses_are_those_of_ipaddress(name: str, seed: int) -> None:
 @examples(300)
 @given(seeds)
 def test_patterns_are_valid_by_ecma_262(seed: int) -> None:
+    regress = pytest.importorskip("regress")
     found = language("regex").sample(random.Random(seed), 60)
     if found is not None:
         regress.Regex(found.decode(), "u")
@@ -345,6 +344,7 @@ def random_name(rng: random.Random) -> str | None:
 @examples(200)
 @given(seeds)
 def test_names_can_be_encoded(seed: int) -> None:
+    idna = pytest.importorskip("idna")
     name = random_name(random.Random(seed))
     if name is not None:
         encoded = idna.encode(name)

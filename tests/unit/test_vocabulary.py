@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sentencepiece
-import tiktoken
-import transformers
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from constrain.errors import SpecTypeError, TokenError, VocabularyError
 from constrain.hf.tokenizers import _samples
 from constrain.vocab import cache
 from constrain.vocab.vocabulary import Vocabulary
+
+transformers = pytest.importorskip("transformers")
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers  # noqa: E402
 
 CORPUS = [
     "The quick brown fox jumps over the lazy dog. The lazy dog sleeps; the fox does not.",
@@ -231,6 +231,7 @@ def test_token_ids_are_checked() -> None:
 
 
 def test_tiktoken_with_holes() -> None:
+    tiktoken = pytest.importorskip("tiktoken")
     ranks = {bytes([b]): b for b in range(256)} | {b"ab": 300}
     encoding = tiktoken.Encoding(
         "small", pat_str=r"\w+|\W", mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 310, "<|x|>": 305}
@@ -385,6 +386,7 @@ def test_texts_that_the_normalizer_changes_are_not_held_against_it() -> None:
 
 @pytest.mark.parametrize("model_type", ["bpe", "unigram"])
 def test_slow_sentencepiece_tokenizer(tmp_path: Path, model_type: str) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(CORPUS * 5),
