@@ -71,7 +71,9 @@ BYTES = 14  # uint8: what tokens spell, one after the other
 OFFSET = 15  # int32[size + 1]: token t spells BYTES[OFFSET[t] : OFFSET[t + 1]]
 COUNTED = 16  # int32: counts of characters of tokens from the states of a plain JSON string
 COUNTED_SET = 17  # int64[2 n]: hash table of token sets of counted strings
-SAME = 18  # int64: masks of tokens made of some groups of bytes, remembered
+SAME = 18  # int64: masks of tokens made of some groups of bytes, remembered: columns below
+KEEPS = 19  # int64[4 n]: what keeps DFA state n alive, columns below
+COUNTER = 20  # int32[8 n]: of states of plain JSON strings: how far they are counted, columns in counted_strings.py
 
 # VOCABULARY
 WIDTH = 0  # words of a dense set: ceil(size / 64)
@@ -79,6 +81,11 @@ TOKEN_COUNT = 1  # ids
 ROOT, SHORT_ROOT, LONG_ROOT = 2, 3, 4  # roots in TRIE
 HORIZON, SHORT_HORIZON = 5, 6  # most bytes of all tokens, of the short ones
 TRIE_USED, LIST_USED, TOKENS_USED, SET_USED, DENSE_USED, SPARSE_USED, SAME_USED, COUNTED_USED = range(8, 16)
+SETS_SCRATCH = 16  # the block of constrain.engine.token_tries: scratch of whatever makes token sets
+ORDER_USED = 17
+OUTSIDE = 18  # nodes from here on belong to suffix tries: they have no BELOW, HEIGHT, SPAN
+COUNTERS = 19  # states in COUNTER
+COUNTED_SETS = 20  # entries in COUNTED_SET
 
 # SET
 SET_KIND = 0  # NO_TOKENS, FEW, DENSE_SET: how the inner tokens are kept
@@ -92,3 +99,15 @@ NO_TOKENS, FEW, DENSE_SET = 0, 1, 2
 WHOLE_SET = 0  # the set over all tokens; 0: not made
 SHORT_STATE, LONG_STATE = 1, 2  # the clipped states; 0: not asked; -1: counts do not matter
 SHORT_SET, LONG_SET = 3, 4  # sets of this state as a clipped one
+
+# KEEPS
+LOOPS = 0  # groups of bytes that lead from the state to itself
+ALIVE_GROUPS = 1  # groups of bytes: up to ALIVE_BYTES of these lead to no dead state
+ALIVE_BYTES = 2
+KEEPS_KNOWN = 3  # 1: LOOPS stands; 2: ALIVE_... stand; the sum where all do
+
+# SAME: entries of SAME_HEAD + WIDTH words
+SAME_GROUPS = 0  # the groups
+SAME_TRIE = 1  # of which trie: 0 all tokens, 1 short, 2 long
+SAME_SIZE = 2  # number of tokens
+SAME_HEAD = 3

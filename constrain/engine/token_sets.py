@@ -1,0 +1,509 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs
+"""Token sets: the tokens that a terminal can read from a state of its automaton.
+
+*Inner* tokens are read whole without dying. A *boundary* token is not, but the terminal may end inside of it: what
+remains from there is a suffix, read by what comes next. The suffixes of all boundary tokens are merged into one trie.
+
+Subtrees of the vocabulary whose tokens are all inner are not walked: where a state returns to itself on every byte
+below a node, or where no byte below leads to a dead state within as many bytes as the subtree is high. Whether
+terminals may end there does not matter: nobody asks for the suffixes of inner tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from constrain.automata.tables import ACCEPTS, CLASS, DEAD, FLAGS, GOES_ON, MAP, MAPPED, ROW, RUN, STATE, TARGET
+from constrain.engine.loops import find_loops, keep_alive, make_ready
+from constrain.engine.tables import (
+    ALIVE_BYTES,
+    ALIVE_GROUPS,
+    BELOW,
+    CHILD,
+    CHILD_MASK,
+    CHILDREN,
+    CHILDREN_MASK,
+    DENSE,
+    DENSE_SET,
+    DENSE_USED,
+    FEW,
+    GROUP,
+    HEIGHT,
+    KEEPS,
+    KEEPS_KNOWN,
+    LIST,
+    LIST_USED,
+    LONG_SET,
+    LONG_STATE,
+    LOOPS,
+    MAKEUP,
+    MANY,
+    NO_TOKENS,
+    ORDER,
+    PAYLOAD,
+    PAYLOAD_MASK,
+    ROOT,
+    SAME,
+    SAME_GROUPS,
+    SAME_HEAD,
+    SAME_SIZE,
+    SAME_TRIE,
+    SAME_USED,
+    SET,
+    SET_AT,
+    SET_KIND,
+    SET_OF,
+    SET_SIZE,
+    SET_SUFFIXES,
+    SET_USED,
+    SETS_SCRATCH,
+    SHORT_SET,
+    SHORT_STATE,
+    SPAN,
+    SPARSE,
+    SPARSE_USED,
+    TOKENS,
+    TOKENS_USED,
+    TRIE,
+    TRIE_USED,
+    VOCABULARY,
+    WHOLE_SET,
+    WIDTH,
+)
+from constrain.engine.token_tries import (
+    BROKEN,
+    COUNT,
+    INNER,
+    INNER_COUNT,
+    INSIDE,
+    LISTS,
+    MADE_OF,
+    MERGED,
+    NEXT_IN,
+    NEXT_OUT,
+    PLACE_COUNT,
+    PLACES,
+    SCALAR,
+    STACK,
+    STAGE,
+    VISITED,
+    full,
+    full_scratch,
+)
+from constrain.jit import helper, i32, i64, size_of, u8, unit
+
+Call: TypeAlias = Callable[..., int]
+MOST_FEW = 400
+"""The largest set that is kept as a list."""
+_REMEMBERED = 80  # masks of tokens made of some groups of bytes
+_LOW = 0xFFFFFFFF
+
+# -------------------------------------------------------------------------------------------------------- inner tokens
+
+
+@unit
+def put_made_of(vocabulary, which, groups):
+    """Make INNER the tokens that are made of some groups of bytes (0: none); or a status."""
+    head = i64(vocabulary, VOCABULARY)
+    scratch, width = head[SETS_SCRATCH], head[WIDTH]
+    inner, same, makeup = i64(scratch, INNER), i64(vocabulary, SAME), i64(vocabulary, MAKEUP)
+    scalar = i64(scratch, SCALAR)
+    if groups == 0:
+        scalar[INNER_COUNT] = 0
+        for i in range(width):
+            inner[i] = 0
+        return 0
+    stride = SAME_HEAD + width
+    for n in range(head[SAME_USED]):
+        at = n * stride
+        if same[at + SAME_GROUPS] == groups and same[at + SAME_TRIE] == which:
+            scalar[INNER_COUNT] = same[at + SAME_SIZE]
+            for i in range(width):
+                inner[i] = same[at + SAME_HEAD + i]
+            return 0
+    n = head[SAME_USED]
+    if n < _REMEMBERED and (n + 1) * stride > size_of(vocabulary, SAME):
+        return full(SAME)
+    other, total = MADE_OF & ~groups, 0
+    for i in range(width):
+        at = 64 * (which * width + i)
+        word = np.int64(0)
+        for k in range(64):
+            made = np.int64(makeup[at + k] & other == 0)
+            word |= made << k
+            total += made
+        inner[i] = word
+    scalar[INNER_COUNT] = total
+    if n < _REMEMBERED:
+        at = n * stride
+        same[at + SAME_GROUPS], same[at + SAME_TRIE], same[at + SAME_SIZE] = groups, which, total
+        for i in range(width):
+            same[at + SAME_HEAD + i] = inner[i]
+        head[SAME_USED] = n + 1
+    return 0
+
+
+@helper
+def add(inner, token):
+    """Add a token to a set; 1 if it is new."""
+    bit = np.int64(1) << (token & 63)
+    word = inner[token >> 6]
+    inner[token >> 6] = word | bit
+    return np.int64(word & bit == 0)
+
+
+@helper
+def has(inner, token):
+    """Whether a token is in a set."""
+    return (inner[token >> 6] >> (token & 63)) & 1
+
+
+@unit
+def find_inner(vocabulary, automata, first, which):
+    """Walk a trie from a ready state: fill INNER, and PLACES with where the terminal may end; 0 or a status."""
+    head = i64(vocabulary, VOCABULARY)
+    scratch = head[SETS_SCRATCH]
+    trie, below, span = i64(vocabulary, TRIE), i64(vocabulary, BELOW), i64(vocabulary, SPAN)
+    height, order, keeps = i32(vocabulary, HEIGHT), i32(vocabulary, ORDER), i64(vocabulary, KEEPS)
+    group, keeps_room = i64(vocabulary, GROUP), size_of(vocabulary, KEEPS)
+    lists, tokens = i32(vocabulary, LIST), i32(vocabulary, TOKENS)
+    state, targets, classes = i32(automata, STATE), i32(automata, TARGET), u8(automata, CLASS)
+    mapped, runs = i32(automata, MAPPED), i32(automata, RUN)
+    scalar, inner, places, stack = i64(scratch, SCALAR), i64(scratch, INNER), i32(scratch, PLACES), i64(scratch, STACK)
+    room, most_places = size_of(scratch, STACK) - 3 * 256, size_of(scratch, PLACES) - 256
+    own = keeps[4 * first + LOOPS]
+    status = put_made_of(vocabulary, which, own)
+    if status < 0:
+        return status
+    # the stack: a state, a node, and whether the path to it is made of ASCII bytes of `own`
+    count, found, visited = scalar[INNER_COUNT], 0, 0
+    stack[0], stack[1], stack[2] = first, head[ROOT + which], 1
+    top = 3
+    while top > 0:
+        if top > room:
+            return full_scratch(STACK)
+        if found > most_places:
+            return full_scratch(PLACES)
+        top -= 3
+        q, word, pure = stack[top], trie[stack[top + 1]], stack[top + 2]
+        status = make_ready(automata, q)
+        if status < 0:
+            return status
+        row, classes_at = np.int64(state[8 * q + ROW]), 256 * np.int64(state[8 * q + MAP])
+        node, stop = (word >> CHILD) & CHILD_MASK, (word >> CHILD & CHILD_MASK) + ((word >> CHILDREN) & CHILDREN_MASK)
+        # few children are looked up one by one; of many, those in runs of bytes that lead nowhere are jumped over
+        run_end, run = 255, np.int64(mapped[classes_at >> 6])
+        last_run = run + mapped[(classes_at >> 6) + 1] - 1
+        if stop - node > 8:
+            run_end = -1
+        while node < stop:
+            b = trie[node] & 255
+            if b > run_end:
+                while run < last_run and (runs[run + 1] & 255) <= b:
+                    run += 1
+                run_end = (np.int64(runs[run + 1]) & 255) - 1 if run < last_run else 255
+                if targets[row + (runs[run] >> 8)] == DEAD:
+                    if run_end == 255:
+                        break
+                    low, high = node + 1, stop
+                    while low < high:
+                        middle = (low + high) >> 1
+                        if (trie[middle] & 255) <= run_end:
+                            low = middle + 1
+                        else:
+                            high = middle
+                    node, run_end = low, -1
+                    continue
+            here = node
+            node += 1
+            visited += 1
+            led = np.int64(targets[row + classes[classes_at + b]])
+            if led == DEAD:
+                continue
+            flags, word = state[8 * led + FLAGS], trie[here]
+            leaf = (word >> CHILDREN) & CHILDREN_MASK == 0
+            stays = pure if led == first and b < 128 and group[b] & own != 0 else 0
+            if flags & GOES_ON != 0 and not leaf:
+                tokens_at, tokens_end = span[here] & _LOW, span[here] >> 32
+                skip = False
+                if 4 * led + 4 > keeps_room:
+                    return full(KEEPS)
+                if led == first:
+                    skip = below[here] & ~own == 0
+                elif tokens_end - tokens_at > 8:
+                    status = make_ready(automata, led)
+                    if status < 0:
+                        return status
+                    if not keeps[4 * led + KEEPS_KNOWN] & 1:
+                        status = find_loops(vocabulary, automata, led)
+                        if status < 0:
+                            return status
+                    skip = below[here] & ~keeps[4 * led + LOOPS] == 0
+                if skip and stays:
+                    continue  # in INNER already
+                if not skip and tokens_end - tokens_at > 32 and below[here] & (BROKEN | INSIDE) == 0:
+                    if not keeps[4 * led + KEEPS_KNOWN] & 2:
+                        status = keep_alive(vocabulary, automata, led)
+                        if status < 0:
+                            return status
+                    skip = (
+                        below[here] & ~keeps[4 * led + ALIVE_GROUPS] == 0
+                        and height[here] <= keeps[4 * led + ALIVE_BYTES]
+                    )
+                if skip:
+                    for i in range(tokens_at, tokens_end):
+                        count += add(inner, order[i])
+                    continue
+            payload = (word >> PAYLOAD) & PAYLOAD_MASK
+            if payload >= MANY:
+                at = lists[payload - MANY]
+                for i in range(at + 1, at + 1 + tokens[at]):
+                    count += add(inner, tokens[i])
+            elif payload:
+                count += add(inner, payload - 1)
+            if leaf:
+                continue
+            if flags & ACCEPTS:
+                places[found] = here
+                found += 1
+            if flags & GOES_ON:
+                stack[top], stack[top + 1], stack[top + 2] = led, here, stays
+                top += 3
+    scalar[PLACE_COUNT], scalar[INNER_COUNT], scalar[VISITED] = found, count, visited
+    return 0
+
+
+# ------------------------------------------------------------------------------------------------------------ suffixes
+
+
+@helper
+def note_next(vocabulary, scratch, node):
+    """Note of each place in the span of a node where the next token in INNER is, and the next that is not."""
+    order, inner, span = i32(vocabulary, ORDER), i64(scratch, INNER), i64(vocabulary, SPAN)
+    next_out, next_in, stage = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN), i64(scratch, SCALAR)[STAGE]
+    begin, end = span[node] & _LOW, span[node] >> 32
+    if next_out[begin] >> 32 == stage:
+        return 0
+    out, in_ = end, end
+    for i in range(end - 1, begin - 1, -1):
+        if has(inner, np.int64(order[i])):
+            in_ = i
+        else:
+            out = i
+        next_out[i], next_in[i] = stage << 32 | out, in_
+    return 0
+
+
+@helper
+def sort_nodes(vocabulary, scratch, low, high):
+    """Sort the nodes LISTS[low:high] by their bytes; there is room for as many behind them."""
+    trie, lists, count = i64(vocabulary, TRIE), i32(scratch, LISTS), i64(scratch, COUNT)
+    if high - low < 24:
+        for i in range(low + 1, high):
+            node = lists[i]
+            key = trie[node] & 255
+            j = i - 1
+            while j >= low and trie[lists[j]] & 255 > key:
+                lists[j + 1] = lists[j]
+                j -= 1
+            lists[j + 1] = node
+        return 0
+    for i in range(low, high):
+        count[(trie[lists[i]] & 255) + 1] += 1
+    for b in range(256):
+        count[b + 1] += count[b]
+    for i in range(low, high):
+        b = trie[lists[i]] & 255
+        lists[high + count[b]] = lists[i]
+        count[b] += 1
+    for i in range(low, high):
+        lists[i] = lists[i + high - low]
+    for b in range(257):
+        count[b] = 0
+    return 0
+
+
+@unit
+def merge_suffixes(vocabulary, n):
+    """Append the trie of what is below n PLACES and not in INNER; its root, 0 if there is nothing, or a status.
+
+    A merged node is a list of nodes, and these are left out where all below is in INNER. A list of one node with
+    nothing in INNER below is that node itself, with its children.
+    """
+    head = i64(vocabulary, VOCABULARY)
+    scratch = head[SETS_SCRATCH]
+    trie, span, inner = i64(vocabulary, TRIE), i64(vocabulary, SPAN), i64(scratch, INNER)
+    list_, tokens = i32(vocabulary, LIST), i32(vocabulary, TOKENS)
+    places, lists, merged = i32(scratch, PLACES), i32(scratch, LISTS), i32(scratch, MERGED)
+    next_out, next_in = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN)
+    list_used, tokens_used, base = head[LIST_USED], head[TOKENS_USED], head[TRIE_USED]
+    room, list_room, tokens_room = size_of(scratch, LISTS), size_of(vocabulary, LIST), size_of(vocabulary, TOKENS)
+    node_room = min(size_of(scratch, MERGED) // 2, min(size_of(vocabulary, TRIE), CHILD_MASK) - base)
+    if n > room:
+        return full_scratch(LISTS)
+    i64(scratch, SCALAR)[STAGE] += 1
+    used = 0
+    for i in range(n):
+        note_next(vocabulary, scratch, places[i])
+        if next_out[span[places[i]] & _LOW] & _LOW < span[places[i]] >> 32:
+            lists[used] = places[i]
+            used += 1
+    if used == 0:
+        return 0
+    merged[0], merged[1] = 0, used
+    nodes, i = 1, 0
+    while i < nodes:
+        at, m = np.int64(merged[2 * i]), np.int64(merged[2 * i + 1])
+        only = np.int64(lists[at])
+        word = trie[only]
+        if i > 0 and m == 1 and next_in[span[only] & _LOW] >= span[only] >> 32:
+            trie[base + i] = word
+            i += 1
+            continue
+        payload, total, several = 0, 0, 0
+        children = 0
+        for j in range(at, at + m):
+            w = trie[lists[j]]
+            children += (w >> CHILDREN) & CHILDREN_MASK
+            p = (w >> PAYLOAD) & PAYLOAD_MASK
+            if i > 0 and p:
+                size, token = 1, p - 1
+                if p >= MANY:
+                    size, token = np.int64(tokens[list_[p - MANY]]), np.int64(tokens[list_[p - MANY] + 1])
+                if not has(inner, token):
+                    total += size
+                    several += 1
+                    payload = p
+        if several > 1:
+            if list_used >= list_room:
+                return full(LIST)
+            if tokens_used + total >= tokens_room:
+                return full(TOKENS)
+            payload = MANY + list_used
+            list_[list_used], tokens[tokens_used] = tokens_used, total
+            list_used += 1
+            tokens_used += 1
+            for j in range(at, at + m):
+                p = (trie[lists[j]] >> PAYLOAD) & PAYLOAD_MASK
+                if p >= MANY:
+                    t = np.int64(list_[p - MANY])
+                    if not has(inner, np.int64(tokens[t + 1])):
+                        for k in range(t + 1, t + 1 + tokens[t]):
+                            tokens[tokens_used] = tokens[k]
+                            tokens_used += 1
+                elif p and not has(inner, p - 1):
+                    tokens[tokens_used] = p - 1
+                    tokens_used += 1
+        if used + 2 * children > room:
+            return full_scratch(LISTS)
+        begin = used
+        for j in range(at, at + m):
+            w = trie[lists[j]]
+            first = (w >> CHILD) & CHILD_MASK
+            for node in range(first, first + ((w >> CHILDREN) & CHILDREN_MASK)):
+                if next_out[span[node] & _LOW] & _LOW < span[node] >> 32:
+                    lists[used] = node
+                    used += 1
+        if m > 1:
+            sort_nodes(vocabulary, scratch, begin, used)
+        first = nodes
+        if nodes + min(256, used - begin) > node_room:
+            return full_scratch(MERGED) if size_of(scratch, MERGED) // 2 <= node_room else full(TRIE)
+        while begin < used:
+            b = trie[lists[begin]] & 255
+            end = begin + 1
+            while end < used and trie[lists[end]] & 255 == b:
+                end += 1
+            merged[2 * nodes], merged[2 * nodes + 1] = begin, end - begin
+            nodes += 1
+            begin = end
+        trie[base + i] = (word & 255) | (base + first) << CHILD | (nodes - first) << CHILDREN | payload << PAYLOAD
+        i += 1
+    head[TRIE_USED], head[LIST_USED], head[TOKENS_USED] = base + nodes, list_used, tokens_used
+    return base
+
+
+# ----------------------------------------------------------------------------------------------------------- whole sets
+
+
+@unit
+def keep_set(vocabulary, suffixes):
+    """Keep INNER and the root of a trie of suffixes as a set: its index, or a status."""
+    head = i64(vocabulary, VOCABULARY)
+    scratch, width = head[SETS_SCRATCH], head[WIDTH]
+    inner, n = i64(scratch, INNER), i64(scratch, SCALAR)[INNER_COUNT]
+    sets, sparse, dense = i32(vocabulary, SET), i32(vocabulary, SPARSE), i64(vocabulary, DENSE)
+    index, at, kind = head[SET_USED], 0, NO_TOKENS
+    if 4 * index + 4 > size_of(vocabulary, SET):
+        return full(SET)
+    if n > MOST_FEW:
+        kind, at = DENSE_SET, head[DENSE_USED]
+        if at + width > size_of(vocabulary, DENSE):
+            return full(DENSE)
+        for i in range(width):
+            dense[at + i] = inner[i]
+        head[DENSE_USED] = at + width
+    elif n > 0:
+        kind, at = FEW, head[SPARSE_USED]
+        if at + n > size_of(vocabulary, SPARSE):
+            return full(SPARSE)
+        to = at
+        for i in range(width):
+            if inner[i]:
+                for k in range(64):
+                    if (inner[i] >> k) & 1:
+                        sparse[to] = 64 * i + k
+                        to += 1
+        head[SPARSE_USED] = to
+    sets[4 * index + SET_KIND], sets[4 * index + SET_AT] = kind, at
+    sets[4 * index + SET_SIZE], sets[4 * index + SET_SUFFIXES] = n, suffixes
+    head[SET_USED] = index + 1
+    return index
+
+
+@unit(nogil=True)
+def token_set(vocabulary, automata, q, which):
+    """Make the set of the tokens (0 all, 1 short, 2 long) that can be read from a state, unless it stands.
+
+    Its index, or a status.
+    """
+    column = WHOLE_SET if which == 0 else SHORT_SET if which == 1 else LONG_SET
+    if 8 * q + 8 > size_of(vocabulary, SET_OF):
+        return full(SET_OF)
+    if 4 * q + 4 > size_of(vocabulary, KEEPS):
+        return full(KEEPS)
+    set_of = i32(vocabulary, SET_OF)
+    if set_of[8 * q + column]:
+        return np.int64(set_of[8 * q + column])
+    status = make_ready(automata, q)
+    if status < 0:
+        return status
+    status = find_loops(vocabulary, automata, q)
+    if status < 0:
+        return status
+    status = find_inner(vocabulary, automata, q, which)
+    if status < 0:
+        return status
+    suffixes = merge_suffixes(vocabulary, i64(i64(vocabulary, VOCABULARY)[SETS_SCRATCH], SCALAR)[PLACE_COUNT])
+    if suffixes < 0:
+        return suffixes
+    index = keep_set(vocabulary, suffixes)
+    if index > 0:
+        set_of[8 * q + column] = index
+    return index
+
+
+@unit(nogil=True)
+def ready_sets(vocabulary, automata, q):
+    """Make the token sets that masks take from a state, unless they stand; 0 or a status."""
+    if 8 * q + 8 > size_of(vocabulary, SET_OF):
+        return full(SET_OF)
+    set_of = i32(vocabulary, SET_OF)
+    status = token_set(vocabulary, automata, q, 0)
+    if status < 0:
+        return status
+    set_of[8 * q + SHORT_STATE] = set_of[8 * q + LONG_STATE] = -1
+    return 0

@@ -1,0 +1,157 @@
+"""The vocabulary side of the engine: tries of the tokens, and for DFA states the sets of tokens they can read.
+
+In: a `Vocabulary`, and states of `constrain.automata.tables`. Out: block V of `constrain.engine.tables`, which masks
+read. There is one for each vocabulary and process, shared by all constraints.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+import numpy as np
+
+from constrain.engine import tables as t
+from constrain.engine import token_sets, token_tries
+from constrain.errors import LimitExceeded, VocabularyError
+from constrain.jit import Column, Tables, entry
+from constrain.kernels.trie import group_of
+from constrain.vocab.vocabulary import NEAR, Vocabulary
+
+_MOST_IDS = t.MANY - 1
+_known: weakref.WeakKeyDictionary[Vocabulary, VocabularyTables] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+class VocabularyTables:
+    """Block V of one vocabulary, and the scratch block in which its token sets are made.
+
+    >>> made = VocabularyTables.of(Vocabulary.from_tokens([b"a", b"ab", b"a"]))
+    >>> made
+    <VocabularyTables 3 ids: 7 nodes, 0 token sets>
+    >>> VocabularyTables.of(Vocabulary.from_tokens([b"a", b"ab", b"a"])) is made
+    True
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        size, width = vocabulary.size, -(-vocabulary.size // 64)
+        if size > _MOST_IDS:
+            raise VocabularyError(f"the vocabulary has {size:,} ids; {_MOST_IDS:,} is the most")
+        self.lock = threading.RLock()
+        """To be held while token sets are made or tables grow."""
+        nodes = (
+            2 * len(vocabulary.data) + 1024
+        )  # at most, and 256 children
+        self.tables = Tables(
+            [
+                Column("vocabulary", np.int64, 32),
+                Column("trie", np.int64, nodes),
+                Column("list", np.int32, 1 << 10),
+                Column("tokens", np.int32, 1 << 12),
+                Column("set", np.int32, 4 << 8),
+                Column("dense", np.int64, 16 * width),
+                Column("sparse", np.int32, 1 << 12),
+                Column("set_of", np.int32, 8 << 10),
+                Column("below", np.int64, nodes),
+                Column("height", np.int32, nodes),
+                Column("span", np.int64, nodes),
+                Column("order", np.int32, 2 * size),
+                Column("makeup", np.int64, 3 * 64 * width),
+                Column("group", np.int64, 256),
+                Column("bytes", np.uint8, 0),
+                Column("offset", np.int32, 0),
+                Column("counted", np.int32, 0),
+                Column("counted_set", np.int64, 2 << 10),
+                Column("same", np.int64, 8 * (t.SAME_HEAD + width)),
+                Column("keeps", np.int64, 4 << 10),
+                Column("counter", np.int32, 8 << 4),
+            ]
+        )
+        self.scratch = Tables(
+            [
+                Column("scalar", np.int64, 8),
+                Column("inner", np.int64, width + 1),
+                Column("places", np.int32, 1 << 12),
+                Column("stack", np.int64, 3 << 10),
+                Column("lists", np.int32, 1 << 13),
+                Column("merged", np.int32, 2 << 12),
+                Column("next_out", np.int64, 2 * size),
+                Column("next_in", np.int32, 2 * size),
+                Column("pairs", np.int64, 4 << 9),
+                Column("count", np.int64, 258),
+                Column("above", np.int64, nodes),
+                Column("sorted", np.int32, size),
+            ]
+        )
+        self.block, self._size = self.tables.block, size
+        self.tables["group"][:128] = group_of()
+        self.tables.replace("bytes", vocabulary.data)
+        self.tables.replace("offset", vocabulary.offsets)
+        head = self.head
+        head[[t.WIDTH, t.TOKEN_COUNT, t.TRIE_USED, t.SET_USED]] = width, size, 1, 1
+        head[[t.HORIZON, t.SHORT_HORIZON]] = vocabulary.max_token_bytes, min(vocabulary.max_token_bytes, NEAR)
+        head[t.SETS_SCRATCH] = self.scratch.block
+        lay = entry(token_tries.lay_trie)
+        for which, (least, most) in enumerate([(1, vocabulary.max_token_bytes), (1, NEAR), (NEAR + 1, 1 << 30)]):
+            while (status := lay(self.block, which, least, most)) < 0:
+                self.grow(status)
+        used = int(head[t.TRIE_USED])
+        head[t.OUTSIDE] = used
+        for name in ("below", "height", "span"):
+            self.tables.replace(name, self.tables[name][:used].copy())
+        self.tables.replace("trie", self.tables["trie"][: used + used // 4 + 1024].copy())
+        self.scratch.replace("above", np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> VocabularyTables:
+        """The tables of a vocabulary, made on first use and kept as long as the vocabulary is."""
+        with _making:
+            known = _known.get(vocabulary)
+            if known is None:
+                known = _known[vocabulary] = cls(vocabulary)
+            return known
+
+    @property
+    def head(self) -> np.ndarray:
+        """The scalars of the block."""
+        return self.tables["vocabulary"]
+
+    def ready(self, automata: int, q: int) -> int:
+        """Make the token sets of a DFA state unless they stand; 0, or a status that is not about these tables."""
+        with self.lock:
+            return self._run(entry(token_sets.ready_sets), automata, q)
+
+    def token_set(self, automata: int, q: int, which: int) -> int:
+        """The set of the tokens (0 all, 1 short, 2 long) that a state can read; or a status as from `ready`."""
+        with self.lock:
+            return self._run(entry(token_sets.token_set), automata, q, which)
+
+    def _run(self, unit: token_sets.Call, *args: int) -> int:
+        while (status := unit(self.block, *args)) < 0:
+            if not self.grow(status):
+                return status
+        return status
+
+    def grow(self, status: int) -> bool:
+        """Make room for what a unit has run out of; False if the status is about another block."""
+        what = -status >> 4
+        if -status & 15 != token_tries.FULL or what < token_tries.OF_VOCABULARY:
+            return False
+        with self.lock:
+            scratch = what >= token_tries.OF_SCRATCH
+            tables = self.scratch if scratch else self.tables
+            k = what - (token_tries.OF_SCRATCH if scratch else token_tries.OF_VOCABULARY)
+            size = len(tables[tables.columns[k].name])
+            if not scratch and ((k == t.LIST and size >= t.MANY) or (k == t.TRIE and size > t.CHILD_MASK)):
+                raise LimitExceeded(tables.columns[k].name, 2 * size, size, "token sets of one vocabulary")
+            tables.grow(k, size + 256)
+        return True
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the tables take."""
+        return self.tables.nbytes + self.scratch.nbytes
+
+    def __repr__(self) -> str:
+        head = self.head
+        return f"<VocabularyTables {self._size} ids: {head[t.OUTSIDE] - 1} nodes, {head[t.SET_USED] - 1} token sets>"
