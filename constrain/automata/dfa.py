@@ -1,0 +1,213 @@
+"""The automata of the process from Python: expressions to DFA states, and what can be asked of a state.
+
+In:  `constrain.ir.expr` values, bytes.
+Out: numbers of DFA states. They mean the same for the life of the store, and equal ones are found again.
+
+Tables grow when a unit says that they are full, under a lock. Units run under the GIL.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable
+
+import numpy as np
+
+from constrain.automata import assemble, derive, interning, tables
+from constrain.automata.build import Built, Program
+from constrain.automata.tables import (
+    ACCEPTS,
+    CLASSES,
+    DEAD,
+    EXCEEDED,
+    FLAGS,
+    FULL,
+    GOES_ON,
+    LIVE,
+    MAP,
+    MAP_HASH,
+    NODE_HASH,
+    NODES,
+    POINT,
+    POINT_HASH,
+    POINTS,
+    READY,
+    ROW,
+    STATE,
+    STATE_HASH,
+    STATES,
+    UNSUPPORTED,
+    WORK_LIMIT,
+)
+from constrain.errors import LimitExceeded, UnsupportedError
+from constrain.ir.expr import Expr, Ranges
+from constrain.jit import Tables, entry
+from constrain.limits import Limits
+
+_HASHES = (NODE_HASH, POINT_HASH, STATE_HASH, MAP_HASH)
+_BESIDE = {POINT: ("point", "stamp", "place"), STATE: ("state", "seen", "distance")}
+"""Tables that have an entry for each point or state: they grow together."""
+_EXPRESSION = 150
+"""Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""
+_MOST_CHARS = 4096
+
+
+class DfaStore:
+    """Interned expressions and the automata made from them.
+
+    >>> from constrain.ir.expr import Chars, Repeat
+    >>> store = DfaStore()
+    >>> digits = store.start(Repeat(Chars(((48, 57),)), 2, 3), Limits())
+    >>> q, read = store.read(digits, b"12x")
+    >>> read, store.accepts(q), store.accepts(digits)
+    (2, True, False)
+    """
+
+    def __init__(self, limits: Limits | None = None, made: Tables | None = None) -> None:
+        self.tables = made or tables.make()
+        self.lock = threading.RLock()
+        """Held while tables are added to; whoever calls units that do so holds it, too."""
+        self.limits = limits or Limits()
+        """Of the question that is being answered."""
+        self._chars: dict[Ranges, int] = {}
+        self._make_ready, self._assemble = entry(derive.make_ready), entry(assemble.assemble)
+        self._start_of = entry(assemble.start_of)
+        for table in _HASHES:
+            entry(interning.rehash)(self.block, table)
+
+    @property
+    def block(self) -> int:
+        """The address that units take. It stays the same."""
+        return self.tables.block
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the tables take."""
+        return self.tables.nbytes
+
+    def __repr__(self) -> str:
+        count = self.tables["count"]
+        return f"<DfaStore of {count[NODES]} expressions, {count[POINTS]} points, {count[STATES]} states>"
+
+    # ---- making
+
+    def start(self, expr: Expr, limits: Limits | None = None, built: Built | None = None) -> int:
+        """The state from which an expression is read as if `Closed`; DEAD if it denotes nothing.
+
+        `built` remembers the nodes of its parts, for expressions that share them.
+        """
+        with self.lock:
+            self._set(limits)
+            node = self._node(expr, built)
+            return self._call(self._start_of, node)
+
+    def _node(self, expr: Expr, built: Built | None) -> int:
+        """Build an expression; returns its node."""
+        program = Program(expr, self._chars, built if built is not None else {})
+        size = len(program.code)
+        program.code.append(0)
+        self._put("code", np.frombuffer(array("i", program.code), np.int32))
+        if program.text:
+            self._put("text", np.frombuffer(program.text, np.uint8))
+        node = self._call(self._assemble, size)
+        if program.kept:
+            if len(self._chars) > _MOST_CHARS:
+                self._chars.clear()
+            program.remember(self.tables["mark"][: program.kept].tolist(), built is not None)
+        return node
+
+    def _put(self, name: str, values: np.ndarray) -> None:
+        """Write into a table, which grows if need be."""
+        if len(values) > len(self.tables[name]):
+            self._grow(name, len(values))
+        self.tables[name][: len(values)] = values
+
+    def _set(self, limits: Limits | None) -> None:
+        self.limits = limits or self.limits
+        self.tables["count"][WORK_LIMIT] = self.limits.search
+
+    def _call(self, unit: Callable[..., int], *args: int) -> int:
+        """Call a unit until it has what it needs."""
+        while (result := int(unit(self.block, *args))) < 0:
+            self.grow(result)
+        return result
+
+    def grow(self, status: int) -> None:
+        """Mend what a status of a unit says; raises LimitExceeded where it cannot be mended."""
+        table, what = -status >> 4, -status & 15
+        if what == EXCEEDED:
+            most = self.limits.search
+            raise LimitExceeded("search", most + 1, most, "deciding whether an intersection or a lookaround can match")
+        if what == UNSUPPORTED:
+            raise UnsupportedError("lookahead inside of a lookbehind is not supported")
+        assert what == FULL, status
+        with self.lock:
+            for name in _BESIDE.get(table, (self.tables.columns[table].name,)):
+                self._grow(name, len(self.tables[name]) + 1)
+            if table in _HASHES:
+                self.tables[self.tables.columns[table].name][:] = 0
+                entry(interning.rehash)(self.block, table)
+
+    def _grow(self, name: str, size: int) -> None:
+        k = next(k for k, column in enumerate(self.tables.columns) if column.name == name)
+        array = self.tables[name]
+        more = max(size - len(array), len(array)) * array.itemsize
+        given = (self.nbytes + more) // _EXPRESSION
+        if given > self.limits.expressions:
+            raise LimitExceeded("expressions", given, self.limits.expressions, "building automata")
+        self.tables.grow(k, size)
+
+    # ---- asking
+
+    def ready(self, q: int) -> int:
+        """Make the row of a state, if it has none; returns the state."""
+        if not self.tables["state"][8 * q + FLAGS] & READY:
+            with self.lock:
+                self._set(None)
+                self._call(self._make_ready, q)
+        return q
+
+    def step(self, q: int, byte: int) -> int:
+        """The state after a byte; DEAD if it cannot follow."""
+        self.ready(q)
+        state = self.tables["state"]
+        c = self.tables["class"][256 * int(state[8 * q + MAP]) + byte]
+        return int(self.tables["target"][state[8 * q + ROW] + c])
+
+    def read(self, q: int, data: bytes) -> tuple[int, int]:
+        """Read as far as something can be completed: the state then, and how many bytes were read."""
+        for n, byte in enumerate(data):
+            after = self.step(q, byte)
+            if after == DEAD:
+                return q, n
+            q = after
+        return q, len(data)
+
+    def accepts(self, q: int) -> bool:
+        """Whether the text may end in a state."""
+        return bool(self.tables["state"][8 * q + FLAGS] & ACCEPTS)
+
+    def is_alive(self, q: int) -> bool:
+        """Whether a text can be completed from a state."""
+        if self.tables["state"][8 * q + LIVE] < 0:
+            self.ready(q)
+        return bool(self.tables["state"][8 * q + LIVE])
+
+    def goes_on(self, q: int) -> bool:
+        """Whether a byte may follow."""
+        self.ready(q)
+        return bool(self.tables["state"][8 * q + FLAGS] & GOES_ON)
+
+    def row(self, q: int) -> np.ndarray:
+        """The states after each of the 256 bytes: int32[256]."""
+        self.ready(q)
+        state = self.tables["state"]
+        m, first = int(state[8 * q + MAP]), int(state[8 * q + ROW])
+        targets = self.tables["target"][first : first + int(state[8 * q + CLASSES])]
+        row: np.ndarray = targets[self.tables["class"][256 * m : 256 * m + 256]]
+        return row
+
+    def viable_bytes(self, q: int) -> bytes:
+        """The bytes that may come next, ascending."""
+        return self.row(q).nonzero()[0].astype(np.uint8).tobytes()
