@@ -100,6 +100,130 @@ WHOLE_SET = 0  # the set over all tokens; 0: not made
 SHORT_STATE, LONG_STATE = 1, 2  # the clipped states; 0: not asked; -1: counts do not matter
 SHORT_SET, LONG_SET = 3, 4  # sets of this state as a clipped one
 
+# ---------------------------------------------------------------------------------------------------- session (S)
+
+SESSION = 0  # int64[64]: scalars, columns below
+HEAP = 1  # int64: records, columns below; offset 0 is none
+HASH = 2  # int64: offsets of interned records, open addressing
+NET = 3  # int32[8 n]: states of the network, columns below
+LITERAL = 4  # int64: node words of literal tries; node 0 is none
+LEAF = 5  # int32: where literals lead: a number, then so many states of the network
+ARC = 6  # int64[3 n]: terminals that are automata: DFA state, local state (see X of items), target in the network
+CALL = 7  # int32[2 n]: calls: the first state of the rule, the state to return to
+SPECIAL = 8  # int32[2 n]: special tokens: number of the symbol, target in the network
+SPECIAL_ID = 9  # int32: the token ids of special symbols: for symbol k, SPECIAL_AT[k] .. SPECIAL_AT[k + 1]
+SPECIAL_AT = 10  # int32
+EOS = 11  # int32: the ids that end the output
+SESSION_TABLES = 12
+
+# SESSION
+HEAP_USED, HASH_USED, NET_USED, EOS_COUNT, SPECIAL_COUNT = range(5)
+ARGUMENT = 8  # ARGUMENT + k: what a status names besides its number
+AUTOMATA, VOCABULARY_BLOCK, SCRATCH_BLOCK = 16, 17, 18  # the other blocks
+REMEMBERS = 19  # whether states know the whole text
+END_CONT = 20  # the continuation of the start: the output ends
+
+# NET
+NET_FLAGS = 0  # EXPANDED ...
+NET_LITERALS = 1  # root in LITERAL, 0: none
+NET_ARC, NET_ARCS = 2, 3  # first in ARC, number
+NET_CALL, NET_CALLS = 4, 5
+NET_SPECIAL, NET_SPECIALS = 6, 7
+EXPANDED = 1  # the other columns are valid
+ENDS = 2  # the rule may end here
+PURE = 4  # .. and nothing else may happen
+NULLABLE = 8  # of the first state of a rule: the rule denotes the empty text, too
+END_STATE = 0  # the state of the network where a rule has ended: PURE
+
+# HEAP: a record is its head (length of its content << 8 | kind), its content, and slots that are filled later.
+# Records are interned by kind and content.
+EARLEY = 1  # an Earley set within its terminals: [accepting, text, then items of ITEM words]; slots: mask
+PAIRS = 2  # a continuation: sorted triples (return state, data, continuation), one for each (return state, data)
+CLOSURE = 3  # [state, data, continuation]; slot: its Earley set
+LOOP = 4  # the continuation of a left-recursive rule: [OUTER, data << 32 | rule]; slot: the same as PAIRS
+OUTER = 5  # what a left-recursive component returns to from outside: [COMPONENT, then (data << 32 | rule, PAIRS)]
+COMPONENT = 6  # the calls within one: triples (calling, return state, called), rules with their data as above
+UNION = 7  # [continuation, continuation]; slot: the continuation that is either
+DATA = 8  # what tracked terminals of an activation have matched: sorted texts (READ)
+EXCLUDED = 9  # [terminal, data]; slot: the DFA state of what the terminal must not match
+READ = 10  # text: [its text without the last byte, the byte]; of terminals that are tracked: [-1 - terminal, 0] first
+VALUE = 11  # [text, data]; slot: the data after the terminal that has matched the text
+MASK = 12  # a mask: [words..], never interned
+NEXT_RULE = 13  # [text]; slot: the Earley set of the rule that a data-dependent call goes on with, -1: none
+
+# An item is a terminal in progress. Five words:
+A = 0  # > 0: a DFA state; < 0: -node of LITERAL; from SPECIAL_ITEM up: a special token
+X = 1  # local state, bits below
+GOAL = 2  # the network state behind the terminal; literals have it in their leaves
+D = 3  # the data of its activation: a DATA record or 0; below 0: not known exactly
+CONT = 4  # what its rule returns to
+ITEM = 5
+SPECIAL_ITEM = 1 << 40
+
+# X: 0 nothing, or
+COUNTED_STRING = 1 << 62  # | fewest << 24 | most characters left (UNBOUNDED: no bound)
+TRACKED = 1 << 61  # | text (READ record) << 28 | DFA state of what must not be matched, 0: nothing to fear any more
+DOUBT = 1 << 60  # set beside these while a token is looked at: what lies ahead depends on values inside of the token
+UNBOUNDED = 0xFFFFFF
+EXCLUDED_MASK = (1 << 28) - 1
+TEXT_SHIFT = 28
+TEXT_MASK = (1 << 32) - 1
+
+# MASK: [dense sets, cleared, set, then offsets in DENSE, tokens, tokens]
+
+# ----------------------------------------------------------------------------------------------------- scratch (X)
+
+SCRATCH = 0  # int64[16]: scalars
+ACTIVATION = 1  # int64[8 n]: activations of rules in a closure, columns below
+CONTEXT = 2  # int64[2 n]: (state, activation)
+SEEN = 3  # int64[2 n]: hash table of contexts, by generation
+INNER_CALL = 4  # int64[5 n]: calls between activations, columns below
+NEW_ITEM = 5  # int64[5 n]: items before they are interned
+ORDERED = 6  # int64: activations, callers first; stacks of Tarjan's algorithm
+RECORD = 7  # int64: a record before it is interned
+MERGE = 8  # int64: records without a slot, those needed first on top
+STACK = 9  # int64[6 n]: items, each before the tokens below a node of a trie (column NODE_OF)
+FOUND = 10  # int64[6 n]: the same before they are sorted by node
+SET_TOKENS = 11  # int64: tokens set one by one
+CLEARED = 12  # int64: tokens cleared
+BASE = 13  # int64: dense sets taken
+TRY = 14  # int64: tokens that have to be tried
+FRONT, BACK = 15, 16  # int64[5 n]: items before and after a byte
+GATHER = 17  # int64[3 n]: pairs of a continuation in a closure
+RESOLVE = 18  # int64[3 n]: the same in `resolve`
+HOLD = 19  # int64[2 n]: what a component returns to from outside
+BUCKET = 20  # int64[260]: how many items stand before each child
+SCRATCH_TABLES = 21
+
+NODE_OF = 5
+PLACED = 6  # words of an item in STACK and FOUND
+
+# ACTIVATION
+RULE = 0  # the first state of its rule; -1: the activation was begun before this place
+OF_DATA = 1
+OF_CONT = 2  # what it returns to; 0: not known yet
+CALLS_OUT, CALLS_IN = 3, 4  # the last call from it and of it, plus 1
+INDEX, LOW = 5, 6  # of Tarjan's algorithm; INDEX 0: not visited
+GROUP_OF = 7  # its strongly connected component, plus 1; 0: not known yet
+
+# INNER_CALL
+CALLER, BACK_TO, CALLED = 0, 1, 2
+NEXT_OUT, NEXT_IN = 3, 4  # the calls before this one of the same caller, of the same called, plus 1
+
+GENERATION_OF_SEEN, SET_COUNT, CLEARED_COUNT, BASE_COUNT, TRY_COUNT, VISITED = range(6)
+
+# Status: -(what << 4 | status), as in constrain.automata.tables
+SESSION_TABLE = 128  # `what` of FULL for tables of S; 64: of V; 192: of X
+VOCABULARY_TABLE = 64
+SCRATCH_TABLE = 192
+NEED_NET = 3  # network state `what` is not expanded
+NEED_SETS = 4  # the token sets of DFA state `what` are not made
+NEED_COUNTED = 5  # ARGUMENT: DFA state, fewest, most
+NEED_EXCLUDED = 6  # ARGUMENT: terminal, data
+NEED_VALUE = 7  # ARGUMENT: text, data
+NEED_RULE = 8  # ARGUMENT: text
+NEED_TRIED = 9  # the tokens in TRY are to be tried one by one: keep those that can be read, and call `add_tried`
+
 # KEEPS
 LOOPS = 0  # groups of bytes that lead from the state to itself
 ALIVE_GROUPS = 1  # groups of bytes: up to ALIVE_BYTES of these lead to no dead state

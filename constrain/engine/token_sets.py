@@ -174,6 +174,8 @@ def find_inner(vocabulary, automata, first, which):
     mapped, runs = i32(automata, MAPPED), i32(automata, RUN)
     scalar, inner, places, stack = i64(scratch, SCALAR), i64(scratch, INNER), i32(scratch, PLACES), i64(scratch, STACK)
     room, most_places = size_of(scratch, STACK) - 3 * 256, size_of(scratch, PLACES) - 256
+    if room < 3:
+        return full_scratch(STACK)
     own = keeps[4 * first + LOOPS]
     status = put_made_of(vocabulary, which, own)
     if status < 0:

@@ -63,7 +63,7 @@ STAGE = 2  # generation of NEXT_OUT
 VISITED = 3  # nodes visited by the last walk, for measurements
 
 # Status of units of the vocabulary side: -(what << 4 | FULL), what = OF_VOCABULARY + table, or OF_SCRATCH + table
-OF_VOCABULARY, OF_SCRATCH = 64, 128
+OF_VOCABULARY, OF_SCRATCH = 64, 96
 FULL = 1
 
 
@@ -203,7 +203,7 @@ def lay_trie(vocabulary, which, least, most):
             makeup[own_makeup + order[i]] = above[node] | min(depth, MOST_BYTES) << LENGTH
         payload = 0
         if ended == low + 1:
-            payload = order[low] + 1
+            payload = np.int64(order[low]) + 1
         elif ended > low:
             if list_used >= size_of(vocabulary, LIST):
                 return full(LIST)

@@ -135,12 +135,12 @@ class VocabularyTables:
     def grow(self, status: int) -> bool:
         """Make room for what a unit has run out of; False if the status is about another block."""
         what = -status >> 4
-        if -status & 15 != token_tries.FULL or what < token_tries.OF_VOCABULARY:
+        scratch = what >= token_tries.OF_SCRATCH
+        tables = self.scratch if scratch else self.tables
+        k = what - (token_tries.OF_SCRATCH if scratch else token_tries.OF_VOCABULARY)
+        if -status & 15 != token_tries.FULL or not 0 <= k < len(tables.columns):
             return False
         with self.lock:
-            scratch = what >= token_tries.OF_SCRATCH
-            tables = self.scratch if scratch else self.tables
-            k = what - (token_tries.OF_SCRATCH if scratch else token_tries.OF_VOCABULARY)
             size = len(tables[tables.columns[k].name])
             if not scratch and ((k == t.LIST and size >= t.MANY) or (k == t.TRIE and size > t.CHILD_MASK)):
                 raise LimitExceeded(tables.columns[k].name, 2 * size, size, "token sets of one vocabulary")

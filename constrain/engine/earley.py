@@ -1,0 +1,532 @@
+"""Predict and complete: the Earley set at a place, from the state of a rule and what that returns to.
+
+`closure` is the heart: all terminals that may begin where a rule stands in some state. Rules that end return to their
+callers (complete), calls begin rules (predict), and rules that denote the empty text are stepped over (Aycock and
+Horspool 2002). A rule that is called from several places has one activation, whose continuation is packed. Rules that
+call themselves before reading anything, directly or not, are a strongly connected component of these calls: their
+continuation is a LOOP record, so that a left-recursive list comes back to the same Earley set after every element.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from constrain.engine.records import (
+    add_pairs,
+    intern,
+    intern_two,
+    length,
+    pack,
+    pairs_of,
+    scratch_full,
+    slot,
+    sort_triples,
+    unite,
+)
+from constrain.engine.tables import (
+    ACTIVATION,
+    ARC,
+    ARGUMENT,
+    BACK_TO,
+    CALL,
+    CALLED,
+    CALLER,
+    CALLS_IN,
+    CALLS_OUT,
+    CLOSURE,
+    COMPONENT,
+    CONT,
+    CONTEXT,
+    DOUBT,
+    EARLEY,
+    ENDS,
+    EXCLUDED,
+    EXPANDED,
+    GATHER,
+    GENERATION_OF_SEEN,
+    GROUP_OF,
+    HEAP,
+    HOLD,
+    INDEX,
+    INNER_CALL,
+    ITEM,
+    LOOP,
+    LOW,
+    NEED_EXCLUDED,
+    NEED_NET,
+    NET,
+    NET_ARC,
+    NET_ARCS,
+    NET_CALL,
+    NET_CALLS,
+    NET_FLAGS,
+    NET_LITERALS,
+    NET_SPECIAL,
+    NET_SPECIALS,
+    NEW_ITEM,
+    NEXT_IN,
+    NEXT_OUT,
+    NULLABLE,
+    OF_CONT,
+    OF_DATA,
+    ORDERED,
+    OUTER,
+    PURE,
+    READ,
+    RECORD,
+    RULE,
+    SCRATCH,
+    SCRATCH_BLOCK,
+    SEEN,
+    SESSION,
+    SPECIAL,
+    SPECIAL_ITEM,
+    TEXT_SHIFT,
+    TRACKED,
+)
+from constrain.jit import helper, i32, i64, mix, size_of, unit
+
+
+@helper
+def place_of(scratch, key):
+    """Find the place of a key in SEEN: where it stands, or a free one (whose generation is not the present one)."""
+    table = i64(scratch, SEEN)
+    now = i64(scratch, SCRATCH)[GENERATION_OF_SEEN]
+    mask = (size_of(scratch, SEEN) >> 1) - 1
+    k = mix(3, key) & mask
+    while table[2 * k + 1] >> 32 == now and table[2 * k] != key:
+        k = (k + 1) & mask
+    return k
+
+
+@unit
+def add_context(S, state, activation, contexts):
+    """Append (state, activation) to CONTEXT unless it is there; the new number, or a status."""
+    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    table = i64(scratch, SEEN)
+    now = i64(scratch, SCRATCH)[GENERATION_OF_SEEN]
+    key = state << 24 | activation
+    k = place_of(scratch, key)
+    if table[2 * k + 1] >> 32 == now:
+        return contexts
+    if 8 * contexts + 8 > size_of(scratch, SEEN):
+        return scratch_full(SEEN)
+    if 2 * contexts + 2 > size_of(scratch, CONTEXT):
+        return scratch_full(CONTEXT)
+    table[2 * k], table[2 * k + 1] = key, now << 32
+    context = i64(scratch, CONTEXT)
+    context[2 * contexts], context[2 * contexts + 1] = state, activation
+    return contexts + 1
+
+
+@helper
+def new_activation(activation, n, rule, data, continuation):
+    """Write activation n."""
+    o = 8 * n
+    activation[o + RULE], activation[o + OF_DATA], activation[o + OF_CONT] = rule, data, continuation
+    for k in range(CALLS_OUT, GROUP_OF + 1):
+        activation[o + k] = 0
+
+
+@unit
+def expand(S, state, data, continuation):
+    """Find the contexts of a closure: complete, predict, step over.
+
+    Returns contexts << 32 | activations << 1 | whether the text may end; or a status. The calls are in INNER_CALL.
+    """
+    session, heap, net, call = i64(S, SESSION), i64(S, HEAP), i32(S, NET), i32(S, CALL)
+    scratch = session[SCRATCH_BLOCK]
+    numbers = i64(scratch, SCRATCH)
+    numbers[GENERATION_OF_SEEN] += 1
+    now = numbers[GENERATION_OF_SEEN]
+    activation, context, inner = i64(scratch, ACTIVATION), i64(scratch, CONTEXT), i64(scratch, INNER_CALL)
+    table = i64(scratch, SEEN)
+    most = size_of(scratch, ACTIVATION) // 8 - 1
+    new_activation(activation, 0, -1, data, continuation)
+    acts, calls, accepting = 1, 0, 0
+    n = add_context(S, state, 0, 0)
+    i = 0
+    while i < n:
+        s, act = context[2 * i], context[2 * i + 1]
+        i += 1
+        flags = net[8 * s + NET_FLAGS]
+        if not flags & EXPANDED:
+            return -(s << 4 | NEED_NET)
+        if flags & ENDS and activation[8 * act + RULE] < 0:
+            pairs = pairs_of(S, activation[8 * act + OF_CONT])
+            if pairs < 0:
+                return pairs
+            for k in range(length(heap, pairs) // 3):
+                o = pairs + 1 + 3 * k
+                if heap[o] < 0:
+                    accepting = 1
+                    continue
+                kernel = 0
+                while kernel < acts and not (
+                    activation[8 * kernel + RULE] < 0
+                    and activation[8 * kernel + OF_DATA] == heap[o + 1]
+                    and activation[8 * kernel + OF_CONT] == heap[o + 2]
+                ):
+                    kernel += 1
+                if kernel == acts:
+                    if acts >= most:
+                        return scratch_full(ACTIVATION)
+                    new_activation(activation, acts, -1, heap[o + 1], heap[o + 2])
+                    acts += 1
+                n = add_context(S, heap[o], kernel, n)
+                if n < 0:
+                    return n
+        first = net[8 * s + NET_CALL]
+        for k in range(first, first + net[8 * s + NET_CALLS]):
+            rule, back = call[2 * k], call[2 * k + 1]
+            # a call at the very end of a rule goes on with its data
+            handed = activation[8 * act + OF_DATA] if net[8 * back + NET_FLAGS] & PURE else np.int64(0)
+            key = (1 << 62) ^ (handed << 31 | rule)
+            place = place_of(scratch, key)
+            if table[2 * place + 1] >> 32 == now:
+                called = table[2 * place + 1] & 0xFFFFFFFF
+            else:
+                called = acts
+                if acts >= most:
+                    return scratch_full(ACTIVATION)
+                if 8 * (n + acts) + 16 > size_of(scratch, SEEN):
+                    return scratch_full(SEEN)
+                table[2 * place], table[2 * place + 1] = key, now << 32 | acts
+                new_activation(activation, acts, rule, handed, 0)
+                acts += 1
+                n = add_context(S, rule, called, n)
+                if n < 0:
+                    return n
+            if 5 * calls + 5 > size_of(scratch, INNER_CALL):
+                return scratch_full(INNER_CALL)
+            o = 5 * calls
+            inner[o + CALLER], inner[o + BACK_TO], inner[o + CALLED] = act, back, called
+            inner[o + NEXT_OUT] = activation[8 * act + CALLS_OUT]
+            inner[o + NEXT_IN] = activation[8 * called + CALLS_IN]
+            calls += 1
+            activation[8 * act + CALLS_OUT] = calls
+            activation[8 * called + CALLS_IN] = calls
+            if net[8 * rule + NET_FLAGS] & NULLABLE:
+                n = add_context(S, back, act, n)
+                if n < 0:
+                    return n
+    return n << 32 | acts << 1 | accepting
+
+
+@helper
+def order(scratch, acts):
+    """Write the activations to ORDERED, those of one strongly connected component side by side, callees first.
+
+    Tarjan 1972, without recursion: ORDERED is the result up to `done`, then, from `acts` on, the stack of open
+    activations, and from 2 `acts` on the path, with the next call to follow in LOW's place of a second column.
+    """
+    activation, inner, ordered = i64(scratch, ACTIVATION), i64(scratch, INNER_CALL), i64(scratch, ORDERED)
+    done, opened, visited, groups = 0, 0, 0, 0
+    for root in range(acts):
+        if activation[8 * root + INDEX]:
+            continue
+        path = 1
+        visited += 1
+        activation[8 * root + INDEX] = activation[8 * root + LOW] = visited
+        ordered[acts + opened] = root
+        opened += 1
+        ordered[2 * acts], ordered[3 * acts] = root, activation[8 * root + CALLS_OUT]
+        while path > 0:
+            act, at = ordered[2 * acts + path - 1], ordered[3 * acts + path - 1]
+            if at:
+                ordered[3 * acts + path - 1] = inner[5 * (at - 1) + NEXT_OUT]
+                called = inner[5 * (at - 1) + CALLED]
+                if not activation[8 * called + INDEX]:
+                    visited += 1
+                    activation[8 * called + INDEX] = activation[8 * called + LOW] = visited
+                    ordered[acts + opened] = called
+                    opened += 1
+                    ordered[2 * acts + path], ordered[3 * acts + path] = called, activation[8 * called + CALLS_OUT]
+                    path += 1
+                elif not activation[8 * called + GROUP_OF]:
+                    activation[8 * act + LOW] = min(activation[8 * act + LOW], activation[8 * called + INDEX])
+                continue
+            path -= 1
+            if path > 0:
+                above = ordered[2 * acts + path - 1]
+                activation[8 * above + LOW] = min(activation[8 * above + LOW], activation[8 * act + LOW])
+            if activation[8 * act + LOW] == activation[8 * act + INDEX]:
+                groups += 1
+                while True:
+                    opened -= 1
+                    closed = ordered[acts + opened]
+                    activation[8 * closed + GROUP_OF] = groups
+                    ordered[done] = closed
+                    done += 1
+                    if closed == act:
+                        break
+
+
+@helper
+def member(activation, act):
+    """The number of an activation in a component: its data and its rule."""
+    return activation[8 * act + OF_DATA] << 32 | activation[8 * act + RULE]
+
+
+@helper
+def gather(S, act, group):
+    """Write what activation `act` returns to from outside of a component to GATHER; how many triples, or a status."""
+    session, heap, net = i64(S, SESSION), i64(S, HEAP), i32(S, NET)
+    scratch = session[SCRATCH_BLOCK]
+    activation, inner, triples = i64(scratch, ACTIVATION), i64(scratch, INNER_CALL), i64(scratch, GATHER)
+    room = size_of(scratch, GATHER) // 3
+    n = 0
+    at = activation[8 * act + CALLS_IN]
+    while at:
+        o = 5 * (at - 1)
+        at = inner[o + NEXT_IN]
+        caller, back = inner[o + CALLER], inner[o + BACK_TO]
+        if activation[8 * caller + GROUP_OF] == group:
+            continue
+        if net[8 * back + NET_FLAGS] & PURE:
+            pairs = pairs_of(S, activation[8 * caller + OF_CONT])
+            if pairs < 0:
+                return pairs
+            if n + length(heap, pairs) // 3 > room:
+                return scratch_full(GATHER)
+            n = add_pairs(heap, pairs, triples, n)
+        else:
+            if n >= room:
+                return scratch_full(GATHER)
+            triples[3 * n], triples[3 * n + 1] = back, activation[8 * caller + OF_DATA]
+            triples[3 * n + 2] = activation[8 * caller + OF_CONT]
+            n += 1
+    return n
+
+
+@unit
+def left_recursive(S, first, last):
+    """Give the activations ORDERED[first : last], one component, their continuations: LOOP records."""
+    session = i64(S, SESSION)
+    scratch = session[SCRATCH_BLOCK]
+    activation, inner, ordered = i64(scratch, ACTIVATION), i64(scratch, INNER_CALL), i64(scratch, ORDERED)
+    content, triples, hold = i64(scratch, RECORD), i64(scratch, GATHER), i64(scratch, HOLD)
+    for i in range(first + 1, last):  # by rule, so that equal components are equal records
+        act = ordered[i]
+        j = i - 1
+        while j >= first and member(activation, ordered[j]) > member(activation, act):
+            ordered[j + 1] = ordered[j]
+            j -= 1
+        ordered[j + 1] = act
+    group = activation[8 * ordered[first] + GROUP_OF]
+    held = 0
+    for i in range(first, last):
+        n = gather(S, ordered[i], group)
+        if n > 0:
+            n = pack(S, n)
+            if 2 * held + 2 > size_of(scratch, HOLD):
+                return scratch_full(HOLD)
+            hold[2 * held], hold[2 * held + 1] = member(activation, ordered[i]), n
+            held += 1
+        if n < 0:
+            return n
+    n = 0
+    for i in range(first, last):
+        at = activation[8 * ordered[i] + CALLS_IN]
+        while at:
+            o = 5 * (at - 1)
+            at = inner[o + NEXT_IN]
+            if activation[8 * inner[o + CALLER] + GROUP_OF] != group:
+                continue
+            if 3 * n + 3 > size_of(scratch, GATHER):
+                return scratch_full(GATHER)
+            triples[3 * n], triples[3 * n + 1] = member(activation, inner[o + CALLER]), inner[o + BACK_TO]
+            triples[3 * n + 2] = member(activation, ordered[i])
+            n += 1
+    n = sort_triples(triples, n)
+    if 3 * n + 2 * held + 2 > size_of(scratch, RECORD):
+        return scratch_full(RECORD)
+    for k in range(3 * n):
+        content[k] = triples[k]
+    component = intern(S, COMPONENT, 3 * n)
+    if component < 0:
+        return component
+    content[0] = component
+    for k in range(2 * held):
+        content[1 + k] = hold[k]
+    outer = intern(S, OUTER, 1 + 2 * held)
+    if outer < 0:
+        return outer
+    for i in range(first, last):
+        made = intern_two(S, content, LOOP, outer, member(activation, ordered[i]))
+        if made < 0:
+            return made
+        activation[8 * ordered[i] + OF_CONT] = made
+    return 0
+
+
+@unit
+def continue_all(S, acts):
+    """Give each predicted activation its continuation, callers first."""
+    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    activation, inner, ordered = i64(scratch, ACTIVATION), i64(scratch, INNER_CALL), i64(scratch, ORDERED)
+    if 4 * acts > size_of(scratch, ORDERED):
+        return scratch_full(ORDERED)
+    order(scratch, acts)
+    last = acts
+    while last > 0:
+        act = ordered[last - 1]
+        group = activation[8 * act + GROUP_OF]
+        first = last - 1
+        while first > 0 and activation[8 * ordered[first - 1] + GROUP_OF] == group:
+            first -= 1
+        if activation[8 * act + RULE] >= 0:
+            loops = last - first > 1
+            at = activation[8 * act + CALLS_OUT]
+            while at and not loops:
+                loops = inner[5 * (at - 1) + CALLED] == act
+                at = inner[5 * (at - 1) + NEXT_OUT]
+            if loops:
+                made = left_recursive(S, first, last)
+                if made < 0:
+                    return made
+            else:
+                n = gather(S, act, 0)
+                made = pack(S, n) if n >= 0 else n
+                if made < 0:
+                    return made
+                activation[8 * act + OF_CONT] = made
+        last = first
+    return 0
+
+
+@helper
+def begin_tracked(S, terminal, data):
+    """The local state of a tracked terminal at its start, or a status."""
+    session, heap = i64(S, SESSION), i64(S, HEAP)
+    content = i64(session[SCRATCH_BLOCK], RECORD)
+    text = intern_two(S, content, READ, -1 - terminal, 0)
+    if text < 0:
+        return text
+    if data < 0:
+        return TRACKED | DOUBT | text << TEXT_SHIFT
+    record = intern_two(S, content, EXCLUDED, terminal, data)
+    if record < 0:
+        return record
+    if not heap[slot(heap, record)]:
+        session[ARGUMENT], session[ARGUMENT + 1] = terminal, data
+        return -NEED_EXCLUDED
+    return TRACKED | text << TEXT_SHIFT | (heap[slot(heap, record)] - 1)
+
+
+@unit
+def finish(S, table, n, accepting, text):
+    """Intern the n items in a table of X as an Earley set; items that differ in their continuations alone are one."""
+    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    item, content = i64(scratch, table), i64(scratch, RECORD)
+    for i in range(1, n):
+        o = ITEM * i
+        a, x, goal, data, c = item[o], item[o + 1], item[o + 2], item[o + 3], item[o + 4]
+        j = i - 1
+        while j >= 0:
+            o = ITEM * j
+            if item[o] != a:
+                less = item[o] < a
+            elif item[o + 1] != x:
+                less = item[o + 1] < x
+            elif item[o + 2] != goal:
+                less = item[o + 2] < goal
+            elif item[o + 3] != data:
+                less = item[o + 3] < data
+            else:
+                less = item[o + 4] <= c
+            if less:
+                break
+            for k in range(ITEM):
+                item[o + ITEM + k] = item[o + k]
+            j -= 1
+        o = ITEM * (j + 1)
+        item[o], item[o + 1], item[o + 2], item[o + 3], item[o + 4] = a, x, goal, data, c
+    m = 0
+    for i in range(n):
+        o, p = ITEM * i, ITEM * (m - 1)
+        if m > 0 and (
+            item[o] == item[p]
+            and item[o + 1] == item[p + 1]
+            and item[o + 2] == item[p + 2]
+            and item[o + 3] == item[p + 3]
+        ):
+            if item[o + 4] != item[p + 4]:
+                c = unite(S, item[p + 4], item[o + 4])
+                if c < 0:
+                    return c
+                item[p + 4] = c
+        else:
+            for k in range(ITEM):
+                item[p + ITEM + k] = item[o + k]
+            m += 1
+    if ITEM * m + 2 > size_of(scratch, RECORD):
+        return scratch_full(RECORD)
+    content[0], content[1] = accepting, text
+    for k in range(ITEM * m):
+        content[2 + k] = item[k]
+    return intern(S, EARLEY, 2 + ITEM * m)
+
+
+@helper
+def put_item(item, n, a, x, goal, data, c):
+    """Write item n of a table; n + 1."""
+    o = ITEM * n
+    item[o], item[o + 1], item[o + 2], item[o + 3], item[o + CONT] = a, x, goal, data, c
+    return n + 1
+
+
+@unit
+def list_items(S, contexts):
+    """Write the terminals that begin in the contexts to NEW_ITEM; their number, or a status."""
+    session, net, arc, special = i64(S, SESSION), i32(S, NET), i64(S, ARC), i32(S, SPECIAL)
+    scratch = session[SCRATCH_BLOCK]
+    activation, context, item = i64(scratch, ACTIVATION), i64(scratch, CONTEXT), i64(scratch, NEW_ITEM)
+    room = size_of(scratch, NEW_ITEM) // ITEM
+    n = 0
+    for i in range(contexts):
+        o, act = 8 * context[2 * i], 8 * context[2 * i + 1]
+        data, c = activation[act + OF_DATA], activation[act + OF_CONT]
+        if n + 1 + net[o + NET_ARCS] + net[o + NET_SPECIALS] > room:
+            return scratch_full(NEW_ITEM)
+        if net[o + NET_LITERALS]:
+            n = put_item(item, n, -net[o + NET_LITERALS], 0, 0, data, c)
+        for k in range(net[o + NET_ARC], net[o + NET_ARC] + net[o + NET_ARCS]):
+            x = arc[3 * k + 1]
+            if x & TRACKED:
+                x = begin_tracked(S, x & 0xFFFFFFFF, data)
+                if x < 0:
+                    return x
+            n = put_item(item, n, arc[3 * k], x, arc[3 * k + 2], data, c)
+        for k in range(net[o + NET_SPECIAL], net[o + NET_SPECIAL] + net[o + NET_SPECIALS]):
+            n = put_item(item, n, SPECIAL_ITEM + special[2 * k], 0, special[2 * k + 1], data, c)
+    return n
+
+
+@unit
+def closure(S, state, data, continuation):
+    """The Earley set where a rule stands in `state`, with the data of its activation and what it returns to."""
+    session, heap = i64(S, SESSION), i64(S, HEAP)
+    content = i64(session[SCRATCH_BLOCK], RECORD)
+    content[0], content[1], content[2] = state, data, continuation
+    memo = intern(S, CLOSURE, 3)
+    if memo < 0:
+        return memo
+    known = heap[memo + 4]
+    if known:
+        return known
+    found = expand(S, state, data, continuation)
+    if found < 0:
+        return found
+    contexts, acts, accepting = found >> 32, (found & 0xFFFFFFFF) >> 1, found & 1
+    if acts > 1:
+        status = continue_all(S, acts)
+        if status < 0:
+            return status
+    n = list_items(S, contexts)
+    if n < 0:
+        return n
+    made = finish(S, NEW_ITEM, n, accepting, 0)
+    if made > 0:
+        heap[memo + 4] = made
+    return made

@@ -1,0 +1,397 @@
+"""One grammar bound to a vocabulary: owns the arrays, calls the units, and mends what their statuses name.
+
+A state of the output is an integer, the offset of an Earley set in HEAP; 0 is none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from constrain import jit
+from constrain.automata.tables import EXCEEDED, FULL
+from constrain.engine import advance, earley, mask, records
+from constrain.engine import tables as t
+from constrain.engine.lower import SPACED, START, Lowering
+from constrain.engine.vocabulary_tables import VocabularyTables
+from constrain.errors import LimitExceeded
+from constrain.ir.expr import And, Anything, Closed, Concat, Expr, Literal, Not, alt
+from constrain.ir.grammar import Grammar, Once, Terminal
+from constrain.jit import Column, Tables, entry
+
+if TYPE_CHECKING:
+    from constrain.automata.dfa import DfaStore
+    from constrain.limits import Limits
+    from constrain.vocab.vocabulary import Vocabulary
+
+EAGER = 500
+"""States of the network that are written before the first mask; the others when they are reached."""
+
+_lock = threading.RLock()
+"""Held by every call into the engine that is longer than a look: units share tables and scratch."""
+
+
+def make_scratch() -> Tables:
+    """Make block X."""
+    return Tables(
+        [
+            Column("scratch", np.int64, 16),
+            Column("activation", np.int64, 8 << 6),
+            Column("context", np.int64, 2 << 6),
+            Column("seen", np.int64, 2 << 9),
+            Column("inner_call", np.int64, 5 << 6),
+            Column("new_item", np.int64, t.ITEM << 6),
+            Column("ordered", np.int64, 4 << 6),
+            Column("record", np.int64, 1 << 11),
+            Column("merge", np.int64, 1 << 8),
+            Column("stack", np.int64, t.PLACED << 10),
+            Column("found", np.int64, t.PLACED << 8),
+            Column("set_tokens", np.int64, 1 << 12),
+            Column("cleared", np.int64, 1 << 12),
+            Column("base", np.int64, 1 << 6),
+            Column("try", np.int64, 1 << 10),
+            Column("front", np.int64, t.ITEM << 6),
+            Column("back", np.int64, t.ITEM << 6),
+            Column("gather", np.int64, 3 << 6),
+            Column("resolve", np.int64, 3 << 6),
+            Column("hold", np.int64, 2 << 6),
+            Column("bucket", np.int64, 264),
+        ]
+    )
+
+
+_scratch: Tables | None = None
+
+
+def scratch() -> Tables:
+    """Block X of the process."""
+    global _scratch
+    if _scratch is None:
+        _scratch = make_scratch()
+    return _scratch
+
+
+class Session:
+    """The states of one grammar over one vocabulary."""
+
+    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits) -> None:
+        self.vocabulary, self.limits, self.grammar = vocabulary, limits, grammar
+        self.dfas = dfas
+        self.words = (vocabulary.size + 31) // 32
+        self._vocabulary_tables = VocabularyTables.of(vocabulary)
+        self._scratch = scratch()
+        self.tables = Tables(
+            [
+                Column("session", np.int64, 64),
+                Column("heap", np.int64, 1 << 11),
+                Column("hash", np.int64, 1 << 8),
+                Column("net", np.int32, 8 << 5),
+                Column("literal", np.int64, 1 << 8),
+                Column("leaf", np.int32, 1 << 6),
+                Column("arc", np.int64, 3 << 5),
+                Column("call", np.int32, 2 << 5),
+                Column("special", np.int32, 2 << 2),
+                Column("special_id", np.int32, 8),
+                Column("special_at", np.int32, 8),
+                Column("eos", np.int32, 1),
+            ]
+        )
+        self.block = self.tables.block
+        head = self.tables["session"]
+        head[t.AUTOMATA], head[t.VOCABULARY_BLOCK] = dfas.block, self._vocabulary_tables.block
+        head[t.SCRATCH_BLOCK] = self._scratch.block
+        head[t.HEAP_USED] = 1
+        head[t.EOS_COUNT] = len(vocabulary.eos_ids)
+        self.tables.replace("eos", np.array([*vocabulary.eos_ids, 0], np.int32))
+        self._fill, self._commit, self._intern = entry(mask.fill), entry(advance.commit), entry(records.intern)
+        self._closure, self._finish = entry(earley.closure), entry(earley.finish)
+        self._values: dict[Hashable, int] = {}
+        """Numbers of the values that tracked terminals have matched."""
+        self._spelled_values: list[Expr] = []
+        self.lowering = Lowering(grammar, vocabulary, dfas, self.tables, limits)
+        self._write_special()
+        head[t.END_CONT] = self._record(t.PAIRS, (-1, 0, 0))
+        self._data_of_nothing = self._record(t.DATA, ())
+        self.start = self._begin()
+        self._expand_reachable(EAGER)
+
+    # ---------------------------------------------------------------------------------------------- what users ask
+
+    def fill(self, state: int, address: int) -> None:
+        """Write the mask of a state to uint32[words] at an address; ids that end the output where it may end."""
+        with _lock:
+            while (status := self._fill(self.block, state, address, self.words)) < 0:
+                if -status & 15 == t.NEED_TRIED:
+                    self._try_tokens(state, address)
+                    return
+                self.serve(status)
+
+    def commit(self, state: int, token: int) -> int:
+        """The state after a token that does not end the output; 0 if it is not allowed."""
+        with _lock:
+            return self.call(self._commit, state, token)
+
+    def is_accepting(self, state: int) -> bool:
+        """Whether the output may end in a state."""
+        return bool(self.tables["heap"][state + 1])
+
+    def has_mask(self, state: int) -> bool:
+        """Whether the mask of a state is remembered."""
+        heap = self.tables["heap"]
+        return bool(heap[state + 1 + (heap[state] >> 8)])
+
+    def items(self, state: int) -> np.ndarray:
+        """The items of a state: int64[n, ITEM]."""
+        heap = self.tables["heap"]
+        n = int(heap[state] >> 8)
+        found: np.ndarray = heap[state + 3 : state + 1 + n].reshape(-1, t.ITEM)
+        return found
+
+    def read(self, state: int, data: bytes) -> tuple[int, int]:
+        """Read bytes as far as they may follow: the state reached, and how many."""
+        with _lock:
+            for n, byte in enumerate(data):
+                after = self._read_byte(state, byte)
+                if after == 0:
+                    return state, n
+                state = after
+        return state, len(data)
+
+    def _read_byte(self, state: int, byte: int) -> int:
+        read, load = entry(advance.read_byte), entry(advance.load_items)
+        while True:
+            n = load(self.block, state)
+            found = read(self.block, t.FRONT, n, t.BACK, byte) if n >= 0 else n
+            if found >= 0:
+                accepting = found & 1
+                found = self._finish(self.block, t.BACK, found >> 1, accepting, 0) if found else 0
+            if found >= 0:
+                return found
+            self.serve(found)
+
+    def viable_bytes(self, state: int) -> bytes:
+        """The bytes that may come next, ascending."""
+        return bytes(b for b in range(256) if self._read_byte(state, b))
+
+    def names(self, state: int) -> tuple[str, ...]:
+        """The names of the terminals that may come next, or go on."""
+        found: set[str] = set()
+        for a, _, goal, *_ in self.items(state).tolist():
+            found.update(self.lowering.terminals.terminals[number].name for number in self._terminals_of(a, goal))
+        return tuple(sorted(found))
+
+    def _terminals_of(self, a: int, goal: int) -> Iterator[int]:
+        """The numbers of the terminals that an item may be."""
+        lowering = self.lowering
+        if a >= t.SPECIAL_ITEM:
+            yield lowering.terminals.special[a - t.SPECIAL_ITEM]
+        elif a > 0:
+            begun = lowering.begun[goal]
+            for number, start in begun.items():
+                if len(begun) == 1 or self.dfas.reaches(start, a):
+                    yield number
+        else:
+            for leaf in self.leaves(-a):
+                yield from lowering.literals[leaf]
+
+    def leaves(self, node: int) -> Iterator[int]:
+        """The places in LEAF of the words below a node of LITERAL, the node itself left out."""
+        literal, todo = self.tables["literal"], [node]
+        while todo:
+            word = int(literal[todo.pop()])
+            first = word >> t.CHILD & t.CHILD_MASK
+            for below in range(first, first + (word >> t.CHILDREN & t.CHILDREN_MASK)):
+                payload = int(literal[below]) >> t.PAYLOAD & t.PAYLOAD_MASK
+                if payload:
+                    yield payload
+                todo.append(below)
+
+    # --------------------------------------------------------------------------------------------------- the start
+
+    def _begin(self) -> int:
+        lowering = self.lowering
+        end = int(self.tables["session"][t.END_CONT])
+        start = self.call(self._closure, self._first(START), 0, end)
+        if not self.vocabulary.strips_leading_space:
+            return start
+        # decoding drops one space: a text, or after a space a text, but none that begins with one
+        spaced = self.call(self._closure, lowering.root(SPACED), 0, end)
+        rows = [row for row in (self._unspaced(list(row)) for row in self.items(start).tolist()) if row is not None]
+        rows += self.items(spaced).tolist()
+        return self._earley(rows, int(self.is_accepting(start)))
+
+    def _first(self, rule: Hashable) -> int:
+        """The first state of a rule that ignored text may stand before."""
+        state, register = self.lowering.network.start(self.lowering.network.number(rule))
+        first = self.lowering.state(state, register, self.grammar.ignore is not None)
+        if not self.lowering.is_expanded(first):
+            self.lowering.expand(first)
+        return first
+
+    def _unspaced(self, item: list[int]) -> list[int] | None:
+        """An item at its start without the texts that begin with a space; None if nothing is left."""
+        a = item[t.A]
+        if a >= t.SPECIAL_ITEM:
+            return item
+        if a > 0:
+            spaced = Concat((Literal(b" "), Anything()))
+            for terminal, spelled in self.lowering.terminals.starts():
+                if spelled.start == a:
+                    item[t.A] = self.dfas.start(And((Closed(terminal.expr), Not(spaced))), self.limits)
+                    return item if item[t.A] else None
+            raise AssertionError("an item of the start is no terminal")
+        item[t.A] = -self.lowering.without_child(-a, ord(" "))
+        return item if item[t.A] else None
+
+    def _earley(self, rows: Sequence[Sequence[int]], accepting: int) -> int:
+        flat = [value for row in rows for value in row]
+        self._scratch.grow(t.NEW_ITEM, len(flat) + t.ITEM)
+        while True:
+            self._scratch["new_item"][: len(flat)] = flat
+            found = self._finish(self.block, t.NEW_ITEM, len(rows), accepting, 0)
+            if found >= 0:
+                return found
+            self.serve(found)
+
+    def _expand_reachable(self, most: int) -> None:
+        """Write the states of the network that are numbered so far, and those that these lead to, up to a number."""
+        lowering, flat = self.lowering, 0
+        while flat < min(lowering.size, most):
+            if not lowering.is_expanded(flat):
+                lowering.expand(flat)
+            flat += 1
+
+    def _write_special(self) -> None:
+        ids = self.lowering.terminals.special_ids
+        at = np.cumsum([0, *map(len, ids)])
+        self.tables.replace("special_at", np.append(at, 0))
+        self.tables.replace("special_id", np.array([i for each in ids for i in each] + [0]))
+
+    # -------------------------------------------------------------------------------------------------- the statuses
+
+    def call(self, unit: jit.Entry, *args: int) -> int:
+        """Call a unit until it has what it needs."""
+        while (found := unit(self.block, *args)) < 0:
+            self.serve(found)
+        return found
+
+    def serve(self, status: int) -> None:
+        """Give a unit what its status names. Raises LimitExceeded."""
+        what, kind = -status >> 4, -status & 15
+        if kind == FULL:
+            self._grow(what, status)
+        elif kind == t.NEED_NET:
+            before = len(self.lowering.terminals.special_ids)
+            self.lowering.expand(what)
+            if len(self.lowering.terminals.special_ids) != before:
+                self._write_special()
+        elif kind == t.NEED_SETS:
+            missing = self._vocabulary_tables.ready(self.dfas.block, what)
+            if missing < 0:
+                self.dfas.grow(missing)
+        elif kind == t.NEED_EXCLUDED:
+            terminal, data = self._arguments()
+            self._settle(t.EXCLUDED, (terminal, data), 1 + self._excluded(terminal, data))
+        elif kind == t.NEED_VALUE:
+            text, data = self._arguments()
+            self._settle(t.VALUE, (text, data), 1 + self._data_with(text, data))
+        elif kind == EXCEEDED:
+            raise LimitExceeded("search", self.limits.search + 1, self.limits.search, "a regular language")
+        else:
+            raise AssertionError(f"a unit returned {status}")
+
+    def _grow(self, what: int, status: int) -> None:
+        if what >= t.SCRATCH_TABLE:
+            self._double(self._scratch, what - t.SCRATCH_TABLE)
+        elif what >= t.SESSION_TABLE:
+            table = what - t.SESSION_TABLE
+            self._double(self.tables, table)
+            if table == t.HASH:
+                self.tables["hash"][:] = 0
+                entry(records.rehash)(self.block, 1)
+        elif what >= t.VOCABULARY_TABLE:
+            self._vocabulary_tables.grow(status)
+        else:
+            self.dfas.grow(status)
+
+    def _double(self, tables: Tables, table: int) -> None:
+        size = len(tables[tables.columns[table].name])
+        tables.grow(table, 2 * size)
+
+    def _arguments(self) -> tuple[int, int]:
+        head = self.tables["session"]
+        return int(head[t.ARGUMENT]), int(head[t.ARGUMENT + 1])
+
+    def _record(self, kind: int, content: Sequence[int]) -> int:
+        """Intern a record."""
+        self._scratch.grow(t.RECORD, len(content) + 8)
+        while True:
+            self._scratch["record"][: len(content)] = content
+            found = self._intern(self.block, kind, len(content))
+            if found >= 0:
+                return found
+            self.serve(found)
+
+    def _settle(self, kind: int, content: Sequence[int], value: int) -> None:
+        """Fill the slot of a record."""
+        record = self._record(kind, content)
+        self.tables["heap"][record + 1 + len(content)] = value
+
+    # ------------------------------------------------------------------------------------------- tracked terminals
+
+    def text_of(self, record: int) -> tuple[int, bytes]:
+        """A tracked terminal and what it has read, from a READ record."""
+        heap, read = self.tables["heap"], bytearray()
+        while heap[record + 1] >= 0:
+            read.append(int(heap[record + 2]))
+            record = int(heap[record + 1])
+        return -1 - int(heap[record + 1]), bytes(reversed(read))
+
+    def _once(self, terminal: int) -> Once:
+        found = self.lowering.terminals.terminals[terminal]
+        assert isinstance(found, Terminal) and found.once is not None
+        return found.once
+
+    def _numbers_in(self, data: int) -> list[int]:
+        heap = self.tables["heap"]
+        found: list[int] = heap[data + 1 : data + 1 + (heap[data] >> 8)].tolist() if data else []
+        return found
+
+    def _excluded(self, terminal: int, data: int) -> int:
+        """The DFA state of what a terminal must not begin with."""
+        once = self._once(terminal)
+        parts = [self._spelled_values[number] for number in self._numbers_in(data)]
+        if once.never:
+            parts.append(once.spell_all(once.never) if once.spell_all else alt([*map(once.spell, once.never)]))
+        return self.dfas.start(Closed(alt(parts)), self.limits) if parts else 0
+
+    def _data_with(self, text: int, data: int) -> int:
+        """The data of an activation in which a terminal has matched one more text."""
+        terminal, read = self.text_of(text)
+        once = self._once(terminal)
+        value = once.value(read)
+        number = self._values.setdefault((once.spell, value), len(self._values))
+        if number == len(self._spelled_values):
+            self._spelled_values.append(once.spell(value))
+        return self._record(t.DATA, sorted({*self._numbers_in(data), number}))
+
+    # ----------------------------------------------------------------------------------------------- tokens in doubt
+
+    def _try_tokens(self, state: int, address: int) -> None:
+        """Finish a mask some tokens of which depend on values inside of the tokens themselves."""
+        tried = self._scratch["try"][: self._scratch["scratch"][t.TRY_COUNT]].copy()
+        allowed = [token for token in np.unique(tried).tolist() if self.call(self._commit, state, token)]
+        self._scratch["try"][: len(allowed)] = allowed
+        self.call(entry(mask.add_tried), state, address, self.words, len(allowed))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that its tables take."""
+        return self.tables.nbytes
+
+    def __repr__(self) -> str:
+        head = self.tables["session"]
+        return f"<Session {self.lowering.size} states, {head[t.HEAP_USED]} words worked out>"
