@@ -280,7 +280,7 @@ class Tables:
 
 
 def _view(address: int, size: int, dtype: Any) -> np.ndarray:
-    return np.ctypeslib.as_array((dtype * size).from_address(address))
+    return np.ctypeslib.as_array((dtype * size).from_address(int(address)))
 
 
 _view = lru_cache(maxsize=4096)(_view)

@@ -343,9 +343,13 @@ def merge_suffixes(vocabulary, n):
     next_out, next_in = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN)
     list_used, tokens_used, base = head[LIST_USED], head[TOKENS_USED], head[TRIE_USED]
     room, list_room, tokens_room = size_of(scratch, LISTS), size_of(vocabulary, LIST), size_of(vocabulary, TOKENS)
-    node_room = min(size_of(scratch, MERGED) // 2, min(size_of(vocabulary, TRIE), CHILD_MASK) - base)
+    merged_room, trie_room = size_of(scratch, MERGED) // 2, min(size_of(vocabulary, TRIE), CHILD_MASK) - base
     if n > room:
         return full_scratch(LISTS)
+    if merged_room < 1:
+        return full_scratch(MERGED)
+    if trie_room < 1:
+        return full(TRIE)
     i64(scratch, SCALAR)[STAGE] += 1
     used = 0
     for i in range(n):
@@ -412,8 +416,10 @@ def merge_suffixes(vocabulary, n):
         if m > 1:
             sort_nodes(vocabulary, scratch, begin, used)
         first = nodes
-        if nodes + min(256, used - begin) > node_room:
-            return full_scratch(MERGED) if size_of(scratch, MERGED) // 2 <= node_room else full(TRIE)
+        if nodes + min(256, used - begin) > merged_room:
+            return full_scratch(MERGED)
+        if nodes + min(256, used - begin) > trie_room:
+            return full(TRIE)
         while begin < used:
             b = trie[lists[begin]] & 255
             end = begin + 1

@@ -39,9 +39,7 @@ class VocabularyTables:
             raise VocabularyError(f"the vocabulary has {size:,} ids; {_MOST_IDS:,} is the most")
         self.lock = threading.RLock()
         """To be held while token sets are made or tables grow."""
-        nodes = (
-            2 * len(vocabulary.data) + 1024
-        )  # at most, and 256 children
+        nodes = 2 * len(vocabulary.data) + 1024  # at most, and 256 children
         self.tables = Tables(
             [
                 Column("vocabulary", np.int64, 32),
