@@ -15,6 +15,7 @@ from constrain.automata.interning import (
     make_repeat,
     make_start,
 )
+from constrain.automata.remainders import make_rest
 from constrain.automata.tables import (
     ALL,
     AND,
@@ -26,11 +27,13 @@ from constrain.automata.tables import (
     EPSILON,
     FLAGS,
     GOES_ON,
+    KIND,
     LIVE,
     LOOKS,
     MARK,
     N_FLAGS,
     NODE,
+    REST,
     STACK,
     STATE,
     TEXT,
@@ -149,12 +152,16 @@ def node_of(automata, q):
 @unit
 def close(automata, op, first, n):
     """The node of an operation on closed languages, whose n arguments stand in VALUE from `first`."""
-    value = i32(automata, VALUE)
+    value, state = i32(automata, VALUE), i32(automata, STATE)
     q = ALL
-    for i in range(n - 1, -1, -1):
-        part = start_of(automata, int(value[first + i]))
+    for i in range(2 * n - 1, -1, -1):  # remainders last, so that `foresee` meets them
+        part = start_of(automata, int(value[first + i % n]))
         if part < 0:
             return part
+        if op == OP_AND and (state[8 * part + KIND] == REST) != (i < n):
+            continue
+        if op != OP_AND and i < n:
+            break
         q = make_pair(automata, TOWARDS if op == OP_TOWARDS else AND, part, q)
         if q < 0:
             return q
@@ -215,6 +222,11 @@ def assemble(automata, size):
             for j in range(a):
                 at += int(code[i + j])
             i += a
+        elif op == OP_DIVISIBLE:
+            x = make_rest(automata, a | int(code[i]) << 30, 0)
+            i += 1
+            if x >= 0:
+                x = node_of(automata, x)
         elif op > OP_CLOSED:
             return -UNSUPPORTED
         else:

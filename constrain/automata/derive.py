@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+from constrain.automata.clip import clipped as clipped
 from constrain.automata.edges import list_edges, row_of_set, row_of_targets
 from constrain.automata.interning import make_not, make_pair
+from constrain.automata.remainders import MOST_DIGITS, divisor_of, lack_of, row_of_rest
 from constrain.automata.tables import (
     ACCEPTS,
+    AND,
+    CLASS,
     CLASSES,
     COUNT,
     CUTS,
     DEAD,
     DISTANCE,
     ENTRY,
+    EXACT,
     EXCEEDED,
     FIRST,
     FLAGS,
@@ -29,6 +34,7 @@ from constrain.automata.tables import (
     P_COUNT,
     POINT,
     READY,
+    REST,
     ROW,
     RUN,
     SEARCH,
@@ -45,7 +51,7 @@ from constrain.automata.tables import (
     WORK_LIMIT,
     full,
 )
-from constrain.jit import i32, i64, size_of, unit
+from constrain.jit import helper, i32, i64, size_of, u8, unit
 
 # ------------------------------------------------------------------------------------------------------------- rows
 
@@ -122,6 +128,8 @@ def make_row(automata, q):
                     if status:
                         return status
             status = row_of_set(automata, x)
+        elif kind == REST:
+            status = row_of_rest(automata, x)
         elif state[8 * first + ROW] < 0 or (kind != NOT and state[8 * size + ROW] < 0):
             if depth + 2 > room:
                 return full(TODO)
@@ -154,6 +162,63 @@ G_OPEN = 7  # the entry that it is about to leave; -1: none
 TO_READY, TO_SETTLE = 0, 1
 _INDEX = (1 << 25) - 1  # HEAP: bytes read and missing 18 | bytes missing 18 | entry 25
 _MOST = (1 << 18) - 1
+
+
+@helper
+def after_digits(automata, q):
+    """The state after any digit, if all digits lead a state with a row to the same one; -1 if not."""
+    state, byte_class = i32(automata, STATE), u8(automata, CLASS)
+    target, row, m = i32(automata, TARGET), int(state[8 * q + ROW]), 256 * int(state[8 * q + MAP])
+    found = target[row + byte_class[m + 48]]
+    for byte in range(49, 58):
+        if target[row + byte_class[m + byte]] != found:
+            return -1
+    return int(found)
+
+
+@unit
+def foresee(automata, q):
+    """Settle an AND with a remainder if any digits may follow, then any, and so on: only how many there are matters.
+
+    Returns 0, settled or not, or as `make_row` does. A search would go through all remainders.
+    """
+    state, target, byte_class = i32(automata, STATE), i32(automata, TARGET), u8(automata, CLASS)
+    if state[8 * q + KIND] != AND:
+        return 0
+    x, y = int(state[8 * q + FIRST]), int(state[8 * q + SIZE])
+    if state[8 * x + KIND] == REST:
+        x, y = y, x
+    if state[8 * y + KIND] != REST:
+        return 0
+    divisor, lack, power = divisor_of(automata, y), lack_of(automata, y), 1
+    points, since = 0, 0  # places where a point may stand, too; digits since a number of them would have done
+    certain, n = True, 0
+    while n < 3 * MOST_DIGITS:
+        status = make_row(automata, x)
+        if status:
+            return status
+        since = 0 if lack < power or n >= MOST_DIGITS else since + 1
+        if n and since <= points and state[8 * x + FLAGS] & ACCEPTS:
+            state[8 * q + LIVE] = 1
+            state[8 * q + FLAGS] |= GOES_ON | SETTLED
+            return 0
+        after = after_digits(automata, x)
+        pointed = int(target[state[8 * x + ROW] + byte_class[256 * int(state[8 * x + MAP]) + 46]])
+        if after < 0:
+            return 0
+        certain = certain and (pointed == DEAD or pointed == after)
+        if after == DEAD or (after == x and n >= MOST_DIGITS):
+            break
+        points += pointed == after
+        lack, x, n = lack * 10 % divisor, after, n + 1
+        if n < MOST_DIGITS:
+            power *= 10
+    else:
+        certain = False
+    if certain:
+        state[8 * q + LIVE] = state[8 * q + FLAGS] & ACCEPTS
+        state[8 * q + FLAGS] |= SETTLED
+    return 0
 
 
 @unit
@@ -215,6 +280,10 @@ def search(automata, at):
         count[SEARCH] += 1
         goal[at + G_SEARCH] = count[SEARCH]
         seen[q] = count[SEARCH]
+        status = foresee(automata, q)
+        if status or state[8 * q + FLAGS] & SETTLED:
+            goal[at + G_SEARCH] = 0
+            return status
         status = push_entry(automata, at, q, -1)
         if status:
             return status
@@ -229,6 +298,10 @@ def search(automata, at):
             return status
         for c in range(state[8 * x + ROW], state[8 * x + ROW] + state[8 * x + CLASSES]):
             y = int(target[c])
+            if state[8 * y + LIVE] < 0 and seen[y] != number:
+                status = foresee(automata, y)
+                if status:
+                    return status
             if state[8 * y + LIVE] == 1:
                 while e >= 0:
                     x = int(entry[3 * (first + e)])
@@ -275,13 +348,13 @@ def finish_row(automata, q):
     for c in range(row, row + classes):
         if not state[8 * int(target[c]) + FLAGS] & SETTLED:
             return int(target[c])
-    flags = state[8 * q + FLAGS] & ACCEPTS
+    flags = state[8 * q + FLAGS] & (ACCEPTS | EXACT)
     for c in range(row, row + classes):
         if state[8 * int(target[c]) + LIVE] == 0:
             target[c] = DEAD
         else:
             flags |= GOES_ON
-    state[8 * q + LIVE] = 1 if flags else 0
+    state[8 * q + LIVE] = 1 if flags & (ACCEPTS | GOES_ON) else 0
     state[8 * q + FLAGS] = flags | SETTLED | READY
     return 0
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 import numpy as np
 
-from constrain.automata import assemble, derive, interning, tables
+from constrain.automata import assemble, clip, derive, interning, tables
 from constrain.automata.build import Built, Program
 from constrain.automata.tables import (
     ACCEPTS,
     CLASSES,
     DEAD,
+    EXACT,
     EXCEEDED,
     FLAGS,
     FULL,
@@ -41,7 +43,7 @@ from constrain.automata.tables import (
     WORK_LIMIT,
 )
 from constrain.errors import LimitExceeded, UnsupportedError
-from constrain.ir.expr import Expr, Ranges
+from constrain.ir.expr import And, Expr, Not, Ranges
 from constrain.jit import Tables, entry
 from constrain.limits import Limits
 
@@ -51,6 +53,9 @@ _BESIDE = {POINT: ("point", "stamp", "place"), STATE: ("state", "seen", "distanc
 _EXPRESSION = 150
 """Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""
 _MOST_CHARS = 4096
+"""Classes of characters whose nodes are remembered."""
+_LENGTH = 4096
+"""Texts that are longer are not listed."""
 
 
 class DfaStore:
@@ -72,7 +77,7 @@ class DfaStore:
         """Of the question that is being answered."""
         self._chars: dict[Ranges, int] = {}
         self._make_ready, self._assemble = entry(derive.make_ready), entry(assemble.assemble)
-        self._start_of = entry(assemble.start_of)
+        self._start_of, self._clipped = entry(assemble.start_of), entry(clip.clipped)
         for table in _HASHES:
             entry(interning.rehash)(self.block, table)
 
@@ -211,3 +216,75 @@ class DfaStore:
     def viable_bytes(self, q: int) -> bytes:
         """The bytes that may come next, ascending."""
         return self.row(q).nonzero()[0].astype(np.uint8).tobytes()
+
+    def clipped(self, q: int, horizon: int) -> int:
+        """The state that does as q does for so many bytes, with smaller counts or none; see `clip.clipped`."""
+        with self.lock:
+            self._set(None)
+            return self._call(self._clipped, q, horizon)
+
+    # ---- searching
+
+    def shortest(self, q: int) -> int:
+        """The length of the shortest text from a state that is alive."""
+        if self.tables["state"][8 * q + FLAGS] & EXACT:
+            return int(self.tables["distance"][q])
+        return len(self.shortest_text(q))
+
+    def shortest_text(self, q: int) -> bytes:
+        """A shortest text from a state that is alive, the first of them by its bytes where states are equal."""
+        if not self.is_alive(q):
+            raise ValueError(f"state {q} is dead")
+        queue: list[tuple[int, int, int]] = [(self._missing(q), 0, q)]  # length at least, less bytes read, state
+        came: dict[int, tuple[int, int, int]] = {q: (0, q, 0)}  # bytes read, the state before, the byte from there
+        guessed = 0
+        while True:
+            _, less, here = heappop(queue)
+            read = -less
+            if came[here][0] < read:
+                continue
+            if self.accepts(here):
+                break
+            guessed += not self.tables["state"][8 * here + FLAGS] & EXACT
+            if guessed > self.limits.search:
+                raise LimitExceeded("search", guessed, self.limits.search, "looking for a shortest text")
+            targets, firsts = np.unique(self.row(here), return_index=True)
+            for after, byte in zip(targets.tolist(), firsts.tolist()):
+                if after != DEAD and (after not in came or came[after][0] > read + 1):
+                    came[after] = read + 1, here, byte
+                    heappush(queue, (read + 1 + self._missing(after), -read - 1, after))
+        found = bytearray()
+        while came[here][0]:
+            _, here, byte = came[here]
+            found.append(byte)
+        return bytes(reversed(found))
+
+    def _missing(self, q: int) -> int:
+        return int(self.tables["distance"][q])
+
+    def listed(self, q: int, most: int) -> tuple[bytes, ...] | None:
+        """All texts from a state, if they are at most `most`, and none is very long."""
+        found: list[bytes] = []
+        todo = [(q, b"")] if self.is_alive(q) else []
+        while todo:
+            here, text = todo.pop()
+            row = self.row(here)
+            if self.accepts(here):
+                found.append(text)
+            viable = row.nonzero()[0].tolist()
+            if len(found) + len(todo) + len(viable) > most or len(text) > _LENGTH:
+                return None  # from every state that is alive there is a text, so that every way counts for one at least
+            todo += [(int(row[b]), text + bytes([b])) for b in viable]
+        return tuple(sorted(found))
+
+    def is_empty(self, expr: Expr, limits: Limits | None = None) -> bool:
+        """Whether an expression denotes nothing."""
+        return self.start(expr, limits) == DEAD
+
+    def contains(self, larger: Expr, smaller: Expr, limits: Limits | None = None) -> bool:
+        """Whether one expression denotes all that another does."""
+        return self.is_empty(And((smaller, Not(larger))), limits)
+
+    def equivalent(self, a: Expr, b: Expr, limits: Limits | None = None) -> bool:
+        """Whether two expressions denote the same."""
+        return self.contains(a, b, limits) and self.contains(b, a, limits)

@@ -20,17 +20,21 @@ from constrain.automata.tables import (
     CLASSES,
     COUNT,
     COUNTED,
+    COUNTS,
     DEAD,
     DISTANCE,
     EMPTY,
     END,
     EPSILON,
+    EXACT,
     EXCEEDED,
     FAR,
     FIRST,
     FLAGS,
     GENERATION,
     GOES_ON,
+    GUESSED,
+    INHERITED,
     KIND,
     LIVE,
     LOOK,
@@ -195,7 +199,7 @@ def make_cat(automata, a, b):
     if b == EPSILON:
         return a
     left, right = int(node[6 * a + N_FLAGS]), int(node[6 * b + N_FLAGS])
-    flags = (left & right & NULLABLE) | ((left | right) & LOOKS)
+    flags = (left & right & NULLABLE) | ((left | right) & INHERITED)
     return make_node(automata, CAT, a, b, 0, flags, int(node[6 * a + N_SHORTEST]) + int(node[6 * b + N_SHORTEST]))
 
 
@@ -210,7 +214,7 @@ def make_repeat(automata, body, low, high):
     if low == 1 and high == 1:
         return body
     flags = int(node[6 * body + N_FLAGS])
-    if flags == NULLABLE:  # not of assertions, which may fail
+    if flags & (NULLABLE | LOOKS) == NULLABLE:  # assertions may fail
         low = 0
     if node[6 * body + N_KIND] == REPEAT and node[6 * body + N_B] == 0 and node[6 * body + N_C] == NO_END:
         return body
@@ -304,9 +308,12 @@ def intern_point(automata, n, k):
     if 6 * new + 6 > size_of(automata, POINT) or new >= size_of(automata, STAMP) or new >= size_of(automata, PLACE):
         return full(POINT)
     left, right = int(node[6 * n + N_FLAGS]), int(point[6 * k + P_FLAGS])
-    flags = (left & right & NULLABLE) | ((left | right) & LOOKS)
-    if node[6 * n + N_KIND] == REPEAT and node[6 * n + N_C] != NO_END:
-        flags |= COUNTED
+    flags = (left & right & NULLABLE) | ((left | right) & INHERITED) | (right & COUNTS)
+    if node[6 * n + N_KIND] == REPEAT:
+        if node[6 * n + N_C] != NO_END:
+            flags |= COUNTED | COUNTS
+        elif node[6 * n + N_B] > 1:
+            flags |= COUNTS
     point[6 * new + P_NODE], point[6 * new + P_NEXT], point[6 * new + P_EDGES] = n, k, 0
     point[6 * new + P_COUNT], point[6 * new + P_FLAGS] = -1, flags
     point[6 * new + P_SHORTEST] = min(int(node[6 * n + N_SHORTEST]) + int(point[6 * k + P_SHORTEST]), FAR)
@@ -481,7 +488,8 @@ def make_set(automata, n):
         p = int(member[i])
         flags |= point[6 * p + P_FLAGS]
         distance = min(distance, int(point[6 * p + P_SHORTEST]))
-    flags = SETTLED | (ACCEPTS if flags & NULLABLE else 0) | (GOES_ON if n > 1 or first != END else 0)
+    exact = 0 if flags & GUESSED else EXACT
+    flags = exact | SETTLED | (ACCEPTS if flags & NULLABLE else 0) | (GOES_ON if n > 1 or first != END else 0)
     return intern_state(automata, SET, t, n, flags, 1, distance)
 
 
@@ -517,6 +525,7 @@ def make_pair(automata, kind, a, b):
     if only_ends(right):
         return b if left & ACCEPTS else DEAD
     flags = left & right & ACCEPTS
+    flags |= EXACT if flags else 0
     distance = max(int(i32(automata, DISTANCE)[a]), int(i32(automata, DISTANCE)[b]))
     if kind == TOWARDS and left & SETTLED:
         return intern_state(automata, kind, a, b, flags | (left & (GOES_ON | SETTLED)), 1, distance)
@@ -535,7 +544,7 @@ def make_not(automata, a):
         return DEAD
     if state[8 * a + KIND] == NOT:
         return int(state[8 * a + FIRST])
-    flags = ACCEPTS - (state[8 * a + FLAGS] & ACCEPTS)
+    flags = 0 if state[8 * a + FLAGS] & ACCEPTS else ACCEPTS | EXACT
     return intern_state(automata, NOT, a, 0, flags, 1 if flags else -1, 0 if flags else 1)
 
 
@@ -549,7 +558,7 @@ def make_leaf(automata, q):
         p = int(i32(automata, MEMBER)[state[8 * q + FIRST]])
         if p != END and i32(automata, POINT)[6 * p + P_NEXT] == END:
             return int(i32(automata, POINT)[6 * p + P_NODE])
-    flags = NULLABLE if state[8 * q + FLAGS] & ACCEPTS else 0
+    flags = (NULLABLE if state[8 * q + FLAGS] & ACCEPTS else 0) | (0 if state[8 * q + FLAGS] & EXACT else GUESSED)
     return make_node(automata, AUTOMATON, q, 0, 0, flags, int(i32(automata, DISTANCE)[q]))
 
 

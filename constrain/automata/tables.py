@@ -69,10 +69,13 @@ ANY_BYTE, ANY = 2, 3  # two nodes: any byte, any bytes
 NO_END = -1  # C of a REPEAT without bound
 FAR = 1 << 28
 # flags of nodes and points
-NULLABLE = 1  # holds the empty string, if all assertions of the node held
+NULLABLE = 1  # holds the empty string; of nodes with assertions: if they hold
 LOOKS_AHEAD, LOOKS_BEHIND = 2, 4  # holds assertions
 LOOKS = 6
+INHERITED = 2 | 4 | 32  # what a node or a point has from any of its parts
 COUNTED = 8  # of points: a REPEAT with a bound comes first
+COUNTS = 16  # of points: a REPEAT that counts comes first or later
+GUESSED = 32  # N_SHORTEST, P_SHORTEST are less than exact
 
 # POINT
 P_NODE, P_NEXT = 0, 1  # what is read, and the point from which to go on
@@ -104,6 +107,7 @@ ACCEPTS = 1  # the text may end here
 GOES_ON = 2  # some byte leads to a live state; exact for ready states and the targets of ready states
 READY = 4  # the row stands, and has DEAD for all targets from which nothing can be completed
 SETTLED = 8  # LIVE and GOES_ON are exact
+EXACT = 16  # DISTANCE is exact
 
 # Status of units, all below zero; the rest of the word names what is missing: -(what << 4 | status)
 FULL = 1  # table `what` is full: grow it and call again
@@ -181,7 +185,7 @@ def begin(made: Tables) -> None:
         *(REPEAT, ANY_BYTE, 0, NO_END, NULLABLE, 0),
     ]
     made["point"][:12] = [EPSILON, END, 0, 0, NULLABLE, 0, ANY, END, 0, -1, NULLABLE, 0]
-    flags = READY | SETTLED
+    flags = READY | SETTLED | EXACT
     made["state"][:16] = [SET, 0, 0, flags, 0, 0, 1, 0, SET, 0, 1, flags | ACCEPTS | GOES_ON, 1, 0, 1, 1]
     made["member"][0] = ANYTHING
     made["target"][:2] = DEAD, ALL
