@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from constrain import spec as spec_module
+from constrain.automata.dfa import DfaStore
 from constrain.automata.languages import StoreLanguages
 from constrain.automata.lexer import Lexer
 from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
 from constrain.counting import CountingSpace
+from constrain.engine.space import FlatSpace
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, Towards, optional
 from constrain.ir.grammar import Grammar, Restricted
@@ -51,6 +53,7 @@ class _Shared:
 
     def clear(self) -> None:
         self.store: ExpressionStore | None = None
+        self.dfas: DfaStore | None = None
         self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
         self.terminals: dict[tuple[Vocabulary, Limits], tuple[TextTerminals, TokenSets]] = {}
         self.masks: dict[tuple[Vocabulary, Limits], MaskCache] = {}
@@ -153,12 +156,18 @@ class Compiler:
         """The states of a constraint that no number of tokens is part of, and the first one."""
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
+        if isinstance(lowered, Grammar) and not (lowered.longest or lowered.remembers):
+            flat = self._flat_space(lowered, store)
+            return flat, flat.start()
         if isinstance(lowered, Grammar):
             space = self._grammar_space(lowered, store)
             return space, space.start()
         if isinstance(lowered, Restricted):
             return self._begin_product(spec, self._grammar_space(lowered.grammar, store), lowered.expr)
         return self._begin_regular(spec, lowered)
+
+    def _flat_space(self, grammar: Grammar, store: ExpressionStore) -> FlatSpace:
+        return FlatSpace(grammar, self.vocabulary, store, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
 
     def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
         shared = _terminals(self.vocabulary, self.limits)
@@ -229,6 +238,14 @@ def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
         if key not in _shared.spaces:
             _shared.spaces[key] = RegularSpace(vocabulary, store, limits, _masks(vocabulary, limits))
         return _shared.spaces[key]
+
+
+def _dfas() -> DfaStore:
+    """The automata of the process."""
+    with _lock:
+        if _shared.dfas is None:
+            _shared.dfas = DfaStore()
+        return _shared.dfas
 
 
 def _masks(vocabulary: Vocabulary, limits: Limits) -> MaskCache:

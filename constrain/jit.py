@@ -27,8 +27,8 @@ import os
 import pickle
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +48,7 @@ _said = False
 # ------------------------------------------------------------------------------------------------------ the cache
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reachable(path: Path) -> frozenset[Path]:
     """List a module and the modules of the package that it imports, directly or not, and that hold kernels."""
     found, todo = {path}, [path]
@@ -61,7 +61,7 @@ def _reachable(path: Path) -> frozenset[Path]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def stamp(file: str) -> str:
     """Hash the sources of all kernels that a module can call: machine code is valid for one stamp.
 
@@ -132,6 +132,10 @@ def helper(function: Callable[..., Any]) -> Callable[..., Any]:
 # --------------------------------------------------------------------------------------------------------- units
 
 
+Entry = Callable[..., int]
+"""A unit as Python calls it."""
+
+
 class Unit:
     """A compiled function int64(int64, ...), known to LLVM by name."""
 
@@ -139,7 +143,7 @@ class Unit:
         self.function, self.nogil = function, nogil
         self.name: str = function.__name__
         self.symbol = f"constrain_{function.__module__.replace('.', '_')}_{function.__name__}"
-        self.call: Callable[..., int] | None = None
+        self.call: Entry | None = None
         """The entry from Python, once it is loaded."""
 
     def load(self) -> bool:
@@ -198,13 +202,13 @@ def load(progress: Callable[[str, int, int], None] | None = None) -> int:
     return compiled
 
 
-def entry(made: Any) -> Callable[..., int]:
+def entry(made: Any) -> Entry:
     """Find the function by which Python calls a unit; loads the units defined so far.
 
     It takes Python integers and checks nothing.
     """
     if INTERPRETED:
-        found: Callable[..., int] = made
+        found: Entry = made
         return found
     known = _units[made.symbol]
     if known.call is None:
@@ -425,4 +429,3 @@ else:
         """Hash one more integer; h and the result are not negative."""
         h = np.uint64(h ^ x) * np.uint64(0x9E3779B97F4A7C15)
         return np.int64((h ^ h >> np.uint64(31)) & np.uint64(0x7FFFFFFFFFFFFFFF))
-

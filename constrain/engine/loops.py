@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from constrain.automata.tables import CLASS, DEAD, FLAGS, MAP, READY, ROW, STATE, TARGET
+from constrain.automata.derive import make_ready
+from constrain.automata.tables import CLASS, DEAD, MAP, ROW, STATE, TARGET
 from constrain.engine.tables import (
     ALIVE_BYTES,
     ALIVE_GROUPS,
@@ -21,16 +22,6 @@ from constrain.engine.tables import (
 )
 from constrain.engine.token_tries import LENGTH, LOST, PAIRS, START, WHOLE, place_after
 from constrain.jit import helper, i32, i64, u8, unit
-
-try:
-    from constrain.automata.derive import make_ready as make_ready
-except ImportError:  # not written yet
-
-    @unit
-    def make_ready(automata, q):
-        """Fail unless a state is ready."""
-        return 0 if i32(automata, STATE)[8 * q + FLAGS] & READY else -2
-
 
 _PAIRS = 64  # the most that `keep_alive` looks at
 _FAR = 20  # bytes that it looks ahead

@@ -16,8 +16,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from constrain.automata.tables import ACCEPTS, CLASS, DEAD, FLAGS, GOES_ON, MAP, MAPPED, ROW, RUN, STATE, TARGET
-from constrain.engine.loops import find_loops, keep_alive, make_ready
+from constrain.automata.clip import clipped
+from constrain.automata.derive import make_ready
+from constrain.automata.tables import ACCEPTS, CLASS, DEAD, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET
+from constrain.engine.loops import find_loops, keep_alive
+from constrain.engine.suffixes import merge_suffixes
 from constrain.engine.tables import (
     ALIVE_BYTES,
     ALIVE_GROUPS,
@@ -32,10 +35,10 @@ from constrain.engine.tables import (
     FEW,
     GROUP,
     HEIGHT,
+    HORIZON,
     KEEPS,
     KEEPS_KNOWN,
     LIST,
-    LIST_USED,
     LONG_SET,
     LONG_STATE,
     LOOPS,
@@ -60,35 +63,28 @@ from constrain.engine.tables import (
     SET_SUFFIXES,
     SET_USED,
     SETS_SCRATCH,
+    SHORT_HORIZON,
     SHORT_SET,
     SHORT_STATE,
     SPAN,
     SPARSE,
     SPARSE_USED,
     TOKENS,
-    TOKENS_USED,
     TRIE,
-    TRIE_USED,
     VOCABULARY,
     WHOLE_SET,
     WIDTH,
 )
 from constrain.engine.token_tries import (
     BROKEN,
-    COUNT,
     INNER,
     INNER_COUNT,
     INSIDE,
-    LISTS,
     MADE_OF,
-    MERGED,
-    NEXT_IN,
-    NEXT_OUT,
     PLACE_COUNT,
     PLACES,
     SCALAR,
     STACK,
-    STAGE,
     VISITED,
     full,
     full_scratch,
@@ -155,12 +151,6 @@ def add(inner, token):
     return np.int64(word & bit == 0)
 
 
-@helper
-def has(inner, token):
-    """Whether a token is in a set."""
-    return (inner[token >> 6] >> (token & 63)) & 1
-
-
 @unit
 def find_inner(vocabulary, automata, first, which):
     """Walk a trie from a ready state: fill INNER, and PLACES with where the terminal may end; 0 or a status."""
@@ -191,9 +181,10 @@ def find_inner(vocabulary, automata, first, which):
             return full_scratch(PLACES)
         top -= 3
         q, word, pure = stack[top], trie[stack[top + 1]], stack[top + 2]
-        status = make_ready(automata, q)
-        if status < 0:
-            return status
+        if not state[8 * q + FLAGS] & READY:
+            status = make_ready(automata, q)
+            if status < 0:
+                return status
         row, classes_at = np.int64(state[8 * q + ROW]), 256 * np.int64(state[8 * q + MAP])
         node, stop = (word >> CHILD) & CHILD_MASK, (word >> CHILD & CHILD_MASK) + ((word >> CHILDREN) & CHILDREN_MASK)
         # few children are looked up one by one; of many, those in runs of bytes that lead nowhere are jumped over
@@ -278,162 +269,6 @@ def find_inner(vocabulary, automata, first, which):
     return 0
 
 
-# ------------------------------------------------------------------------------------------------------------ suffixes
-
-
-@helper
-def note_next(vocabulary, scratch, node):
-    """Note of each place in the span of a node where the next token in INNER is, and the next that is not."""
-    order, inner, span = i32(vocabulary, ORDER), i64(scratch, INNER), i64(vocabulary, SPAN)
-    next_out, next_in, stage = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN), i64(scratch, SCALAR)[STAGE]
-    begin, end = span[node] & _LOW, span[node] >> 32
-    if next_out[begin] >> 32 == stage:
-        return 0
-    out, in_ = end, end
-    for i in range(end - 1, begin - 1, -1):
-        if has(inner, np.int64(order[i])):
-            in_ = i
-        else:
-            out = i
-        next_out[i], next_in[i] = stage << 32 | out, in_
-    return 0
-
-
-@helper
-def sort_nodes(vocabulary, scratch, low, high):
-    """Sort the nodes LISTS[low:high] by their bytes; there is room for as many behind them."""
-    trie, lists, count = i64(vocabulary, TRIE), i32(scratch, LISTS), i64(scratch, COUNT)
-    if high - low < 24:
-        for i in range(low + 1, high):
-            node = lists[i]
-            key = trie[node] & 255
-            j = i - 1
-            while j >= low and trie[lists[j]] & 255 > key:
-                lists[j + 1] = lists[j]
-                j -= 1
-            lists[j + 1] = node
-        return 0
-    for i in range(low, high):
-        count[(trie[lists[i]] & 255) + 1] += 1
-    for b in range(256):
-        count[b + 1] += count[b]
-    for i in range(low, high):
-        b = trie[lists[i]] & 255
-        lists[high + count[b]] = lists[i]
-        count[b] += 1
-    for i in range(low, high):
-        lists[i] = lists[i + high - low]
-    for b in range(257):
-        count[b] = 0
-    return 0
-
-
-@unit
-def merge_suffixes(vocabulary, n):
-    """Append the trie of what is below n PLACES and not in INNER; its root, 0 if there is nothing, or a status.
-
-    A merged node is a list of nodes, and these are left out where all below is in INNER. A list of one node with
-    nothing in INNER below is that node itself, with its children.
-    """
-    head = i64(vocabulary, VOCABULARY)
-    scratch = head[SETS_SCRATCH]
-    trie, span, inner = i64(vocabulary, TRIE), i64(vocabulary, SPAN), i64(scratch, INNER)
-    list_, tokens = i32(vocabulary, LIST), i32(vocabulary, TOKENS)
-    places, lists, merged = i32(scratch, PLACES), i32(scratch, LISTS), i32(scratch, MERGED)
-    next_out, next_in = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN)
-    list_used, tokens_used, base = head[LIST_USED], head[TOKENS_USED], head[TRIE_USED]
-    room, list_room, tokens_room = size_of(scratch, LISTS), size_of(vocabulary, LIST), size_of(vocabulary, TOKENS)
-    merged_room, trie_room = size_of(scratch, MERGED) // 2, min(size_of(vocabulary, TRIE), CHILD_MASK) - base
-    if n > room:
-        return full_scratch(LISTS)
-    if merged_room < 1:
-        return full_scratch(MERGED)
-    if trie_room < 1:
-        return full(TRIE)
-    i64(scratch, SCALAR)[STAGE] += 1
-    used = 0
-    for i in range(n):
-        note_next(vocabulary, scratch, places[i])
-        if next_out[span[places[i]] & _LOW] & _LOW < span[places[i]] >> 32:
-            lists[used] = places[i]
-            used += 1
-    if used == 0:
-        return 0
-    merged[0], merged[1] = 0, used
-    nodes, i = 1, 0
-    while i < nodes:
-        at, m = np.int64(merged[2 * i]), np.int64(merged[2 * i + 1])
-        only = np.int64(lists[at])
-        word = trie[only]
-        if i > 0 and m == 1 and next_in[span[only] & _LOW] >= span[only] >> 32:
-            trie[base + i] = word
-            i += 1
-            continue
-        payload, total, several = 0, 0, 0
-        children = 0
-        for j in range(at, at + m):
-            w = trie[lists[j]]
-            children += (w >> CHILDREN) & CHILDREN_MASK
-            p = (w >> PAYLOAD) & PAYLOAD_MASK
-            if i > 0 and p:
-                size, token = 1, p - 1
-                if p >= MANY:
-                    size, token = np.int64(tokens[list_[p - MANY]]), np.int64(tokens[list_[p - MANY] + 1])
-                if not has(inner, token):
-                    total += size
-                    several += 1
-                    payload = p
-        if several > 1:
-            if list_used >= list_room:
-                return full(LIST)
-            if tokens_used + total >= tokens_room:
-                return full(TOKENS)
-            payload = MANY + list_used
-            list_[list_used], tokens[tokens_used] = tokens_used, total
-            list_used += 1
-            tokens_used += 1
-            for j in range(at, at + m):
-                p = (trie[lists[j]] >> PAYLOAD) & PAYLOAD_MASK
-                if p >= MANY:
-                    t = np.int64(list_[p - MANY])
-                    if not has(inner, np.int64(tokens[t + 1])):
-                        for k in range(t + 1, t + 1 + tokens[t]):
-                            tokens[tokens_used] = tokens[k]
-                            tokens_used += 1
-                elif p and not has(inner, p - 1):
-                    tokens[tokens_used] = p - 1
-                    tokens_used += 1
-        if used + 2 * children > room:
-            return full_scratch(LISTS)
-        begin = used
-        for j in range(at, at + m):
-            w = trie[lists[j]]
-            first = (w >> CHILD) & CHILD_MASK
-            for node in range(first, first + ((w >> CHILDREN) & CHILDREN_MASK)):
-                if next_out[span[node] & _LOW] & _LOW < span[node] >> 32:
-                    lists[used] = node
-                    used += 1
-        if m > 1:
-            sort_nodes(vocabulary, scratch, begin, used)
-        first = nodes
-        if nodes + min(256, used - begin) > merged_room:
-            return full_scratch(MERGED)
-        if nodes + min(256, used - begin) > trie_room:
-            return full(TRIE)
-        while begin < used:
-            b = trie[lists[begin]] & 255
-            end = begin + 1
-            while end < used and trie[lists[end]] & 255 == b:
-                end += 1
-            merged[2 * nodes], merged[2 * nodes + 1] = begin, end - begin
-            nodes += 1
-            begin = end
-        trie[base + i] = (word & 255) | (base + first) << CHILD | (nodes - first) << CHILDREN | payload << PAYLOAD
-        i += 1
-    head[TRIE_USED], head[LIST_USED], head[TOKENS_USED] = base + nodes, list_used, tokens_used
-    return base
-
-
 # ----------------------------------------------------------------------------------------------------------- whole sets
 
 
@@ -509,9 +344,18 @@ def ready_sets(vocabulary, automata, q):
     """Make the token sets that masks take from a state, unless they stand; 0 or a status."""
     if 8 * q + 8 > size_of(vocabulary, SET_OF):
         return full(SET_OF)
-    set_of = i32(vocabulary, SET_OF)
-    status = token_set(vocabulary, automata, q, 0)
-    if status < 0:
-        return status
-    set_of[8 * q + SHORT_STATE] = set_of[8 * q + LONG_STATE] = -1
-    return 0
+    set_of, head = i32(vocabulary, SET_OF), i64(vocabulary, VOCABULARY)
+    if set_of[8 * q + WHOLE_SET]:
+        return 0
+    long = np.int64(set_of[8 * q + LONG_STATE])
+    if long == 0:
+        long = clipped(automata, q, head[HORIZON])
+        short = clipped(automata, q, head[SHORT_HORIZON]) if long >= 0 else long
+        if short < 0:
+            return short
+        set_of[8 * q + SHORT_STATE], set_of[8 * q + LONG_STATE] = (-1, -1) if short == q else (short, long)
+        long = -1 if short == q else long
+    if long < 0:
+        return min(0, token_set(vocabulary, automata, q, 0))
+    status = token_set(vocabulary, automata, np.int64(set_of[8 * q + SHORT_STATE]), 1)
+    return min(0, token_set(vocabulary, automata, long, 2)) if status > 0 else status
