@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.automata.derive import make_ready
-from constrain.automata.tables import CLASS, DEAD, MAP, ROW, STATE, TARGET
+from constrain.automata.tables import CLASS, CLASSES, DEAD, MAP, MAPPED, ROW, RUN, STATE, TARGET
 from constrain.engine.tables import (
     ALIVE_BYTES,
     ALIVE_GROUPS,
@@ -30,76 +30,68 @@ _NEAR_BY = 3  # a group of bytes that leads to a dead state within so many bytes
 
 
 @helper
-def all_to(automata, q, low, high, target):
-    """Whether all of some bytes lead from a ready state to one state."""
-    state, targets, classes = i32(automata, STATE), i32(automata, TARGET), u8(automata, CLASS)
-    row, classes_at = state[8 * q + ROW], 256 * np.int64(state[8 * q + MAP])
-    for b in range(low, high + 1):
-        if targets[row + classes[classes_at + b]] != target:
-            return False
-    return True
-
-
-@helper
 def after(automata, q, byte):
     """The state after a byte in a ready state."""
     state = i32(automata, STATE)
-    return np.int64(
-        i32(automata, TARGET)[
-            state[8 * q + ROW] + np.int64(u8(automata, CLASS)[256 * np.int64(state[8 * q + MAP]) + byte])
-        ]
-    )
+    mapped = np.int64(u8(automata, CLASS)[256 * np.int64(state[8 * q + MAP]) + byte])
+    return np.int64(i32(automata, TARGET)[state[8 * q + ROW] + mapped])
 
 
 @unit
 def find_loops(vocabulary, automata, q):
     """Note the groups of bytes that lead from a ready state to itself, whole characters among them; 0 or a status."""
     keeps, group = i64(vocabulary, KEEPS), i64(vocabulary, GROUP)
+    state, targets = i32(automata, STATE), i32(automata, TARGET)
     if keeps[4 * q + KEEPS_KNOWN] & 1:
         return 0
-    loops, others = 0, 0
-    for b in range(128):
-        if after(automata, q, b) == q:
-            loops |= group[b]
-        else:
-            others |= group[b]
-    loops &= ~others
-    two, three, four = after(automata, q, 0xC2), after(automata, q, 0xE1), after(automata, q, 0xF1)
-    whole = (
-        two != DEAD
-        and three != DEAD
-        and four != DEAD
-        and all_to(automata, q, 0xC2, 0xDF, two)
-        and all_to(automata, q, 0xE1, 0xEC, three)
-        and all_to(automata, q, 0xEE, 0xEF, three)
-        and all_to(automata, q, 0xF1, 0xF3, four)
-    )
-    if whole:
-        for b in range(0xE0, 0xF5):
-            if b == 0xE0 or b == 0xED or b == 0xF0 or b == 0xF4:
-                led = after(automata, q, b)
-                if led == DEAD:
-                    whole = False
-                    break
-                status = make_ready(automata, led)
-                if status < 0:
-                    return status
-    if whole:
-        status = min(min(make_ready(automata, two), make_ready(automata, three)), make_ready(automata, four))
-        if status < 0:
-            return status
-        whole = (
-            all_to(automata, two, 0x80, 0xBF, q)
-            and all_to(automata, three, 0x80, 0xBF, two)
-            and all_to(automata, four, 0x80, 0xBF, three)
-            and all_to(automata, after(automata, q, 0xE0), 0xA0, 0xBF, two)
-            and all_to(automata, after(automata, q, 0xED), 0x80, 0x9F, two)
-            and all_to(automata, after(automata, q, 0xF0), 0x90, 0xBF, three)
-            and all_to(automata, after(automata, q, 0xF4), 0x80, 0x8F, three)
-        )
-    keeps[4 * q + LOOPS] = loops | WHOLE if whole else loops
+    row, classes, loops = np.int64(state[8 * q + ROW]), np.int64(state[8 * q + CLASSES]), 0
+    some = False
+    for c in range(row, row + classes):
+        some = some or targets[c] == q
+    if some:
+        others = 0
+        for b in range(128):
+            if after(automata, q, b) == q:
+                loops |= group[b]
+            else:
+                others |= group[b]
+        loops &= ~others
+        # all ways through a character must come to one state at each place in it, and back to q at its end
+        reached = i64(i64(vocabulary, VOCABULARY)[SETS_SCRATCH], PAIRS)
+        for place in range(LOST):
+            reached[place] = q if place == START else DEAD
+        whole, first, last = True, 0xC2, 0xF4
+        for k in range(LOST):
+            place = LOST - k if k > 0 else START
+            x = reached[place]
+            status = make_ready(automata, x)
+            if status < 0:
+                return status
+            for b in range(first, last + 1):
+                p = place_after(place, b)
+                if p != LOST:
+                    led = after(automata, x, b)
+                    if reached[p] == DEAD:
+                        reached[p] = led
+                    whole = whole and led != DEAD and led == reached[p]
+            if not whole:
+                break
+            first, last = 0x80, 0xBF
+        if whole:
+            loops |= WHOLE
+    keeps[4 * q + LOOPS] = loops
     keeps[4 * q + KEEPS_KNOWN] |= 1
     return 0
+
+
+@helper
+def note_pair(pairs, n, q, place, far, led_by):
+    """Add a state and a place to the pairs, unless they are known; returns how many there are then."""
+    for k in range(n):
+        if pairs[4 * k] == q and pairs[4 * k + 1] == place:
+            return n
+    pairs[4 * n], pairs[4 * n + 1], pairs[4 * n + 2], pairs[4 * n + 3] = q, place, far, led_by
+    return n + 1
 
 
 @unit
@@ -111,12 +103,13 @@ def keep_alive(vocabulary, automata, first):
     """
     scratch = i64(vocabulary, VOCABULARY)[SETS_SCRATCH]
     keeps, group, pairs = i64(vocabulary, KEEPS), i64(vocabulary, GROUP), i64(scratch, PAIRS)
+    state, targets = i32(automata, STATE), i32(automata, TARGET)
+    mapped, runs = i32(automata, MAPPED), i32(automata, RUN)
     if keeps[4 * first + KEEPS_KNOWN] & 2:
         return 0
     groups, distance = (1 << LENGTH) - 1 | WHOLE, 0
     while groups:
-        pairs[0], pairs[1], pairs[2], pairs[3] = first, START, 0, 0
-        n, i, failed, distance = 1, 0, 0, 1 << 20
+        n, i, failed, distance = note_pair(pairs, 0, first, START, 0, 0), 0, 0, 1 << 20
         while i < n and failed == 0:
             q, place, far, led_by = pairs[4 * i], pairs[4 * i + 1], pairs[4 * i + 2], pairs[4 * i + 3]
             i += 1
@@ -126,30 +119,32 @@ def keep_alive(vocabulary, automata, first):
             status = make_ready(automata, q)
             if status < 0:
                 return status
-            failing, last = 0, -1
-            for b in range(256):
-                g = group[b] if b < 128 else WHOLE
-                if not g & groups or g & failing or (place != START and b < 128):
-                    continue
-                p = place_after(place, b)
-                if p == LOST:
-                    continue
-                led = after(automata, q, b)
-                if led == DEAD:
-                    failing |= g
-                    continue
-                key = led << 4 | p
-                if key == last:
-                    continue
-                last = key
-                known = False
-                for k in range(n):
-                    if pairs[4 * k] == led and pairs[4 * k + 1] == p:
-                        known = True
-                        break
-                if not known and n <= _PAIRS:
-                    pairs[4 * n], pairs[4 * n + 1], pairs[4 * n + 2], pairs[4 * n + 3] = led, p, far + 1, g
-                    n += 1
+            failing, row, m = 0, np.int64(state[8 * q + ROW]), 4 * np.int64(state[8 * q + MAP])
+            begin, count = np.int64(mapped[m]), np.int64(mapped[m + 1])
+            for r in range(begin, begin + count):
+                low, led = np.int64(runs[r] & 255), np.int64(targets[row + (runs[r] >> 8)])
+                high = np.int64(runs[r + 1] & 255) - 1 if r + 1 < begin + count else 255
+                if place == START and low < 128:
+                    met = 0
+                    for b in range(low, min(high, 127) + 1):
+                        met |= group[b]
+                    met &= groups
+                    if led == DEAD:
+                        failing |= met
+                    elif met and n <= _PAIRS:
+                        n = note_pair(pairs, n, led, START, far + 1, met)
+                if groups & WHOLE:
+                    last = LOST
+                    for b in range(max(low, 0xC2 if place == START else 0x80), min(high, 0xF4) + 1):
+                        p = place_after(place, b)
+                        if p == LOST or p == last:
+                            continue
+                        last = p
+                        if led == DEAD:
+                            failing |= WHOLE
+                            break
+                        if n <= _PAIRS:
+                            n = note_pair(pairs, n, led, p, far + 1, WHOLE)
             if failing:
                 if far >= _NEAR_BY:
                     distance = far

@@ -95,6 +95,7 @@ Call: TypeAlias = Callable[..., int]
 MOST_FEW = 400
 """The largest set that is kept as a list."""
 _REMEMBERED = 80  # masks of tokens made of some groups of bytes
+_WORTH_LOOPS, _WORTH_ALIVE = 8, 32  # tokens below a node, from which on it is asked what keeps a state alive
 _LOW = 0xFFFFFFFF
 
 # -------------------------------------------------------------------------------------------------------- inner tokens
@@ -221,31 +222,24 @@ def find_inner(vocabulary, automata, first, which):
             stays = pure if led == first and b < 128 and group[b] & own != 0 else 0
             if flags & GOES_ON != 0 and not leaf:
                 tokens_at, tokens_end = span[here] & _LOW, span[here] >> 32
-                skip = False
                 if 4 * led + 4 > keeps_room:
                     return full(KEEPS)
-                if led == first:
-                    skip = below[here] & ~own == 0
-                elif tokens_end - tokens_at > 8:
+                met, known, size = below[here], keeps[4 * led + KEEPS_KNOWN], tokens_end - tokens_at
+                if known & 1 == 0 and size > _WORTH_LOOPS:
                     status = make_ready(automata, led)
+                    if status >= 0:
+                        status = find_loops(vocabulary, automata, led)
                     if status < 0:
                         return status
-                    if not keeps[4 * led + KEEPS_KNOWN] & 1:
-                        status = find_loops(vocabulary, automata, led)
-                        if status < 0:
-                            return status
-                    skip = below[here] & ~keeps[4 * led + LOOPS] == 0
+                skip = met & ~keeps[4 * led + LOOPS] == 0
                 if skip and stays:
                     continue  # in INNER already
-                if not skip and tokens_end - tokens_at > 32 and below[here] & (BROKEN | INSIDE) == 0:
-                    if not keeps[4 * led + KEEPS_KNOWN] & 2:
+                if not skip and met & (BROKEN | INSIDE) == 0:
+                    if known & 2 == 0 and size > _WORTH_ALIVE:
                         status = keep_alive(vocabulary, automata, led)
                         if status < 0:
                             return status
-                    skip = (
-                        below[here] & ~keeps[4 * led + ALIVE_GROUPS] == 0
-                        and height[here] <= keeps[4 * led + ALIVE_BYTES]
-                    )
+                    skip = met & ~keeps[4 * led + ALIVE_GROUPS] == 0 and height[here] <= keeps[4 * led + ALIVE_BYTES]
                 if skip:
                     for i in range(tokens_at, tokens_end):
                         count += add(inner, order[i])

@@ -39,13 +39,13 @@ class VocabularyTables:
             raise VocabularyError(f"the vocabulary has {size:,} ids; {_MOST_IDS:,} is the most")
         self.lock = threading.RLock()
         """To be held while token sets are made or tables grow."""
-        nodes = 2 * len(vocabulary.data) + 1024  # at most, and 256 children
+        nodes = 2 * len(vocabulary.data) + 1024  # at most, and 256 children; memory costs nothing until it is used
         self.tables = Tables(
             [
                 Column("vocabulary", np.int64, 32),
                 Column("trie", np.int64, nodes),
-                Column("list", np.int32, 1 << 10),
-                Column("tokens", np.int32, 1 << 12),
+                Column("list", np.int32, 1 << 16),
+                Column("tokens", np.int32, 1 << 20),
                 Column("set", np.int32, 4 << 8),
                 Column("dense", np.int64, 16 * width),
                 Column("sparse", np.int32, 1 << 12),
@@ -69,10 +69,10 @@ class VocabularyTables:
             [
                 Column("scalar", np.int64, 8),
                 Column("inner", np.int64, width + 1),
-                Column("places", np.int32, 1 << 12),
-                Column("stack", np.int64, 3 << 10),
-                Column("lists", np.int32, 1 << 13),
-                Column("merged", np.int32, 2 << 12),
+                Column("places", np.int32, nodes // 2),
+                Column("stack", np.int64, 3 << 15),
+                Column("lists", np.int32, 2 * nodes),
+                Column("merged", np.int32, 2 * nodes),
                 Column("next_out", np.int64, 2 * size),
                 Column("next_in", np.int32, 2 * size),
                 Column("pairs", np.int64, 4 << 9),
@@ -97,7 +97,9 @@ class VocabularyTables:
         head[t.OUTSIDE] = used
         for name in ("below", "height", "span"):
             self.tables.replace(name, self.tables[name][:used].copy())
-        self.tables.replace("trie", self.tables["trie"][: used + used // 4 + 1024].copy())
+        trie = np.zeros(2 * used + (1 << 16), np.int64)
+        trie[:used] = self.tables["trie"][:used]
+        self.tables.replace("trie", trie)
         self.scratch.replace("above", np.zeros(0, np.int64))
 
     @classmethod
