@@ -221,6 +221,9 @@ class Lowering:
         roots = (START, SPACED) if vocabulary.strips_leading_space else (START,)
         self.network = Network(rules, roots, self.terminals.number, self.terminals.length, limits, grammar.cost)
         self._ignore = -1 if grammar.ignore is None else self.terminals.number(grammar.ignore)
+        self._nullable: set[int] = set()
+        self._judged = 0
+        """Rules that are known to be in `_nullable` or not."""
         self._states: dict[tuple[int, int, bool], int] = {}
         self._keys: list[tuple[int, int, bool]] = []
         self._tries: dict[tuple[tuple[bytes, tuple[tuple[int, int], ...]], ...], int] = {}
@@ -258,9 +261,37 @@ class Lowering:
         """The first state of a rule, by its number in the network."""
         state, register = self.network.start(number)
         first = self.state(state, register, False)
-        if self.network.is_nullable(number):
+        if self._is_nullable(number):
             self._session["net"][8 * first + t.NET_FLAGS] |= t.NULLABLE
         return first
+
+    def _is_nullable(self, rule: int) -> bool:
+        """Whether a rule denotes the empty text: a least fixed point over those whose least text has no bytes."""
+        network = self.network
+        if len(network.names) > self._judged:
+            self._judged = len(network.names)
+            open_rules = [rule for rule in range(self._judged) if network.is_nullable(rule)]
+            found = open_rules
+            while found:
+                found = [rule for rule in open_rules if self._ends_at_once(rule)]
+                self._nullable.update(found)
+                open_rules = [rule for rule in open_rules if rule not in self._nullable]
+        return rule in self._nullable
+
+    def _ends_at_once(self, rule: int) -> bool:
+        """Whether a rule can end over rules that are known to denote the empty text."""
+        network, todo = self.network, [self.network.start(rule)]
+        seen = set(todo)
+        while todo:
+            state, register = todo.pop()
+            if network.may_end(state, register):
+                return True
+            for edge in network.line(state).calls:
+                after = run(edge.actions, register)
+                if after is not None and -1 - edge.symbol in self._nullable and (edge.target, after) not in seen:
+                    seen.add((edge.target, after))
+                    todo.append((edge.target, after))
+        return False
 
     def state(self, state: int, register: int, ignores: bool) -> int:
         """The flat state of what is left of a body."""

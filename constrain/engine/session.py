@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 EAGER = 500
 """States of the network that are written before the first mask; the others when they are reached."""
 
+NAMED = 500
+"""States of automata looked at to tell the name of a terminal that has been begun."""
+
 _lock = threading.RLock()
 """Held by every call into the engine that is longer than a look: units share tables and scratch."""
 
@@ -191,11 +194,23 @@ class Session:
         elif a > 0:
             begun = lowering.begun[goal]
             for number, start in begun.items():
-                if len(begun) == 1 or self.dfas.reaches(start, a):
+                if len(begun) == 1 or self._reaches(start, a):
                     yield number
         else:
             for leaf in self.leaves(-a):
                 yield from lowering.literals[leaf]
+
+    def _reaches(self, start: int, q: int) -> bool:
+        """Whether a DFA state is met on the way from another one, as far as a short search tells."""
+        seen, todo = {start}, [start]
+        while todo and len(seen) < NAMED:
+            here = todo.pop(0)
+            if here == q:
+                return True
+            new = set(np.unique(self.dfas.row(here)).tolist()) - seen - {0}
+            seen |= new
+            todo += sorted(new)
+        return q in seen
 
     def leaves(self, node: int) -> Iterator[int]:
         """The places in LEAF of the words below a node of LITERAL, the node itself left out."""
