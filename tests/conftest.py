@@ -12,7 +12,9 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the amounts of tests: all of them where slow tests are selected."""
+    """Decide how much each test does: all of it where slow tests are selected. Tests side by side have a core each."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     if re.search(r"(?<!not )\bslow\b", config.getoption("markexpr")):
         os.environ["CONSTRAIN_FULL"] = "1"
     import amounts  # reads CONSTRAIN_FULL
