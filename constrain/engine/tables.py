@@ -69,11 +69,11 @@ MAKEUP = 12  # int64[3 tries * 64 WIDTH]: what occurs in each token
 GROUP = 13  # int64[256]: the group bit of each byte
 BYTES = 14  # uint8: what tokens spell, one after the other
 OFFSET = 15  # int32[size + 1]: token t spells BYTES[OFFSET[t] : OFFSET[t + 1]]
-COUNTED = 16  # int32: counts of characters of tokens from the states of a plain JSON string
+COUNTED = 16  # int32: tokens by the number of their characters, from states of the plain JSON string, see COUNTER
 COUNTED_SET = 17  # int64[2 n]: hash table of token sets of counted strings
 SAME = 18  # int64: masks of tokens made of some groups of bytes, remembered: columns below
 KEEPS = 19  # int64[4 n]: what keeps DFA state n alive, columns below
-COUNTER = 20  # int32[8 n]: of states of plain JSON strings: how far they are counted, columns in counted_strings.py
+COUNTER = 20  # int32[16 n]: of states of the plain JSON string: how they are counted, columns in counted_strings.py
 
 # VOCABULARY
 WIDTH = 0  # words of a dense set: ceil(size / 64)
@@ -85,7 +85,8 @@ SETS_SCRATCH = 16  # the block of constrain.engine.token_tries: scratch of whate
 ORDER_USED = 17
 OUTSIDE = 18  # nodes from here on belong to suffix tries: they have no BELOW, HEIGHT, SPAN
 COUNTERS = 19  # states in COUNTER
-COUNTED_SETS = 20  # entries in COUNTED_SET
+COUNTED_SETS = 20  # token sets of counted strings
+STRING_START, STRING_BODY, STRING_END = 21, 22, 23  # states of the plain JSON string; 0: it has not been named
 
 # SET
 SET_KIND = 0  # NO_TOKENS, FEW, DENSE_SET: how the inner tokens are kept
@@ -99,6 +100,7 @@ NO_TOKENS, FEW, DENSE_SET = 0, 1, 2
 WHOLE_SET = 0  # the set over all tokens; 0: not made
 SHORT_STATE, LONG_STATE = 1, 2  # the clipped states; 0: not asked; -1: counts do not matter
 SHORT_SET, LONG_SET = 3, 4  # sets of this state as a clipped one
+COUNTER_ROW = 5  # of a state of the plain JSON string: its row in COUNTER
 
 # ---------------------------------------------------------------------------------------------------- session (S)
 

@@ -11,8 +11,8 @@ import weakref
 
 import numpy as np
 
+from constrain.engine import counted_strings, token_sets, token_tries
 from constrain.engine import tables as t
-from constrain.engine import token_sets, token_tries
 from constrain.errors import LimitExceeded, VocabularyError
 from constrain.jit import Column, Tables, entry
 from constrain.kernels.trie import group_of
@@ -58,11 +58,11 @@ class VocabularyTables:
                 Column("group", np.int64, 256),
                 Column("bytes", np.uint8, 0),
                 Column("offset", np.int32, 0),
-                Column("counted", np.int32, 0),
+                Column("counted", np.int32, 4 * size + 1024),
                 Column("counted_set", np.int64, 2 << 10),
                 Column("same", np.int64, 8 * (t.SAME_HEAD + width)),
                 Column("keeps", np.int64, 4 << 10),
-                Column("counter", np.int32, 8 << 4),
+                Column("counter", np.int32, counted_strings.COUNTER_COLUMNS << 5),
             ]
         )
         self.scratch = Tables(
@@ -126,6 +126,15 @@ class VocabularyTables:
         with self.lock:
             return self._run(entry(token_sets.token_set), automata, q, which)
 
+    def name_string(self, start: int, body: int, end: int) -> None:
+        """Name the states of the plain JSON string: before the opening quote, between characters, behind the last."""
+        self.head[[t.STRING_START, t.STRING_BODY, t.STRING_END]] = start, body, end
+
+    def counted_set(self, automata: int, q: int, fewest: int, most: int) -> int:
+        """The set of the tokens that a state of the plain JSON string can read with so many characters left."""
+        with self.lock:
+            return self._run(entry(counted_strings.counted_set), automata, q, fewest, most)
+
     def _run(self, unit: token_sets.Call, *args: int) -> int:
         while (status := unit(self.block, *args)) < 0:
             if not self.grow(status):
@@ -145,7 +154,17 @@ class VocabularyTables:
             if not scratch and ((k == t.LIST and size >= t.MANY) or (k == t.TRIE and size > t.CHILD_MASK)):
                 raise LimitExceeded(tables.columns[k].name, 2 * size, size, "token sets of one vocabulary")
             tables.grow(k, size + 256)
+            if not scratch and k == t.COUNTED_SET:
+                self._rehash()
         return True
+
+    def _rehash(self) -> None:
+        """Write the entries of COUNTED_SET again, since their places depend on its size."""
+        table, remember = self.tables["counted_set"], entry(counted_strings.remember_counted)
+        entries = table.reshape(-1, 2).copy()
+        table[:] = 0
+        for key, index in entries[entries[:, 0] != 0].tolist():
+            remember(self.block, key, index)
 
     @property
     def nbytes(self) -> int:
