@@ -169,9 +169,9 @@ def after_digits(automata, q):
     """The state after any digit, if all digits lead a state with a row to the same one; -1 if not."""
     state, byte_class = i32(automata, STATE), u8(automata, CLASS)
     target, row, m = i32(automata, TARGET), int(state[8 * q + ROW]), 256 * int(state[8 * q + MAP])
-    found = target[row + byte_class[m + 48]]
+    found = target[row + int(byte_class[m + 48])]
     for byte in range(49, 58):
-        if target[row + byte_class[m + byte]] != found:
+        if target[row + int(byte_class[m + byte])] != found:
             return -1
     return int(found)
 
@@ -203,7 +203,7 @@ def foresee(automata, q):
             state[8 * q + FLAGS] |= GOES_ON | SETTLED
             return 0
         after = after_digits(automata, x)
-        pointed = int(target[state[8 * x + ROW] + byte_class[256 * int(state[8 * x + MAP]) + 46]])
+        pointed = int(target[state[8 * x + ROW] + int(byte_class[256 * int(state[8 * x + MAP]) + 46])])
         if after < 0:
             return 0
         certain = certain and (pointed == DEAD or pointed == after)

@@ -163,6 +163,12 @@ class DfaStore:
             raise LimitExceeded("expressions", given, self.limits.expressions, "building automata")
         self.tables.grow(k, size)
 
+    def meet(self, a: int, b: int) -> int:
+        """The state of what two states both accept; DEAD if that is nothing."""
+        with self.lock:
+            q = self._call(entry(interning.make_pair), tables.AND, a, b)
+        return q if self.is_alive(q) else DEAD
+
     # ---- asking
 
     def ready(self, q: int) -> int:

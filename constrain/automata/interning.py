@@ -524,6 +524,12 @@ def make_pair(automata, kind, a, b):
         return a if right & ACCEPTS else DEAD
     if only_ends(right):
         return b if left & ACCEPTS else DEAD
+    x, y = a, b
+    while kind == AND and state[8 * y + KIND] == AND:  # a & (a & b)
+        first, second = int(state[8 * y + FIRST]), int(state[8 * y + SIZE])
+        if first == x or second == x:
+            return b
+        y = first if state[8 * first + KIND] == AND else second
     flags = left & right & ACCEPTS
     flags |= EXACT if flags else 0
     distance = max(int(i32(automata, DISTANCE)[a]), int(i32(automata, DISTANCE)[b]))
