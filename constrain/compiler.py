@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from constrain import spec as spec_module
 from constrain.automata.dfa import DfaStore
@@ -17,9 +17,23 @@ from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
 from constrain.counting import CountingSpace
-from constrain.engine.space import FlatSpace
-from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
-from constrain.ir.expr import Alt, And, Anything, Closed, Concat, Expr, Literal, Look, Not, Repeat, Towards, optional
+from constrain.engine.space import FlatSpace, SpelledSpace
+from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
+from constrain.ir.expr import (
+    Alt,
+    And,
+    Anything,
+    Closed,
+    Concat,
+    Expr,
+    Literal,
+    Look,
+    Not,
+    Repeat,
+    Towards,
+    Words,
+    optional,
+)
 from constrain.ir.grammar import Grammar, Restricted
 from constrain.length import without_tokens
 from constrain.limits import Limits
@@ -54,6 +68,8 @@ class _Shared:
     def clear(self) -> None:
         self.store: ExpressionStore | None = None
         self.dfas: DfaStore | None = None
+        self.flat: WeakValueDictionary[tuple[Vocabulary, Limits, int], FlatSpace] = WeakValueDictionary()
+        """The states of regular constraints, by vocabulary, limits and DFA state."""
         self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
         self.terminals: dict[tuple[Vocabulary, Limits], tuple[TextTerminals, TokenSets]] = {}
         self.masks: dict[tuple[Vocabulary, Limits], MaskCache] = {}
@@ -137,7 +153,7 @@ class Compiler:
     def _compile(self, spec: Spec) -> TokenAutomaton:
         check_room(spec)
         counted, rest = without_tokens(spec)
-        space, start = self._begin(rest)
+        space, start = self._begin(rest, counted is None)
         if counted is None:
             return TokenAutomaton(spec, space, start, self.vocabulary)
         low, high = counted
@@ -152,19 +168,24 @@ class Compiler:
             )
         return TokenAutomaton(spec, counting, begun, self.vocabulary)
 
-    def _begin(self, spec: Spec) -> tuple[StateSpace, State]:
+    def _begin(self, spec: Spec, flat: bool) -> tuple[StateSpace, State]:
         """The states of a constraint that no number of tokens is part of, and the first one."""
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
-        if isinstance(lowered, Grammar) and not (lowered.longest or lowered.remembers):
-            flat = self._flat_space(lowered, store)
-            return flat, flat.start()
+        if isinstance(lowered, Grammar) and flat and not (lowered.longest or lowered.remembers):
+            space = self._flat_space(lowered, store)
+            begun = space.start()
+            assert begun is not None
+            return space, begun
         if isinstance(lowered, Grammar):
-            space = self._grammar_space(lowered, store)
-            return space, space.start()
+            older = self._grammar_space(lowered, store)
+            return older, older.start()
         if isinstance(lowered, Restricted):
             return self._begin_product(spec, self._grammar_space(lowered.grammar, store), lowered.expr)
-        return self._begin_regular(spec, lowered)
+        try:
+            return self._begin_flat(spec, lowered) if flat else self._begin_regular(spec, lowered)
+        except UnsupportedError:  # lookaround, until the new automata have it
+            return self._begin_regular(spec, lowered)
 
     def _flat_space(self, grammar: Grammar, store: ExpressionStore) -> FlatSpace:
         return FlatSpace(grammar, self.vocabulary, store, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
@@ -193,6 +214,35 @@ class Compiler:
             starts_with_space = store.advance(node, b" ", limits).read == 1
             node = store.build(_with_leading_space(expr, starts_with_space), limits)
         return node
+
+    def _begin_flat(self, spec: Spec, expr: Expr) -> tuple[StateSpace, State]:
+        _check_repeats(expr, self.limits)
+        dfas, vocabulary = _dfas(), self.vocabulary
+        start = dfas.start(expr, self.limits)
+        if start == 0:
+            raise UnsatisfiableError(f"no text at all meets {spec!r:.200}")
+        if vocabulary.strips_leading_space:
+            expr = _with_leading_space(expr, dfas.step(start, ord(" ")) != 0)
+            start = dfas.start(expr, self.limits)
+        space = self._regular_flat(start, dfas)
+        begun = space.start()
+        if begun is None:
+            raise _unspellable(spec, vocabulary)
+        return space, begun
+
+    def _regular_flat(self, start: int, dfas: DfaStore) -> FlatSpace:
+        """The states of the language of a DFA state: one space for all compilers, as long as it is used."""
+        vocabulary, limits = self.vocabulary, self.limits
+        with _lock:
+            space = _shared.flat.get((vocabulary, limits, start))
+            if space is None:
+                shared = vocabulary, _store(limits), dfas, limits, _masks(vocabulary, limits)
+                if vocabulary.units is None:
+                    space = FlatSpace(start, *shared)
+                else:
+                    space = SpelledSpace(start, dfas.start(Repeat(Words(vocabulary.units), 0, None), limits), *shared)
+                _shared.flat[vocabulary, limits, start] = space
+        return space
 
     def _begin_regular(self, spec: Spec, expr: Expr) -> tuple[StateSpace, State]:
         space = _regular_space(self.vocabulary, self.limits)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from constrain.automata.network import NEVER
 from constrain.closing import Piece, joined
 from constrain.engine import records
@@ -33,6 +35,7 @@ class Completion:
         self._session = session
         self._costs: dict[int, float] = {}
         """Bytes that are at least left behind a continuation."""
+        self._rests: dict[int, tuple[int, bytes]] = {}
 
     def of(self, state: int) -> tuple[Piece, ...] | None:
         """A short text that completes a state; None if none was found."""
@@ -60,7 +63,7 @@ class Completion:
         a, _, goal, _, c = item
         if a < 0:
             return self._nearest_leaf(-a)[0] + self.behind(c)
-        own = 1 if a >= t.SPECIAL_ITEM else self._session.dfas.shortest(a)
+        own = 1 if a >= t.SPECIAL_ITEM else self._rest(a)[0]
         return own + self._session.lowering.cost(goal) + self.behind(c)
 
     def _piece(self, item: list[int]) -> Piece | None:
@@ -71,7 +74,25 @@ class Completion:
         if a >= t.SPECIAL_ITEM:
             return min(session.lowering.terminals.special_ids[a - t.SPECIAL_ITEM])
         excluded = x & t.EXCLUDED_MASK if x & t.TRACKED else 0
-        return self._around(a, excluded) if excluded else session.dfas.shortest_text(a)
+        return self._around(a, excluded) if excluded else self._rest(a)[1]
+
+    def _rest(self, q: int) -> tuple[int, bytes]:
+        """The shortest text from a DFA state, not the empty one: where a terminal has ended, other items go on."""
+        known = self._rests.get(q)
+        if known is None:
+            dfas = self._session.dfas
+            text = dfas.shortest_text(q)
+            if not text:
+                targets, firsts = np.unique(dfas.row(q), return_index=True)
+                ways = [
+                    (dfas.shortest(after), byte, after)
+                    for after, byte in zip(targets.tolist(), firsts.tolist())
+                    if after
+                ]
+                _, byte, after = min(ways)
+                text = bytes([byte]) + dfas.shortest_text(after)
+            known = self._rests[q] = len(text), text
+        return known
 
     def _nearest_leaf(self, node: int) -> tuple[float, bytes]:
         """The cheapest word below a node of a trie: what it and its rule cost, and its bytes."""

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, allow-untyped-decorators
 """Predict and complete: the Earley set at a place, from the state of a rule and what that returns to.
 
 `closure` is the heart: all terminals that may begin where a rule stands in some state. Rules that end return to their

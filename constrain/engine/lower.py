@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -211,11 +211,8 @@ class Lowering:
         self.terminals = Terminals(vocabulary, dfas, limits)
         self._session = session
         calls = Call(grammar.start, lazy=grammar.is_plain)
-        body: Any = calls
-        if vocabulary.strips_leading_space:
-            body = calls  # the other texts, those behind a space, are added by `Session`
         rules: Mapping[Hashable, Rule] = ChainMap(
-            {START: Rule(body), SPACED: Rule(Seq((_SPACE, calls)))},
+            {START: Rule(calls), SPACED: Rule(Seq((_SPACE, calls)))},
             cast("MutableMapping[Hashable, Rule]", grammar.rules),
         )
         roots = (START, SPACED) if vocabulary.strips_leading_space else (START,)
@@ -252,6 +249,14 @@ class Lowering:
     def size(self) -> int:
         """Number of states, those included that are not expanded."""
         return len(self._keys)
+
+    def first(self) -> int:
+        """The state of the empty text, before which ignored text may stand."""
+        state, register = self.network.start(self.network.number(START))
+        first = self.state(state, register, self._ignore >= 0)
+        if not self.is_expanded(first):
+            self.expand(first)
+        return first
 
     def root(self, rule: Hashable) -> int:
         """The first state of a rule."""
@@ -415,6 +420,45 @@ class Lowering:
         self._session["literal"][base : base + len(nodes)] = nodes
         self._used["literal"] = base + len(nodes)
         return base
+
+
+class RegularLowering:
+    """The network of a regular language: one terminal, which may be empty, and the end."""
+
+    def __init__(self, start: int, dfas: DfaStore, session: Tables) -> None:
+        self.terminals = _NoTerminals()
+        self.size = 2
+        net = session["net"]
+        net[t.NET_FLAGS] = t.EXPANDED | t.ENDS | t.PURE
+        net[8:16] = (t.EXPANDED | (t.ENDS if dfas.accepts(start) else 0), 0, 0, 1, 0, 0, 0, 0)
+        session["arc"][:3] = (start, 0, t.END_STATE)
+        self.begun: dict[int, dict[int, int]] = {t.END_STATE: {}}
+        self.literals: dict[int, tuple[int, ...]] = {}
+
+    def first(self) -> int:
+        """The state of the empty text."""
+        return 1
+
+    def cost(self, flat: int) -> float:
+        """Bytes that are at least left behind the terminal."""
+        return 0.0
+
+    def is_expanded(self, flat: int) -> bool:
+        """Whether a state has been written: all are."""
+        return True
+
+    def expand(self, flat: int) -> None:
+        """Write a state."""
+        raise AssertionError(f"state {flat} is written")
+
+
+class _NoTerminals:
+    """The terminals of a regular language: it has no names for them."""
+
+    def __init__(self) -> None:
+        self.terminals: list[Terminal | Special] = []
+        self.special: list[int] = []
+        self.special_ids: list[list[int]] = []
 
 
 def trie_words(words: Sequence[bytes], payloads: Sequence[int], base: int) -> np.ndarray:

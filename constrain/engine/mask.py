@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, allow-untyped-decorators
 """The mask of an Earley set: the union of the masks of its items.
 
 An item that is an automaton takes the token set of its DFA state, made once for all constraints: the *inner* tokens,

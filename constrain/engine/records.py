@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, allow-untyped-decorators
 """Interned records: continuations, and their unions.
 
 A continuation says where a rule returns to: pairs (return state, data of the activation, continuation of that), at most

@@ -15,7 +15,7 @@ from constrain import jit
 from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
-from constrain.engine.lower import SPACED, START, Lowering
+from constrain.engine.lower import SPACED, Lowering, RegularLowering
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import And, Anything, Closed, Concat, Expr, Literal, Not, alt
@@ -80,8 +80,9 @@ def scratch() -> Tables:
 class Session:
     """The states of one grammar over one vocabulary."""
 
-    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits) -> None:
-        self.vocabulary, self.limits, self.grammar = vocabulary, limits, grammar
+    def __init__(self, constraint: Grammar | int, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits) -> None:
+        """Of a grammar, or of a DFA state: the regular language that is read from there."""
+        self.vocabulary, self.limits = vocabulary, limits
         self.dfas = dfas
         self.words = (vocabulary.size + 31) // 32
         self._vocabulary_tables = VocabularyTables.of(vocabulary)
@@ -114,7 +115,11 @@ class Session:
         self._values: dict[Hashable, int] = {}
         """Numbers of the values that tracked terminals have matched."""
         self._spelled_values: list[Expr] = []
-        self.lowering = Lowering(grammar, vocabulary, dfas, self.tables, limits)
+        self.lowering: Lowering | RegularLowering
+        if isinstance(constraint, Grammar):
+            self.lowering = Lowering(constraint, vocabulary, dfas, self.tables, limits)
+        else:
+            self.lowering = RegularLowering(constraint, dfas, self.tables)
         self._write_special()
         head[t.END_CONT] = self._record(t.PAIRS, (-1, 0, 0))
         self._data_of_nothing = self._record(t.DATA, ())
@@ -229,22 +234,14 @@ class Session:
     def _begin(self) -> int:
         lowering = self.lowering
         end = int(self.tables["session"][t.END_CONT])
-        start = self.call(self._closure, self._first(START), 0, end)
-        if not self.vocabulary.strips_leading_space:
+        start = self.call(self._closure, lowering.first(), 0, end)
+        if not self.vocabulary.strips_leading_space or isinstance(lowering, RegularLowering):
             return start
         # decoding drops one space: a text, or after a space a text, but none that begins with one
         spaced = self.call(self._closure, lowering.root(SPACED), 0, end)
-        rows = [row for row in (self._unspaced(list(row)) for row in self.items(start).tolist()) if row is not None]
+        rows = [row for row in map(self._unspaced, self.items(start).tolist()) if row is not None]
         rows += self.items(spaced).tolist()
         return self._earley(rows, int(self.is_accepting(start)))
-
-    def _first(self, rule: Hashable) -> int:
-        """The first state of a rule that ignored text may stand before."""
-        state, register = self.lowering.network.start(self.lowering.network.number(rule))
-        first = self.lowering.state(state, register, self.grammar.ignore is not None)
-        if not self.lowering.is_expanded(first):
-            self.lowering.expand(first)
-        return first
 
     def _unspaced(self, item: list[int]) -> list[int] | None:
         """An item at its start without the texts that begin with a space; None if nothing is left."""
@@ -253,11 +250,13 @@ class Session:
             return item
         if a > 0:
             spaced = Concat((Literal(b" "), Anything()))
+            assert isinstance(self.lowering, Lowering)
             for terminal, spelled in self.lowering.terminals.starts():
                 if spelled.start == a:
                     item[t.A] = self.dfas.start(And((Closed(terminal.expr), Not(spaced))), self.limits)
                     return item if item[t.A] else None
             raise AssertionError("an item of the start is no terminal")
+        assert isinstance(self.lowering, Lowering)
         item[t.A] = -self.lowering.without_child(-a, ord(" "))
         return item if item[t.A] else None
 
@@ -274,10 +273,13 @@ class Session:
     def _expand_reachable(self, most: int) -> None:
         """Write the states of the network that are numbered so far, and those that these lead to, up to a number."""
         lowering, flat = self.lowering, 0
-        while flat < min(lowering.size, most):
-            if not lowering.is_expanded(flat):
-                lowering.expand(flat)
-            flat += 1
+        try:
+            while flat < min(lowering.size, most):
+                if not lowering.is_expanded(flat):
+                    lowering.expand(flat)
+                flat += 1
+        except LimitExceeded:  # what lies there may never be reached
+            pass
 
     def _write_special(self) -> None:
         ids = self.lowering.terminals.special_ids

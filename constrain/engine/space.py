@@ -1,6 +1,6 @@
 """States of a constraint on the flat engine.
 
-In:  a `constrain.ir.grammar.Grammar`, or an expression as a grammar of one terminal.
+In:  a `constrain.ir.grammar.Grammar`, or a DFA state.
 Out: a `StateSpace`.
 """
 
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from constrain.closing import Piece
 from constrain.engine import tables as t
 from constrain.engine.completion import Completion
 from constrain.engine.session import Session
-from constrain.ir.grammar import Grammar, Special
+from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
 from constrain.masks import MaskCache, Row, Words
 from constrain.states import State, StateSpace
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
 
 
 class FlatSpace(StateSpace):
-    """The states of one grammar over one vocabulary. `State.place` is the number of a state in `session`."""
+    """The states of a grammar, or of the language of a DFA state, over one vocabulary.
+
+    `State.place` is the number of a state in `session`.
+    """
 
     def __init__(
         self,
-        grammar: Grammar,
+        constraint: Grammar | int,
         vocabulary: Vocabulary,
         store: ExpressionStore,
         dfas: DfaStore,
@@ -36,11 +41,11 @@ class FlatSpace(StateSpace):
         masks: MaskCache | None = None,
     ) -> None:
         super().__init__(vocabulary, store, limits, masks)
-        self.session = Session(grammar, vocabulary, dfas, limits)
+        self.session = Session(constraint, vocabulary, dfas, limits)
         self._completion_of = Completion(self.session)
 
-    def start(self) -> State:
-        """The state of the empty text."""
+    def start(self) -> State | None:
+        """The state of the empty text; None if tokens spell no text."""
         return self._intern(self.session.start)
 
     @property
@@ -99,4 +104,56 @@ class FlatSpace(StateSpace):
         raise AssertionError("masks are made by the session")
 
 
-__all__ = ["FlatSpace", "Special"]
+class SpelledSpace(FlatSpace):
+    """The states of a regular language over a vocabulary that spells some characters only together with others.
+
+    A token is allowed if other tokens can spell the rest: `units` is the DFA state of all that tokens can spell.
+    """
+
+    def __init__(
+        self,
+        constraint: int,
+        units: int,
+        vocabulary: Vocabulary,
+        store: ExpressionStore,
+        dfas: DfaStore,
+        limits: Limits,
+        masks: MaskCache | None = None,
+    ) -> None:
+        super().__init__(constraint, vocabulary, store, dfas, limits, masks)
+        self._units = units
+
+    def _is_spelled(self, number: int) -> bool:
+        """Whether tokens can spell the rest of a text."""
+        session = self.session
+        return session.is_accepting(number) or any(
+            session.dfas.meet(q, self._units) for q in session.items(number)[:, t.A].tolist()
+        )
+
+    def start(self) -> State | None:
+        """See `FlatSpace.start`."""
+        return super().start() if self._is_spelled(self.session.start) else None
+
+    def _read_token(self, state: State, token: int) -> State | None:
+        reached = self.session.commit(state.place, token)
+        return self._intern(reached) if reached and self._is_spelled(reached) else None
+
+    def fill(self, state: State, row: Row) -> None:
+        """See `StateSpace.fill`."""
+        super().fill(state, row)
+        if not state.terminated:
+            bits = np.unpackbits(row.view(np.uint8), bitorder="little")
+            for token in bits.nonzero()[0].tolist():
+                if token not in self._eos and self._read_token(state, token) is None:
+                    row[token >> 5] ^= np.uint32(1 << (token & 31)).view(np.int32)
+
+    def _completion(self, state: State) -> tuple[Piece, ...] | None:
+        dfas = self.session.dfas
+        if state.accepting:
+            return ()
+        texts = [
+            dfas.shortest_text(spelled)
+            for q in self.session.items(state.place)[:, t.A].tolist()
+            if (spelled := dfas.meet(q, self._units))
+        ]
+        return (min(texts, key=len),) if texts else None

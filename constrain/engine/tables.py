@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
 """Every array of the engine: what stands in it, its columns, and the bits of packed words.
 
 Three blocks of `constrain.jit.Tables`, besides that of `constrain.automata.tables`:

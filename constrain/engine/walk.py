@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, allow-untyped-decorators
 """Items before tries of tokens: which tokens can be read.
 
 In: items on STACK, each before the tokens below a node of the vocabulary's trie, or of the trie of what follows a
