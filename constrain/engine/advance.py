@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, READY, STATE, step
+from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import closure, finish
 from constrain.engine.records import intern_two, length, scratch_full, slot, unite
 from constrain.engine.tables import (
@@ -14,6 +15,7 @@ from constrain.engine.tables import (
     BYTES,
     CHILDREN,
     CHILDREN_MASK,
+    COUNTED_STRING,
     EXCLUDED_MASK,
     FRONT,
     HEAP,
@@ -170,6 +172,10 @@ def read_byte(S, before, n, after, byte):
                 behind = data_after(S, x, byte, data)
                 if behind < 0:
                     return behind
+        elif x & COUNTED_STRING:
+            local = count_step(session[VOCABULARY_BLOCK], a, q, x)
+            if local < 0:
+                continue
         if flags & GOES_ON:
             left[p], left[p + 1], left[p + 2], left[p + 3], left[p + 4] = q, local, goal, data, c
             m += 1

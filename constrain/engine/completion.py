@@ -17,6 +17,7 @@ from constrain.automata.network import NEVER
 from constrain.closing import Piece, joined
 from constrain.engine import records
 from constrain.engine import tables as t
+from constrain.engine.lower import plain_string
 from constrain.jit import entry
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Completion:
         if a < 0:
             return self._nearest_leaf(-a)[0] + self.behind(c)
         own = 1 if a >= t.SPECIAL_ITEM else self._rest(a)[0]
+        if item[t.X] & t.COUNTED_STRING:
+            own += item[t.X] >> 24 & t.UNBOUNDED
         return own + self._session.lowering.cost(goal) + self.behind(c)
 
     def _piece(self, item: list[int]) -> Piece | None:
@@ -73,8 +76,18 @@ class Completion:
             return self._nearest_leaf(-a)[1]
         if a >= t.SPECIAL_ITEM:
             return min(session.lowering.terminals.special_ids[a - t.SPECIAL_ITEM])
+        if x & t.COUNTED_STRING:
+            return self._counted(a, x >> 24 & t.UNBOUNDED)
         excluded = x & t.EXCLUDED_MASK if x & t.TRACKED else 0
         return self._around(a, excluded) if excluded else self._rest(a)[1]
+
+    def _counted(self, q: int, fewest: int) -> bytes:
+        """The rest of a JSON string, with at least so many characters that have not ended yet."""
+        start, body, _ = plain_string(self._session.dfas)
+        begun = self._rest(q)[1][:-1]  # without the closing quote
+        if q not in (start, body):  # a character has begun
+            fewest -= 1
+        return begun + b"a" * max(fewest, 0) + b'"'
 
     def _rest(self, q: int) -> tuple[int, bytes]:
         """The shortest text from a DFA state, not the empty one: where a terminal has ended, other items go on."""

@@ -20,10 +20,12 @@ from constrain.engine import tables as t
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
+from constrain.ir.json_text import BODY, CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from constrain.automata.build import Built
     from constrain.automata.dfa import DfaStore
     from constrain.jit import Tables
     from constrain.limits import Limits
@@ -34,6 +36,8 @@ LISTED = 64
 START = "", "start"
 """The rule that calls the first one, so that this, too, is called from somewhere."""
 SPACED = "", "space before the text"
+_QUOTE = Literal(b'"')
+_STRING = Concat((_QUOTE, Closed(BODY), _QUOTE))
 _SPACE = Terminal("space", Literal(b" "))
 
 
@@ -101,6 +105,7 @@ class Terminals:
         self.terminals: list[Terminal | Special] = []
         """By number."""
         self._spelled: dict[int, Spelled] = {}
+        self._built: Built = {}
         self._lengths: dict[int, float] = {}
         self.special: list[int] = []
         """The numbers of special tokens: symbol k of the engine is terminal `special[k]`."""
@@ -126,8 +131,10 @@ class Terminals:
             if isinstance(terminal, Special):
                 known = 1.0
             else:
-                words, start, _ = self.spelled(number)
+                words, start, local = self.spelled(number)
                 known = min(map(len, words), default=NEVER) if words is not None else self._shortest(start)
+                if local & t.COUNTED_STRING:
+                    known += local >> 24 & t.UNBOUNDED
             self._lengths[number] = known
         return known
 
@@ -158,7 +165,10 @@ class Terminals:
                 if b"" in words:
                     raise _nullable(terminal)
                 return Spelled(sorted(set(words)))
-        start = self._dfas.start(Closed(terminal.expr), self._limits)
+            counted = _counted_string(terminal.expr)
+            if counted is not None:
+                return Spelled(None, plain_string(self._dfas)[0], t.COUNTED_STRING | counted)
+        start = self._dfas.start(Closed(terminal.expr), self._limits, self._built)
         if start == 0:
             raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
         if self._dfas.accepts(start):
@@ -185,6 +195,22 @@ class Terminals:
                 f"special token {special.name} ends the output (EOS); the end is implied, leave the token out"
             )
         return sorted(ids - ending)
+
+
+def plain_string(dfas: DfaStore) -> tuple[int, int, int]:
+    """The states of the plain JSON string: before the opening quote, between characters, behind the closing quote."""
+    start = dfas.start(_STRING)
+    body = dfas.step(start, ord('"'))
+    return start, body, dfas.step(body, ord('"'))
+
+
+def _counted_string(expr: Expr) -> int | None:
+    """The bounds of a JSON string of so many characters, as a local state; None if it is something else."""
+    match expr:
+        case Concat((Literal(b'"'), Closed(Repeat(body, low, high)), Literal(b'"'))) if body is CHARACTER:
+            bounded = (low, high) != (0, None) and max(low, high or 0) < t.UNBOUNDED
+            return (low << 24 | (t.UNBOUNDED if high is None else high)) if bounded else None
+    return None
 
 
 def _nullable(terminal: Terminal) -> GrammarSyntaxError:

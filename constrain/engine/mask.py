@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, READY, STATE, step
+from constrain.engine.counted_strings import known_counted
 from constrain.engine.earley import closure
 from constrain.engine.records import intern, intern_two, length, scratch_full, session_full, slot
 from constrain.engine.tables import (
+    ARGUMENT,
     AUTOMATA,
     BASE,
     BASE_COUNT,
@@ -26,6 +28,7 @@ from constrain.engine.tables import (
     CLEARED,
     CLEARED_COUNT,
     CONT,
+    COUNTED_STRING,
     DENSE,
     DENSE_SET,
     EARLEY,
@@ -42,6 +45,7 @@ from constrain.engine.tables import (
     LONG_STATE,
     MANY,
     MASK,
+    NEED_COUNTED,
     NEED_SETS,
     NEED_TRIED,
     NODE_OF,
@@ -75,6 +79,7 @@ from constrain.engine.tables import (
     TRIE,
     TRY,
     TRY_COUNT,
+    UNBOUNDED,
     VISITED,
     VOCABULARY,
     VOCABULARY_BLOCK,
@@ -117,9 +122,17 @@ def take_set(S, out_address, words, index, goal, data, c):
 
 
 @unit
-def take_automaton(S, out_address, words, q, goal, data, c):
-    """Allow what can be read from a DFA state; 0, or a status."""
-    vocabulary = i64(S, SESSION)[VOCABULARY_BLOCK]
+def take_automaton(S, out_address, words, q, x, goal, data, c):
+    """Allow what can be read from a DFA state, with a local state; 0, or a status."""
+    session = i64(S, SESSION)
+    vocabulary = session[VOCABULARY_BLOCK]
+    if x & COUNTED_STRING:
+        fewest, most = (x >> 24) & UNBOUNDED, x & UNBOUNDED
+        index = known_counted(vocabulary, q, fewest, most)
+        if index:
+            return take_set(S, out_address, words, index, goal, data, c)
+        session[ARGUMENT], session[ARGUMENT + 1] = fewest, most
+        return -(q << 4 | NEED_COUNTED)
     known = i32(vocabulary, SET_OF)
     if 8 * q + 8 > size_of(vocabulary, SET_OF):
         return -(q << 4 | NEED_SETS)
@@ -343,7 +356,7 @@ def work_out(S, earley, out_address, words):
                 status = walk_item(S, out_address, words, o)
             else:
                 data = -1 - data if data >= 0 else data
-                status = take_automaton(S, out_address, words, heap[o], heap[o + GOAL], data, heap[o + CONT])
+                status = take_automaton(S, out_address, words, heap[o], 0, heap[o + GOAL], data, heap[o + CONT])
                 if status == 0 and x & EXCLUDED_MASK:
                     status = clear_excluded(S, out_address, words, x & EXCLUDED_MASK)
             if status < 0:
@@ -360,7 +373,7 @@ def work_out(S, earley, out_address, words):
             for k in range(at[a - SPECIAL_ITEM], at[a - SPECIAL_ITEM + 1]):
                 set_token(scratch, out, ids[k], 0)
         elif not is_tracked(heap, o):
-            status = take_automaton(S, out_address, words, a, heap[o + GOAL], heap[o + D], heap[o + CONT])
+            status = take_automaton(S, out_address, words, a, heap[o + X], heap[o + GOAL], heap[o + D], heap[o + CONT])
         else:
             status = 0
         if status < 0:

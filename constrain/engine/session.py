@@ -15,7 +15,7 @@ from constrain import jit
 from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
-from constrain.engine.lower import SPACED, Lowering, RegularLowering
+from constrain.engine.lower import SPACED, Lowering, RegularLowering, plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import And, Anything, Closed, Concat, Expr, Literal, Not, alt
@@ -86,6 +86,7 @@ class Session:
         self.dfas = dfas
         self.words = (vocabulary.size + 31) // 32
         self._vocabulary_tables = VocabularyTables.of(vocabulary)
+        self._vocabulary_tables.name_string(*plain_string(dfas))
         self._scratch = scratch()
         self.tables = Tables(
             [
@@ -248,6 +249,8 @@ class Session:
         a = item[t.A]
         if a >= t.SPECIAL_ITEM:
             return item
+        if a > 0 and not self.dfas.step(a, ord(" ")):
+            return item
         if a > 0:
             spaced = Concat((Literal(b" "), Anything()))
             assert isinstance(self.lowering, Lowering)
@@ -307,6 +310,11 @@ class Session:
                 self._write_special()
         elif kind == t.NEED_SETS:
             missing = self._vocabulary_tables.ready(self.dfas.block, what)
+            if missing < 0:
+                self.dfas.grow(missing)
+        elif kind == t.NEED_COUNTED:
+            fewest, most = self._arguments()
+            missing = self._vocabulary_tables.counted_set(self.dfas.block, what, fewest, most)
             if missing < 0:
                 self.dfas.grow(missing)
         elif kind == t.NEED_EXCLUDED:

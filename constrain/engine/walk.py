@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
+from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import closure
 from constrain.engine.records import length, scratch_full, unite
 from constrain.engine.tables import (
@@ -21,6 +22,7 @@ from constrain.engine.tables import (
     CHILD_MASK,
     CHILDREN,
     CHILDREN_MASK,
+    COUNTED_STRING,
     DOUBT,
     EXCLUDED_MASK,
     FOUND,
@@ -232,6 +234,10 @@ def read_item(S, out_address, words, at, table, n):
             if e and state[8 * e + FLAGS] & ACCEPTS:
                 continue
             local = (x & ~EXCLUDED_MASK) | e
+        elif x & COUNTED_STRING:
+            local = count_step(vocabulary, a, q, x)
+            if local < 0:
+                continue
         payload = (word_below >> PAYLOAD) & PAYLOAD_MASK
         if payload:
             status = set_tokens(vocabulary, scratch, out, payload, doubt)
