@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from constrain.engine import counted_strings, token_sets, token_tries
+from constrain.engine import counted_strings, stored_tables, token_sets, token_tries
 from constrain.engine import tables as t
 from constrain.errors import LimitExceeded, VocabularyError
 from constrain.jit import Column, Tables, entry
@@ -85,12 +85,26 @@ class VocabularyTables:
         self.tables["group"][:128] = group_of()
         self.tables.replace("bytes", vocabulary.data)
         self.tables.replace("offset", vocabulary.offsets)
-        head = self.head
-        head[[t.WIDTH, t.TOKEN_COUNT, t.TRIE_USED, t.SET_USED]] = width, size, 1, 1
-        head[[t.HORIZON, t.SHORT_HORIZON]] = vocabulary.max_token_bytes, min(vocabulary.max_token_bytes, NEAR)
-        head[t.SETS_SCRATCH] = self.scratch.block
-        lay = entry(token_tries.lay_trie)
-        for which, (least, most) in enumerate([(1, vocabulary.max_token_bytes), (1, NEAR), (NEAR + 1, 1 << 30)]):
+        self.head[t.SETS_SCRATCH] = self.scratch.block
+        self.named: dict[str, list[stored_tables.Named]] = {}
+        """Token sets of terminals, by digests of their expressions: see `stored_tables.know`."""
+        self.key = stored_tables.key_of(vocabulary) if size >= stored_tables.WORTH else None
+        """The key of the tables in the disk cache; None if they are not worth storing."""
+        known = stored_tables.load(self.key, self.tables) if self.key else None
+        if known is not None:
+            self.named = known
+        else:
+            self._lay(vocabulary.max_token_bytes, width)
+            if self.key:
+                stored_tables.save(self.key, self.tables, {})
+        self.scratch.replace("above", np.zeros(0, np.int64))
+
+    def _lay(self, longest: int, width: int) -> None:
+        """Lay the tries."""
+        head, lay = self.head, entry(token_tries.lay_trie)
+        head[[t.WIDTH, t.TOKEN_COUNT, t.TRIE_USED, t.SET_USED]] = width, self._size, 1, 1
+        head[[t.HORIZON, t.SHORT_HORIZON]] = longest, min(longest, NEAR)
+        for which, (least, most) in enumerate([(1, longest), (1, NEAR), (NEAR + 1, 1 << 30)]):
             while (status := lay(self.block, which, least, most)) < 0:
                 self.grow(status)
         used = int(head[t.TRIE_USED])
@@ -100,7 +114,6 @@ class VocabularyTables:
         trie = np.zeros(2 * used + (1 << 16), np.int64)
         trie[:used] = self.tables["trie"][:used]
         self.tables.replace("trie", trie)
-        self.scratch.replace("above", np.zeros(0, np.int64))
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> VocabularyTables:
@@ -152,7 +165,7 @@ class VocabularyTables:
         with self.lock:
             size = len(tables[tables.columns[k].name])
             if not scratch and ((k == t.LIST and size >= t.MANY) or (k == t.TRIE and size > t.CHILD_MASK)):
-                raise LimitExceeded(tables.columns[k].name, 2 * size, size, "token sets of one vocabulary")
+                raise LimitExceeded("table_bytes", 2 * self.used_bytes, self.used_bytes, "token sets of a vocabulary")
             tables.grow(k, size + 256)
             if not scratch and k == t.COUNTED_SET:
                 self._rehash()
@@ -168,8 +181,16 @@ class VocabularyTables:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the tables take."""
+        """Memory that the tables take, with what has been set aside but not been touched."""
         return self.tables.nbytes + self.scratch.nbytes
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory that tries and token sets take."""
+        used = stored_tables.used(self.tables)
+        return sum(
+            used.get(c.name, len(self.tables[c.name])) * self.tables[c.name].itemsize for c in self.tables.columns
+        )
 
     def __repr__(self) -> str:
         head = self.head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ from reference.token_sets import TokenSet, is_text, occurring, token_set
 
 from constrain import Vocabulary
 from constrain.automata import tables as a
+from constrain.automata.dfa import DfaStore
+from constrain.engine import stored_tables
 from constrain.engine import tables as t
 from constrain.engine.token_tries import BROKEN, INSIDE, LENGTH, WHOLE
 from constrain.engine.vocabulary_tables import VocabularyTables
+from constrain.frontends.regex import parse_regex
+from constrain.ir import expr as ir
 from constrain.vocab.vocabulary import NEAR
 
 # ------------------------------------------------------------------------------------------- automata, written by hand
@@ -282,6 +287,79 @@ def nodes(tables: VocabularyTables, root: int) -> Iterator[tuple[int, bytes]]:
         word = int(tables.tables["trie"][node])
         first, n = (word >> t.CHILD) & t.CHILD_MASK, (word >> t.CHILDREN) & t.CHILDREN_MASK
         todo += [(k, path + bytes([int(tables.tables["trie"][k]) & 255])) for k in range(first, first + n)]
+
+
+@examples(20)
+@given(st.integers(0, 1 << 30), st.booleans())
+def test_stored_sets_are_those_that_were_made(seed: int, damaged: bool) -> None:
+    """The sets of some terminals, in a process where states have other numbers, and new sets beside them."""
+    quote, digits = ir.Literal(b'"'), ir.Repeat(ir.Chars(((48, 57),)), 1, 30)
+    string = ir.Concat((quote, ir.Repeat(ir.Chars(((32, 33), (35, 0x10FFFF))), 0, None), quote))
+    vocabulary = Vocabulary.from_tokens([*tokens_by(seed, 200, 8), b"1" * 20, b'"' + b"1" * 20])
+    tokens = [vocabulary.token_bytes(n) for n in range(vocabulary.size)]
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(stored_tables, "WORTH", 1)
+        patch.setenv("CONSTRAIN_CACHE_DIR", folder)
+        made = []
+        for other in (string, digits, ir.Repeat(digits, 2, 3)):
+            dfas, tables = DfaStore(), VocabularyTables(vocabulary)
+            dfas.start(other)
+            before = int(tables.head[t.SET_USED])
+            tables.name_string(*names(dfas, string))
+            stored_tables.know(tables, dfas, [string, digits])
+            made.append(int(tables.head[t.SET_USED]) - before)
+            for expr in (string, digits, other):
+                for text in (b"", b'"', b"12", b'"a', '"é'.encode()[:2]):
+                    q, n = dfas.read(dfas.start(expr), text)
+                    if n == len(text) and dfas.goes_on(q):
+                        assert ready(tables, dfas, q) == token_set(dfas, q, tokens)
+            if damaged:
+                for stored in Path(folder).glob("*/tokens/*"):
+                    stored.write_bytes(stored.read_bytes()[:-400])
+        assert made[0] > 0 and (made[1] > 0) == damaged
+
+
+def names(dfas: DfaStore, string: ir.Expr) -> tuple[int, int, int]:
+    """The states of a string before, in, and behind its quotes."""
+    start = dfas.start(string)
+    return start, dfas.step(start, 34), dfas.step(dfas.step(start, 34), 34)
+
+
+def ready(tables: VocabularyTables, dfas: DfaStore, q: int) -> TokenSet:
+    """The sets of a state as masks take them: of all tokens, or of short and long ones."""
+    while (status := tables.ready(dfas.block, q)) < 0:
+        dfas.grow(status)
+    sets = tables.tables["set_of"]
+    row = sets[8 * q : 8 * q + 8]
+    if row[t.WHOLE_SET]:
+        return decoded(tables, int(row[t.WHOLE_SET]))
+    short = decoded(tables, int(sets[8 * row[t.SHORT_STATE] + t.SHORT_SET]))
+    long = decoded(tables, int(sets[8 * row[t.LONG_STATE] + t.LONG_SET]))
+    assert not short.inner & long.inner
+    keys = {*short.suffixes, *long.suffixes}
+    return TokenSet(
+        short.inner | long.inner,
+        {key: short.suffixes.get(key, set()) | long.suffixes.get(key, set()) for key in keys},
+    )
+
+
+PATTERNS = [
+    r"[ab]{0,30}", r"(?:a|b1?){3,20}", r'"[a-c]{2,100}"', r"(?:[a-z]{2,5} ){1,50}", r"[^b]{0,17}z", r".{0,40}",
+    r"(?:a{1,5}|b){2,6}1{0,99}", r"é{0,20}", r"(?s:.*)ab.{0,12}", r"\d{2,25}a?",
+]  # fmt: skip
+
+
+@examples(100)
+@given(
+    TOKENS, st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=2), st.sampled_from([b"", b"a", b'"', b"ab", b"1"])
+)
+def test_states_that_differ_in_far_counts_share_sets(tokens: list[bytes], patterns: list[str], text: bytes) -> None:
+    """What masks take of a state is what its definition says, whatever states stand in for it."""
+    tokens = [*tokens, b"a" * 17, b"ab" * 10, b"1" * 30, b'"' + b"ab" * 9]
+    dfas, tables = DfaStore(), VocabularyTables(Vocabulary.from_tokens(tokens))
+    for pattern in patterns:
+        q, _ = dfas.read(dfas.start(parse_regex(pattern)), text)
+        assert ready(tables, dfas, q) == token_set(dfas, q, tokens)
 
 
 def test_two_equal_vocabularies_share_their_tables() -> None:
