@@ -8,6 +8,7 @@ from constrain.automata.interning import (
     make_alt,
     make_cat,
     make_leaf,
+    make_node,
     make_not,
     make_pair,
     make_point,
@@ -15,11 +16,14 @@ from constrain.automata.interning import (
     make_repeat,
     make_start,
 )
+from constrain.automata.looks import make_scope
 from constrain.automata.remainders import make_rest
 from constrain.automata.tables import (
+    AHEAD,
     ALL,
     AND,
     ANY,
+    BEHIND,
     CODE,
     DEAD,
     EMPTY,
@@ -30,9 +34,12 @@ from constrain.automata.tables import (
     KIND,
     LIVE,
     LOOKS,
+    LOOKS_AHEAD,
+    LOOKS_BEHIND,
     MARK,
     N_FLAGS,
     NODE,
+    NULLABLE,
     REST,
     STACK,
     STATE,
@@ -128,7 +135,8 @@ def start_of(automata, x):
     p = make_point(automata, x, END)
     if p < 0:
         return p
-    q = make_start(automata, p)
+    looks = i32(automata, NODE)[6 * x + N_FLAGS] & LOOKS
+    q = make_scope(automata, p) if looks else make_start(automata, p)
     if q < 0:
         return q
     status = answer(automata, TO_SETTLE, q)
@@ -170,6 +178,26 @@ def close(automata, op, first, n):
         if q < 0:
             return q
     return node_of(automata, q)
+
+
+@unit
+def look(automata, body, behind, negated):
+    """The node of an assertion."""
+    node = i32(automata, NODE)
+    flags = int(node[6 * body + N_FLAGS])
+    if body == EMPTY or flags & (NULLABLE | LOOKS) == NULLABLE:  # it never holds, or always
+        return EPSILON if (body == EMPTY) == (negated == 1) else EMPTY
+    if not behind:
+        return make_node(automata, AHEAD, body, negated, 0, NULLABLE | LOOKS_AHEAD | flags & LOOKS, 0)
+    if flags & LOOKS_AHEAD:
+        return -UNSUPPORTED
+    x = make_cat(automata, ANY, body)
+    if x < 0:
+        return x
+    q = start_of(automata, x)
+    if q == DEAD:
+        return EPSILON if negated else EMPTY
+    return q if q < 0 else make_node(automata, BEHIND, q, negated, 0, NULLABLE | LOOKS_BEHIND, 0)
 
 
 @unit
@@ -227,8 +255,9 @@ def assemble(automata, size):
             i += 1
             if x >= 0:
                 x = node_of(automata, x)
-        elif op > OP_CLOSED:
-            return -UNSUPPORTED
+        elif op == OP_AHEAD or op == OP_BEHIND:
+            sp -= 1
+            x = look(automata, int(value[sp]), op == OP_BEHIND, a)
         else:
             sp -= a
             x = int(value[sp])

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from constrain.automata.clip import clipped as clipped
-from constrain.automata.edges import list_edges, row_of_set, row_of_targets
+from constrain.automata.edges import byte_target, list_edges, row_of_set, row_of_targets
 from constrain.automata.interning import make_not, make_pair
 from constrain.automata.remainders import MOST_DIGITS, divisor_of, lack_of, row_of_rest
 from constrain.automata.tables import (
     ACCEPTS,
     AND,
-    CLASS,
     CLASSES,
     COUNT,
     CUTS,
@@ -27,6 +26,7 @@ from constrain.automata.tables import (
     KIND,
     LISTED,
     LIVE,
+    LOOK,
     MAP,
     MAPPED,
     MEMBER,
@@ -51,7 +51,8 @@ from constrain.automata.tables import (
     WORK_LIMIT,
     full,
 )
-from constrain.jit import helper, i32, i64, size_of, u8, unit
+from constrain.automata.unfold import NEEDS_ROW, row_of_look
+from constrain.jit import i32, i64, size_of, unit
 
 # ------------------------------------------------------------------------------------------------------------- rows
 
@@ -130,6 +131,14 @@ def make_row(automata, q):
             status = row_of_set(automata, x)
         elif kind == REST:
             status = row_of_rest(automata, x)
+        elif kind == LOOK:
+            status = row_of_look(automata, x)
+            if status >= NEEDS_ROW:
+                if depth == room:
+                    return full(TODO)
+                todo[depth] = status - NEEDS_ROW
+                depth += 1
+                continue
         elif state[8 * first + ROW] < 0 or (kind != NOT and state[8 * size + ROW] < 0):
             if depth + 2 > room:
                 return full(TODO)
@@ -164,16 +173,14 @@ _INDEX = (1 << 25) - 1  # HEAP: bytes read and missing 18 | bytes missing 18 | e
 _MOST = (1 << 18) - 1
 
 
-@helper
+@unit
 def after_digits(automata, q):
     """The state after any digit, if all digits lead a state with a row to the same one; -1 if not."""
-    state, byte_class = i32(automata, STATE), u8(automata, CLASS)
-    target, row, m = i32(automata, TARGET), int(state[8 * q + ROW]), 256 * int(state[8 * q + MAP])
-    found = target[row + int(byte_class[m + 48])]
+    found = byte_target(automata, q, 48)
     for byte in range(49, 58):
-        if target[row + int(byte_class[m + byte])] != found:
+        if byte_target(automata, q, byte) != found:
             return -1
-    return int(found)
+    return found
 
 
 @unit
@@ -182,7 +189,7 @@ def foresee(automata, q):
 
     Returns 0, settled or not, or as `make_row` does. A search would go through all remainders.
     """
-    state, target, byte_class = i32(automata, STATE), i32(automata, TARGET), u8(automata, CLASS)
+    state = i32(automata, STATE)
     if state[8 * q + KIND] != AND:
         return 0
     x, y = int(state[8 * q + FIRST]), int(state[8 * q + SIZE])
@@ -203,7 +210,7 @@ def foresee(automata, q):
             state[8 * q + FLAGS] |= GOES_ON | SETTLED
             return 0
         after = after_digits(automata, x)
-        pointed = int(target[state[8 * x + ROW] + int(byte_class[256 * int(state[8 * x + MAP]) + 46])])
+        pointed = byte_target(automata, x, 46)
         if after < 0:
             return 0
         certain = certain and (pointed == DEAD or pointed == after)

@@ -29,6 +29,7 @@ from constrain.automata.tables import (
     LIVE,
     MAP,
     MAP_HASH,
+    NODE,
     NODE_HASH,
     NODES,
     POINT,
@@ -48,8 +49,8 @@ from constrain.jit import Tables, entry
 from constrain.limits import Limits
 
 _HASHES = (NODE_HASH, POINT_HASH, STATE_HASH, MAP_HASH)
-_BESIDE = {POINT: ("point", "stamp", "place"), STATE: ("state", "seen", "distance")}
-"""Tables that have an entry for each point or state: they grow together."""
+_BESIDE = {NODE: ("node", "visit"), POINT: ("point", "stamp", "place"), STATE: ("state", "seen", "distance")}
+"""Tables that have an entry for each node, point or state: they grow together."""
 _EXPRESSION = 150
 """Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""
 _MOST_CHARS = 4096

@@ -23,6 +23,7 @@ from constrain.automata.tables import (
     AUTOMATON,
     BOUNDS,
     CAT,
+    CLASS,
     CLASSES,
     COUNT,
     CUTS,
@@ -73,9 +74,17 @@ from constrain.automata.tables import (
     WORK_DONE,
     full,
 )
-from constrain.jit import helper, i32, i64, size_of, unit
+from constrain.jit import helper, i32, i64, size_of, u8, unit
 
 # ----------------------------------------------------------------------------------------------------------- edges
+
+
+@unit
+def byte_target(automata, q, byte):
+    """The state after a byte in a state that has a row."""
+    state = i32(automata, STATE)
+    c = int(u8(automata, CLASS)[256 * int(state[8 * q + MAP]) + byte])
+    return int(i32(automata, TARGET)[int(state[8 * q + ROW]) + c])
 
 
 @helper
@@ -170,7 +179,7 @@ def list_edges(automata, p):
                     stamp[k] = gen
                     stack[sp], stack[sp + 1] = point[6 * k + P_NODE], point[6 * k + P_NEXT]
                     sp += 2
-                k = intern_point(automata, rest, k)
+                k = make_point(automata, rest, k)
                 if k < 0:
                     return k
                 x = a

@@ -86,6 +86,7 @@ from constrain.automata.tables import (
     STATES,
     TOWARDS,
     VALUE,
+    VISIT,
     WORK,
     WORK_LIMIT,
     full,
@@ -175,7 +176,7 @@ def intern_node(automata):
 def make_node(automata, kind, a, b, c, flags, shortest):
     """Make a node of given columns."""
     node, new = i32(automata, NODE), int(i64(automata, COUNT)[NODES])
-    if 6 * new + 6 > size_of(automata, NODE):
+    if 6 * new + 6 > size_of(automata, NODE) or new >= size_of(automata, VISIT):
         return full(NODE)
     node[6 * new + N_KIND], node[6 * new + N_A], node[6 * new + N_B], node[6 * new + N_C] = kind, a, b, c
     node[6 * new + N_FLAGS], node[6 * new + N_SHORTEST] = flags, min(shortest, FAR)

@@ -43,6 +43,10 @@ CODE = 26  # int32: a program for `build`
 TEXT = 27  # uint8: the bytes of its literals and words, one after the other
 VALUE = 28  # int32: scratch of `build`: its stack
 MARK = 29  # int32: what `build` was told to keep
+LOOKED = 30  # int32: scratch: the next LOOK state, see looks.py
+FRAME = 31  # int32: scratch: conjunctions that are being unfolded, see unfold.py
+UNFOLDED = 32  # int32: scratch: conjunctions that are unfolded: states n, edges m, n states, m times (bytes, point)
+VISIT = 33  # int32[n nodes]: scratch: the generation that met a node
 
 # COUNT
 NODES, PARTS, POINTS, EDGES, STATES, MEMBERS, TARGETS, MAPS, RUNS = range(9)
@@ -170,6 +174,10 @@ def make() -> Tables:
             Column("text", np.uint8, 1 << 10),
             Column("value", np.int32, 1 << 10),
             Column("mark", np.int32, 1 << 8),
+            Column("looked", np.int32, 1 << 8),
+            Column("frame", np.int32, 1 << 8),
+            Column("unfolded", np.int32, 1 << 8),
+            Column("visit", np.int32, n),
         ]
     )
     begin(made)

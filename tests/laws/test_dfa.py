@@ -41,7 +41,7 @@ LIMITS = Limits(search=20_000)
 SHORT = [bytes(text) for n in range(4) for text in itertools.product(b"ab", repeat=n)]
 AB = ir.Chars(((0x61, 0x62),))
 STORE = DfaStore(LIMITS)
-LOOKS = False
+LOOKS = True
 
 
 @cache
