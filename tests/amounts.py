@@ -14,21 +14,22 @@ from hypothesis import HealthCheck, Phase, settings
 
 THOROUGH = os.environ.get("CONSTRAIN_TESTS") == "thorough"
 FULL = THOROUGH or os.environ.get("CONSTRAIN_FULL") == "1"
-MOST = 25
-"""Examples of a property by default, at most."""
 
 _PHASES = (Phase.explicit, Phase.generate, Phase.shrink)  # not Phase.explain: it runs a failing test very often
 _COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 _REPEATABLE: dict[str, Any] = {"derandomize": True, "database": None, "phases": _PHASES, **_COMMON}
-settings.register_profile("some", max_examples=MOST, **_REPEATABLE)
+settings.register_profile("some", max_examples=25, **_REPEATABLE)
 settings.register_profile("full", max_examples=100, **_REPEATABLE)
 settings.register_profile("thorough", max_examples=2000, print_blob=True, **_COMMON)
 PROFILE = "thorough" if THOROUGH else "full" if FULL else "some"
 
 
 def examples(count: int) -> settings:
-    """For `@examples(100)` above `@given`: so many examples in a full run. Without it, as for 100."""
-    number = count * 20 if THOROUGH else count if FULL else min(count // 2, MOST)
+    """For `@examples(100)` above `@given`: so many examples in a full run, by default 10 to 25.
+
+    A property without it draws as many as with 100.
+    """
+    number = count * 20 if THOROUGH else count if FULL else min(count, max(10, min(count // 4, 25)))
     return settings(settings.get_profile(PROFILE), max_examples=number)
 
 

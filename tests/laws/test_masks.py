@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from amounts import slow
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from matchers import accepted, mask_of, reachable, walk
@@ -180,7 +181,7 @@ def varied_pattern(rng: random.Random, depth: int) -> str:
     return rng.choice(["(?={})", "(?!{})", r"\b"]).format(inner())
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *slow(2, 3, 4, 5)])
 def test_mask_is_what_is_accepted_with_many_tokens(seed: int) -> None:
     rng = random.Random(seed)
     tokens = varied_tokens(rng, 1200)

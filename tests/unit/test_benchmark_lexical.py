@@ -14,6 +14,7 @@ from benchmarks.lexical import Peer, argument_parser, figures, job_of, make_mode
 from benchmarks.lexical_worker import load
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same(tmp_path: Path, one_thread: None) -> None:
     """Without phrases: this interpreter has no transformers 4."""
     given = argument_parser().parse_args(["--beams", "3", "--tokens", "4"])

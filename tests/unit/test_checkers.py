@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amounts import examples
+from amounts import examples, runs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import mutated
@@ -358,7 +358,7 @@ def segments(count: int) -> list[str]:
     rng = random.Random(4)
     files = sorted(Path(ast.__file__).parent.glob("*.py"))
     found = []
-    for file in rng.sample(files, 60):
+    for file in rng.sample(files, runs(60)):
         source = file.read_text("utf-8", "replace")
         for node in ast.parse(source).body:
             text = ast.get_source_segment(source, node) or ""
@@ -369,7 +369,7 @@ def segments(count: int) -> list[str]:
 
 def test_python_of_the_standard_library() -> None:
     checker, rng = Python(), random.Random(2)
-    for text in segments(120):
+    for text in segments(runs(120)):
         assert checker.whole(text)
         for end in sorted(rng.choices(range(len(text) + 1), k=12)):
             assert checker.prefix(text[:end]), text[:end]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amounts import slow
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples, patterns
@@ -189,7 +190,7 @@ def load(folder: Path) -> tuple[Vocabulary, Any]:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["gpt2", "llama2", "llama3", "qwen2"])
+@pytest.mark.parametrize("name", ["gpt2", *slow("llama2", "llama3", "qwen2")])
 def test_forced_tokens_are_those_of_the_tokenizer(data_dir: Path, name: str) -> None:
     vocabulary, tokenizer = load(data_dir / "tokenizers" / name)
     jumped = 0

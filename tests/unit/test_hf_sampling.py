@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amounts import slow
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -116,7 +117,7 @@ def test_weights_of_a_mask_are_exact(kind: str, demo: Any, tokenizer: Any, vocab
         {"do_sample": True, "top_k": 0, "renormalize_logits": True, "repetition_penalty": 1.3},
     ],
 )
-@pytest.mark.parametrize("step", [awrs, partial(awrs, checks=3), geometric_awrs])
+@pytest.mark.parametrize("step", [awrs, geometric_awrs, *slow(partial(awrs, checks=3))])
 def test_tokens_and_weights_follow_the_settings(
     settings: dict[str, Any], step: Any, model: Any, tokenizer: Any, vocabulary: Any
 ) -> None:

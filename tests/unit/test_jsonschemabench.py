@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amounts import slow
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import examples
@@ -185,6 +186,7 @@ def test_what_becomes_of_an_item_costs_nothing_else(worker: Worker) -> None:
     assert worker.look(Item("last", "split", {}), 1).outcome == "pass"
 
 
+@pytest.mark.slow
 def test_messages_say_what_happened(worker: Worker) -> None:
     assert "signal 11" in worker.look(Item("x", "", {"do": "die"}), 1).message
     assert "status 3" in worker.look(Item("x", "", {"do": "exit"}), 1).message
@@ -239,7 +241,7 @@ def test_one_run_at_a_time_writes_to_a_file(tmp_path: Path) -> None:
 # ---- runs
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("lanes", [1, *slow(3)])
 def test_every_item_once_with_every_engine_in_every_pass(lanes: int, tmp_path: Path) -> None:
     plan = runner.Plan({name: job(name) for name in "ab"}, items(5), passes=2, lanes=lanes)
     with Store(tmp_path / "a.jsonl") as results:
@@ -262,6 +264,7 @@ def test_engines_take_turns_in_both_orders() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_killed_ten_times_and_resumed(tmp_path: Path) -> None:
     """The same items, each exactly once."""
     path, rng = tmp_path / "masks.jsonl", random.Random(1)
@@ -293,6 +296,7 @@ def run_slowly(path: str) -> None:
         runner.run_here(plan, ABOUT, results)
 
 
+@pytest.mark.slow
 def test_on_a_ray_cluster(tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     try:
@@ -313,6 +317,7 @@ def test_on_a_ray_cluster(tmp_path: Path) -> None:
 # ---- the command line
 
 
+@pytest.mark.slow
 def test_masks_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two engines, of which one does nothing, over items of which one does not compile and one is no text."""
     tests = [{"valid": True, "data": {"a": [1, "x"]}}, {"valid": False, "data": {"a": 1}}]

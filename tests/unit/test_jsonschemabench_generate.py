@@ -16,6 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from amounts import slow
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -114,7 +115,7 @@ def mamba(loaded: Loaded) -> Loaded:
 # ---- generate: records
 
 
-@pytest.mark.parametrize("which", ["loaded", "chat"])
+@pytest.mark.parametrize("which", ["chat", *slow("loaded")])
 def test_whatever_constrain_writes_is_valid_and_complete(which: str, request: pytest.FixtureRequest) -> None:
     bench = Generate(request.getfixturevalue(which), "constrain", max_new_tokens=60, shots=1)
     for number, schema in enumerate(SCHEMAS):
@@ -151,6 +152,7 @@ def test_a_budget_in_which_nothing_fits(chat: Loaded) -> None:
     assert record.outcome == "false accept" and record.message.startswith("cut after 5 tokens; not JSON")
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same(chat: Loaded) -> None:
     def texts(seed: int, temperature: float) -> list[str]:
         bench = Generate(chat, "constrain", max_new_tokens=40, seed=seed, shots=0, temperature=temperature)
@@ -601,7 +603,7 @@ def test_worked_examples_of_tasks(task: tasks.Task) -> None:
 # ---- quality: records
 
 
-@pytest.mark.parametrize("which", ["loaded", "chat"])
+@pytest.mark.parametrize("which", ["chat", *slow("loaded")])
 @pytest.mark.parametrize(("engine", "way"), [("none", "free"), ("constrain", "constrained"), ("constrain", "reasoned")])
 def test_records_of_tasks(tmp_path: Path, request: pytest.FixtureRequest, which: str, engine: str, way: str) -> None:
     path = lines(tmp_path / "q.jsonl", [{"question": "How many?", "answer": "#### 4"}] * 2)

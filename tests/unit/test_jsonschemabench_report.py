@@ -447,6 +447,7 @@ def test_pictures_of_little(tmp_path: Path, found: list[Record], names: list[str
     assert sorted(file.stem for file in (tmp_path / "out" / "plots").glob("*.csv")) == sorted(names)
 
 
+@pytest.mark.slow
 def test_several_tokenizers_have_pictures_of_their_own(tmp_path: Path) -> None:
     names = [picture.name for picture in drawn(tmp_path, ["a/b", "gpt2"])]
     assert len(names) == 9 and {"tbm_cdf-a_b", "coverage-gpt2", "tbm_vocabulary"} < set(names)
@@ -455,6 +456,7 @@ def test_several_tokenizers_have_pictures_of_their_own(tmp_path: Path) -> None:
     assert header == COLUMNS["tbm_vocabulary"] and {row[3] for row in rows} == {"1000", "2000"}
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_pictures(tmp_path: Path) -> None:
     first, second = (drawn(tmp_path / name, ["llama3"]) for name in "ab")
     for one, other in zip(first, second):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amounts import slow
 
 import constrain
 from benchmarks.patterns import Pattern, by_name
@@ -24,7 +25,7 @@ regex_module = pytest.importorskip("regex")
 
 pytestmark = pytest.mark.data
 
-TOKENIZERS = ["gpt2", "llama2", "llama3", "qwen2"]
+TOKENIZERS = ["gpt2", *slow("llama2", "llama3", "qwen2")]
 WHOLE = ["json_string_array", "words_any_script"]  # checked with every token of the vocabulary
 PATTERNS = [
     *WHOLE,

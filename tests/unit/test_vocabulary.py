@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amounts import slow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -603,7 +604,7 @@ def long_texts() -> list[str]:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", ["gpt2", *slow("llama2", "llama3", "qwen2")])
 def test_real_tokenizers_round_trip(data_dir: Path, name: str) -> None:
     folder = data_dir / "tokenizers" / name
     if not folder.is_dir():
