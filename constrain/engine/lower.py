@@ -242,7 +242,9 @@ class Lowering:
             cast("MutableMapping[Hashable, Rule]", grammar.rules),
         )
         roots = (START, SPACED) if vocabulary.strips_leading_space else (START,)
-        self.network = Network(rules, roots, self.terminals.number, self.terminals.length, limits, grammar.cost)
+        self.network = Network(
+            rules, roots, self.terminals.number, self.terminals.length, limits, grammar.cost, grammar.is_plain
+        )
         self._ignore = -1 if grammar.ignore is None else self.terminals.number(grammar.ignore)
         self._nullable: set[int] = set()
         self._judged = 0
@@ -259,7 +261,7 @@ class Lowering:
         self._session["net"][:8] = 0
         assert self.state(0, 0, False) == t.END_STATE
         self._session["net"][t.NET_FLAGS] = t.EXPANDED | t.ENDS | t.PURE
-        if self.network.rule_cost(self.network.number(grammar.start)) == NEVER and not grammar.is_plain:
+        if not grammar.is_plain and self.network.rule_cost(self.network.number(grammar.start)) == NEVER:
             raise self._nothing()
 
     def _nothing(self) -> UnsatisfiableError | VocabularyError:
@@ -300,13 +302,12 @@ class Lowering:
         """Whether a rule denotes the empty text: a least fixed point over those whose least text has no bytes."""
         network = self.network
         if len(network.names) > self._judged:
-            self._judged = len(network.names)
-            open_rules = [rule for rule in range(self._judged) if network.is_nullable(rule)]
-            found = open_rules
+            first, self._judged = self._judged, len(network.names)
+            found = new = [rule for rule in range(first, self._judged) if network.is_nullable(rule)]
             while found:
-                found = [rule for rule in open_rules if self._ends_at_once(rule)]
+                found = [rule for rule in new if self._ends_at_once(rule)]
                 self._nullable.update(found)
-                open_rules = [rule for rule in open_rules if rule not in self._nullable]
+                new = [rule for rule in new if rule not in self._nullable]
         return rule in self._nullable
 
     def _ends_at_once(self, rule: int) -> bool:

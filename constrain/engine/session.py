@@ -23,6 +23,7 @@ from constrain.ir.grammar import Grammar, Once, Terminal
 from constrain.jit import Column, Tables, entry
 
 if TYPE_CHECKING:
+    from constrain.automata.build import Built
     from constrain.automata.dfa import DfaStore
     from constrain.limits import Limits
     from constrain.vocab.vocabulary import Vocabulary
@@ -116,6 +117,8 @@ class Session:
         self._values: dict[Hashable, int] = {}
         """Numbers of the values that tracked terminals have matched."""
         self._spelled_values: list[Expr] = []
+        self._built: Built = {}
+        """The expressions of what tracked terminals must not match."""
         self.lowering: Lowering | RegularLowering
         if isinstance(constraint, Grammar):
             self.lowering = Lowering(constraint, vocabulary, dfas, self.tables, limits)
@@ -391,7 +394,7 @@ class Session:
         parts = [self._spelled_values[number] for number in self._numbers_in(data)]
         if once.never:
             parts.append(once.spell_all(once.never) if once.spell_all else alt([*map(once.spell, once.never)]))
-        return self.dfas.start(Closed(alt(parts)), self.limits) if parts else 0
+        return self.dfas.start(Closed(alt(parts)), self.limits, self._built) if parts else 0
 
     def _data_with(self, text: int, data: int) -> int:
         """The data of an activation in which a terminal has matched one more text."""
