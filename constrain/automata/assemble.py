@@ -47,6 +47,7 @@ from constrain.automata.tables import (
     TOWARDS,
     UNSUPPORTED,
     VALUE,
+    WITHIN,
     full,
 )
 from constrain.jit import i32, size_of, u8, unit
@@ -63,6 +64,7 @@ OP_REPEAT = 7  # from, to or NO_END; takes a node
 OP_WORDS = 8  # n, then the lengths of n words in TEXT, which are different and ascend
 OP_AND = 9  # n; takes n nodes
 OP_TOWARDS = 10  # 2; takes the frame and the goal
+OP_WITHIN = 16  # 2; takes the frame and what counts its units
 OP_NOT = 11  # 1; takes a node
 OP_CLOSED = 12  # 1; takes a node
 OP_AHEAD = 13  # 1 if negated; takes a node
@@ -170,7 +172,8 @@ def close(automata, op, first, n):
             continue
         if op != OP_AND and i < n:
             break
-        q = make_pair(automata, TOWARDS if op == OP_TOWARDS else AND, part, q)
+        kind = TOWARDS if op == OP_TOWARDS else WITHIN if op == OP_WITHIN else AND
+        q = make_pair(automata, kind, part, q)
         if q < 0:
             return q
     if op == OP_NOT:

@@ -25,6 +25,7 @@ from constrain.automata.assemble import (
     OP_RANGES,
     OP_REPEAT,
     OP_TOWARDS,
+    OP_WITHIN,
     OP_WORDS,
 )
 from constrain.errors import UnsupportedError
@@ -119,8 +120,8 @@ class Program:
     def _others(self, e: Expr, todo: list[Any]) -> None:
         """The same for kinds of expressions that are not so common."""
         match e:
-            case And(parts):
-                todo.append((e, (OP_AND | KEEP, len(parts))))
+            case And(parts, within):
+                todo.append((e, ((OP_WITHIN if within else OP_AND) | KEEP, len(parts))))
                 todo += parts[::-1]
             case Towards(frame, goal):
                 todo += ((e, (OP_TOWARDS | KEEP, 2)), goal, frame)

@@ -3,19 +3,28 @@
 
 from __future__ import annotations
 
-from constrain.automata.interning import intern_point, make_pair, make_point, make_repeat, make_set, sort
+from constrain.automata.derive import TO_SETTLE, answer, make_ready
+from constrain.automata.interning import intern_point, make_leaf, make_pair, make_point, make_repeat, make_set, sort
 from constrain.automata.tables import (
     ALL,
     ANYTHING,
+    AUTOMATON,
+    BOUND,
+    CLASSES,
     COUNT,
     COUNTS,
     DEAD,
+    DISTANCE,
     END,
+    EXACT,
+    FAR,
     FIRST,
     FLAGS,
     KIND,
+    MEETING,
     MEMBER,
     MEMBERS,
+    MET,
     N_A,
     N_B,
     N_C,
@@ -27,23 +36,86 @@ from constrain.automata.tables import (
     P_NEXT,
     P_NODE,
     POINT,
+    QUEUE,
     REPEAT,
+    ROW,
     SET,
     SETTLED,
     SIZE,
     STACK,
     STATE,
+    TARGET,
     TOWARDS,
+    WITHIN,
     WORK,
     full,
 )
 from constrain.jit import i32, i64, size_of, unit
+
+MOST_MET = 1 << 14
+"""States met by `farthest`."""
+
+
+@unit
+def farthest(automata, q):
+    """The most bytes that the shortest text from any state reached from q has; FAR if that takes long to find out."""
+    bound, met, state = i32(automata, BOUND), i32(automata, MET), i32(automata, STATE)
+    if bound[q]:
+        return int(bound[q]) - 1
+    queue, target, count = i32(automata, QUEUE), i32(automata, TARGET), i64(automata, COUNT)
+    gen = int(count[MEETING]) + 1
+    count[MEETING] = gen
+    queue[0], met[q] = q, gen
+    n, i, worst = 1, 0, 0
+    while i < n and worst < FAR:
+        x = int(queue[i])
+        i += 1
+        status = make_ready(automata, x)
+        if status < 0:
+            return status
+        worst = max(worst, int(i32(automata, DISTANCE)[x])) if state[8 * x + FLAGS] & EXACT else FAR
+        row = int(state[8 * x + ROW])
+        for k in range(row, row + int(state[8 * x + CLASSES])):
+            y = int(target[k])
+            if y == DEAD or met[y] == gen:
+                continue
+            if n == MOST_MET:
+                worst = FAR
+                break
+            if n == size_of(automata, QUEUE):
+                return full(QUEUE)
+            met[y], queue[n] = gen, y
+            n += 1
+    for k in range(n):
+        bound[queue[k]] = worst + 1
+    return worst
+
+
+@unit
+def clip_within(automata, q, horizon):
+    """The frame of a WITHIN state if its units are too many to be used up within `horizon` bytes, else q."""
+    state, member, point, node = i32(automata, STATE), i32(automata, MEMBER), i32(automata, POINT), i32(automata, NODE)
+    a, b = int(state[8 * q + FIRST]), int(state[8 * q + SIZE])
+    if state[8 * b + KIND] != SET or state[8 * b + SIZE] != 1 or state[8 * a + KIND] != SET:
+        return q
+    p = int(member[state[8 * b + FIRST]])
+    x = int(point[6 * p + P_NODE])
+    if p == END or point[6 * p + P_NEXT] != END or node[6 * x + N_KIND] != REPEAT or node[6 * x + N_B] != 0:
+        return q
+    most = int(node[6 * x + N_C])
+    if most != NO_END and most < horizon:
+        return q
+    far = farthest(automata, a)
+    if far < 0:
+        return far
+    return a if most == NO_END or far + horizon <= most else q
 
 
 @unit
 def clip_point(automata, p, horizon):
     """The point that reads the same as p for so many bytes, with smaller counts or none."""
     node, point, stack, room = i32(automata, NODE), i32(automata, POINT), i32(automata, STACK), size_of(automata, STACK)
+    state = i32(automata, STATE)
     n = 0
     while p != END and horizon >= 0 and point[6 * p + P_FLAGS] & COUNTS:
         if 2 * n + 2 > room:
@@ -67,6 +139,20 @@ def clip_point(automata, p, horizon):
                     return x
                 p = make_point(automata, x, p)
                 continue
+        elif node[6 * x + N_KIND] == AUTOMATON:
+            a = int(node[6 * x + N_A])
+            if state[8 * a + KIND] == WITHIN:
+                q = clip_within(automata, a, horizon)
+                if q >= 0 and q != a:
+                    q = answer(automata, TO_SETTLE, q) or q
+                if q < 0:
+                    return q
+                if q != a:
+                    x = make_leaf(automata, q)
+                    if x < 0:
+                        return x
+                    p = make_point(automata, x, p)
+                    continue
         p = intern_point(automata, x, p)
     return p
 
@@ -111,6 +197,9 @@ def clipped(automata, q, horizon):
         return q
     if state[8 * q + KIND] == SET:
         return clip_set(automata, q, horizon)
+    if state[8 * q + KIND] == WITHIN:
+        a = clip_within(automata, q, horizon)
+        return clip_set(automata, a, horizon) if a >= 0 and a != q else a
     if state[8 * q + KIND] == TOWARDS and state[8 * q + FLAGS] & SETTLED:
         a, b = int(state[8 * q + FIRST]), int(state[8 * q + SIZE])
         if a > ALL and state[8 * a + KIND] == SET:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from constrain.automata.clip import clipped as clipped
 from constrain.automata.edges import byte_target, list_edges, row_of_set, row_of_targets
 from constrain.automata.interning import make_not, make_pair
 from constrain.automata.remainders import MOST_DIGITS, divisor_of, lack_of, row_of_rest

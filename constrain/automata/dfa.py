@@ -49,7 +49,11 @@ from constrain.jit import Tables, entry
 from constrain.limits import Limits
 
 _HASHES = (NODE_HASH, POINT_HASH, STATE_HASH, MAP_HASH)
-_BESIDE = {NODE: ("node", "visit"), POINT: ("point", "stamp", "place"), STATE: ("state", "seen", "distance")}
+_BESIDE = {
+    NODE: ("node", "visit"),
+    POINT: ("point", "stamp", "place"),
+    STATE: ("state", "seen", "distance", "bound", "met"),
+}
 """Tables that have an entry for each node, point or state: they grow together."""
 _EXPRESSION = 150
 """Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""

@@ -87,6 +87,7 @@ from constrain.automata.tables import (
     TOWARDS,
     VALUE,
     VISIT,
+    WITHIN,
     WORK,
     WORK_LIMIT,
     full,
@@ -315,6 +316,8 @@ def intern_point(automata, n, k):
             flags |= COUNTED | COUNTS
         elif node[6 * n + N_B] > 1:
             flags |= COUNTS
+    elif node[6 * n + N_KIND] == AUTOMATON and i32(automata, STATE)[8 * int(node[6 * n + N_A]) + KIND] == WITHIN:
+        flags |= COUNTS
     point[6 * new + P_NODE], point[6 * new + P_NEXT], point[6 * new + P_EDGES] = n, k, 0
     point[6 * new + P_COUNT], point[6 * new + P_FLAGS] = -1, flags
     point[6 * new + P_SHORTEST] = min(int(node[6 * n + N_SHORTEST]) + int(point[6 * k + P_SHORTEST]), FAR)
@@ -512,7 +515,7 @@ def only_ends(flags):
 
 @unit
 def make_pair(automata, kind, a, b):
-    """The state of what both of two states accept; kind is AND or TOWARDS."""
+    """The state of what both of two states accept; kind is AND, TOWARDS or WITHIN."""
     state = i32(automata, STATE)
     if a == DEAD or b == DEAD or state[8 * a + LIVE] == 0 or state[8 * b + LIVE] == 0:
         return DEAD

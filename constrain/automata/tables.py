@@ -47,6 +47,9 @@ LOOKED = 30  # int32: scratch: the next LOOK state, see looks.py
 FRAME = 31  # int32: scratch: conjunctions that are being unfolded, see unfold.py
 UNFOLDED = 32  # int32: scratch: conjunctions that are unfolded: states n, edges m, n states, m times (bytes, point)
 VISIT = 33  # int32[n nodes]: scratch: the generation that met a node
+BOUND = 34  # int32[n states]: no state reached from here needs a longer text than so many bytes, plus 1; 0: not known
+MET = 35  # int32[n states]: scratch: the generation that met a state
+QUEUE = 36  # int32: scratch: states met
 
 # COUNT
 NODES, PARTS, POINTS, EDGES, STATES, MEMBERS, TARGETS, MAPS, RUNS = range(9)
@@ -54,6 +57,7 @@ GENERATION = 9  # of STAMP
 WORK_DONE = 10  # states met by searches and edges gone through, ever
 WORK_LIMIT = 11  # the most states that one search may meet, and the most points that one state may have
 SEARCH = 12  # the last search, see SEEN
+MEETING = 13  # generation of MET
 
 # NODE
 N_KIND = 0  # EMPTY ...
@@ -105,6 +109,7 @@ NOT = 2  # what a state does not accept
 TOWARDS = 3  # AND, by one who promises that a text can be completed as long as one can from the first part
 REST = 4  # digits and points that make a remainder 0; members: divisor and remainder, each as two words of 30 bits
 LOOK = 5  # conjunctions of points and states, see looks.py
+WITHIN = 6  # AND, by one who promises that the second part only counts units that all texts of the first are made of
 
 # FLAGS
 ACCEPTS = 1  # the text may end here
@@ -178,6 +183,9 @@ def make() -> Tables:
             Column("frame", np.int32, 1 << 8),
             Column("unfolded", np.int32, 1 << 8),
             Column("visit", np.int32, n),
+            Column("bound", np.int32, n),
+            Column("met", np.int32, n),
+            Column("queue", np.int32, 1 << 8),
         ]
     )
     begin(made)
