@@ -16,6 +16,7 @@ import constrain
 
 ROOT = Path(constrain.__file__).parent
 RANKS = {
+    "jit": -1,
     "errors": 0,
     "limits": 0,
     "kernels": 0,
@@ -37,6 +38,7 @@ RANKS = {
     "terminals": 5,
     "regular": 5,
     "matcher": 5,
+    "engine": 6,
     "pieces": 6,
     "endings": 6,
     "automaton": 6,
