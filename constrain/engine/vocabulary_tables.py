@@ -19,18 +19,15 @@ from constrain.kernels.trie import group_of
 from constrain.vocab.vocabulary import NEAR, Vocabulary
 
 _MOST_IDS = t.MANY - 1
-_known: weakref.WeakKeyDictionary[Vocabulary, VocabularyTables] = weakref.WeakKeyDictionary()
+_known: weakref.WeakValueDictionary[str, VocabularyTables] = weakref.WeakValueDictionary()
 _making = threading.Lock()
 
 
 class VocabularyTables:
     """Block V of one vocabulary, and the scratch block in which its token sets are made.
 
-    >>> made = VocabularyTables.of(Vocabulary.from_tokens([b"a", b"ab", b"a"]))
-    >>> made
+    >>> VocabularyTables.of(Vocabulary.from_tokens([b"a", b"ab", b"a"]))
     <VocabularyTables 3 ids: 7 nodes, 0 token sets>
-    >>> VocabularyTables.of(Vocabulary.from_tokens([b"a", b"ab", b"a"])) is made
-    True
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -117,11 +114,12 @@ class VocabularyTables:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> VocabularyTables:
-        """The tables of a vocabulary, made on first use and kept as long as the vocabulary is."""
+        """The tables of a vocabulary, made on first use, and kept as long as one with equal content that asked lives."""
         with _making:
-            known = _known.get(vocabulary)
+            known = _known.get(vocabulary.fingerprint)
             if known is None:
-                known = _known[vocabulary] = cls(vocabulary)
+                known = _known[vocabulary.fingerprint] = cls(vocabulary)
+            vars(vocabulary)["_engine_tables"] = known
             return known
 
     @property

@@ -371,7 +371,10 @@ def test_two_equal_vocabularies_share_their_tables() -> None:
     made = VocabularyTables.of(first)
     assert VocabularyTables.of(second) is made
     gone = weakref.ref(made)
-    del made, first, second
+    del made, first
+    gc.collect()
+    assert VocabularyTables.of(second) is gone()
+    del second
     gc.collect()
     assert gone() is None
 
