@@ -114,7 +114,7 @@ class VocabularyTables:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> VocabularyTables:
-        """The tables of a vocabulary, made on first use, and kept as long as one with equal content that asked lives."""
+        """The tables of a vocabulary, made on first use, and kept as long as one of equal content that has asked."""
         with _making:
             known = _known.get(vocabulary.fingerprint)
             if known is None:
