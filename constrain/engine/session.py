@@ -86,7 +86,7 @@ class Session:
         self.vocabulary, self.limits = vocabulary, limits
         self.dfas = dfas
         self.words = (vocabulary.size + 31) // 32
-        self._vocabulary_tables = VocabularyTables.of(vocabulary)
+        self._vocabulary_tables = VocabularyTables.of(vocabulary, dfas)
         self._vocabulary_tables.name_string(*plain_string(dfas))
         self._scratch = scratch()
         self.tables = Tables(

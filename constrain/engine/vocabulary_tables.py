@@ -11,6 +11,7 @@ import weakref
 
 import numpy as np
 
+from constrain.automata.dfa import DfaStore
 from constrain.engine import counted_strings, stored_tables, token_sets, token_tries
 from constrain.engine import tables as t
 from constrain.errors import LimitExceeded, VocabularyError
@@ -19,14 +20,16 @@ from constrain.kernels.trie import group_of
 from constrain.vocab.vocabulary import NEAR, Vocabulary
 
 _MOST_IDS = t.MANY - 1
-_known: weakref.WeakValueDictionary[str, VocabularyTables] = weakref.WeakValueDictionary()
+_known: weakref.WeakKeyDictionary[DfaStore, weakref.WeakValueDictionary[str, VocabularyTables]] = (
+    weakref.WeakKeyDictionary()
+)
 _making = threading.Lock()
 
 
 class VocabularyTables:
     """Block V of one vocabulary, and the scratch block in which its token sets are made.
 
-    >>> VocabularyTables.of(Vocabulary.from_tokens([b"a", b"ab", b"a"]))
+    >>> VocabularyTables(Vocabulary.from_tokens([b"a", b"ab", b"a"]))
     <VocabularyTables 3 ids: 7 nodes, 0 token sets>
     """
 
@@ -113,14 +116,18 @@ class VocabularyTables:
         self.tables.replace("trie", trie)
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> VocabularyTables:
-        """The tables of a vocabulary, made on first use, and kept as long as one of equal content that has asked."""
+    def of(cls, vocabulary: Vocabulary, dfas: DfaStore) -> VocabularyTables:
+        """The tables of a vocabulary for the states of a store, made on first use.
+
+        They are kept as long as the store and a vocabulary with equal content that has asked for them live.
+        """
         with _making:
-            known = _known.get(vocabulary.fingerprint)
-            if known is None:
-                known = _known[vocabulary.fingerprint] = cls(vocabulary)
-            vars(vocabulary)["_engine_tables"] = known
-            return known
+            known = _known.setdefault(dfas, weakref.WeakValueDictionary())
+            made = known.get(vocabulary.fingerprint)
+            if made is None:
+                made = known[vocabulary.fingerprint] = cls(vocabulary)
+            vars(vocabulary)["_engine_tables"] = made
+            return made
 
     @property
     def head(self) -> np.ndarray:

@@ -368,12 +368,14 @@ def test_two_equal_vocabularies_share_their_tables() -> None:
     import weakref
 
     first, second = (Vocabulary.from_tokens([b"a", b"b"]) for _ in range(2))
-    made = VocabularyTables.of(first)
-    assert VocabularyTables.of(second) is made
+    dfas = DfaStore()
+    made = VocabularyTables.of(first, dfas)
+    assert VocabularyTables.of(second, dfas) is made
+    assert VocabularyTables.of(Vocabulary.from_tokens([b"a", b"b"]), DfaStore()) is not made
     gone = weakref.ref(made)
     del made, first
     gc.collect()
-    assert VocabularyTables.of(second) is gone()
+    assert VocabularyTables.of(second, dfas) is gone()
     del second
     gc.collect()
     assert gone() is None
