@@ -17,7 +17,10 @@ from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
 from constrain.counting import CountingSpace
+from constrain.engine.lower import plain_string
 from constrain.engine.space import FlatSpace, SpelledSpace
+from constrain.engine.stored_tables import know
+from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.ir.expr import (
     Alt,
@@ -188,6 +191,8 @@ class Compiler:
             return self._begin_regular(spec, lowered)
 
     def _flat_space(self, grammar: Grammar, store: ExpressionStore) -> FlatSpace:
+        if grammar.is_plain:  # of a schema
+            _know_common(self.vocabulary)
         return FlatSpace(grammar, self.vocabulary, store, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
 
     def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
@@ -296,6 +301,17 @@ def _dfas() -> DfaStore:
         if _shared.dfas is None:
             _shared.dfas = DfaStore()
         return _shared.dfas
+
+
+def _know_common(vocabulary: Vocabulary) -> None:
+    """Have the token sets of what most schemas hold, from the disk cache if they are there."""
+    tables = VocabularyTables.of(vocabulary, _dfas())
+    if tables.key is not None and not tables.knows_common:
+        from constrain.frontends.json_schema.lowering import common_terminals
+
+        tables.name_string(*plain_string(_dfas()))
+        know(tables, _dfas(), common_terminals())
+        tables.knows_common = True
 
 
 def _masks(vocabulary: Vocabulary, limits: Limits) -> MaskCache:

@@ -312,12 +312,14 @@ class Session:
             if len(self.lowering.terminals.special_ids) != before:
                 self._write_special()
         elif kind == t.NEED_SETS:
-            missing = self._vocabulary_tables.ready(self.dfas.block, what)
+            with self.dfas.lock:  # these release the GIL
+                missing = self._vocabulary_tables.ready(self.dfas.block, what)
             if missing < 0:
                 self.dfas.grow(missing)
         elif kind == t.NEED_COUNTED:
             fewest, most = self._arguments()
-            missing = self._vocabulary_tables.counted_set(self.dfas.block, what, fewest, most)
+            with self.dfas.lock:
+                missing = self._vocabulary_tables.counted_set(self.dfas.block, what, fewest, most)
             if missing < 0:
                 self.dfas.grow(missing)
         elif kind == t.NEED_EXCLUDED:

@@ -90,6 +90,8 @@ class VocabularyTables:
         """Token sets of terminals, by digests of their expressions: see `stored_tables.know`."""
         self.key = stored_tables.key_of(vocabulary) if size >= stored_tables.WORTH else None
         """The key of the tables in the disk cache; None if they are not worth storing."""
+        self.knows_common = False
+        """Whether the sets of common terminals have been asked for."""
         known = stored_tables.load(self.key, self.tables) if self.key else None
         if known is not None:
             self.named = known

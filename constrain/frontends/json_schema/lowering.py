@@ -20,13 +20,14 @@ from constrain.errors import LimitExceeded
 from constrain.frontends.json_schema import arrays, numbers, objects, strings
 from constrain.frontends.json_schema.arrays import ArrayPlan
 from constrain.frontends.json_schema.endings import item_before_comma, name_before_colon, scalar_before_end
+from constrain.frontends.json_schema.formats import FORMATS
 from constrain.frontends.json_schema.formulas import FALSE, TRUE
 from constrain.frontends.json_schema.inhabited import Inhabited
 from constrain.frontends.json_schema.number_texts import expression
 from constrain.frontends.json_schema.objects import Group, ObjectPlan
 from constrain.frontends.json_schema.reader import Reader
 from constrain.frontends.json_schema.strings import StringSet
-from constrain.frontends.json_schema.text import Layout, Speller, spelled_text, spelled_texts
+from constrain.frontends.json_schema.text import LAYOUTS, Layout, Speller, spelled_text, spelled_texts
 from constrain.frontends.json_schema.values import ArraySet, ObjectSet, Values
 from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words, alt, concat
 from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, Terminal
@@ -585,3 +586,18 @@ def texts_of(layout: Layout, every_way: bool, plain_integers: bool = False) -> T
     """The terminals of a layout; with listed strings spelled in every way, or plainly; with integers that must not
     have a fraction or an exponent, not even an empty one, or may."""
     return Texts(layout, every_way, plain_integers)
+
+
+@lru_cache(maxsize=1)
+def common_terminals() -> tuple[Expr, ...]:
+    """The terminals that most schemas have, by the default settings: what they allow is worth storing."""
+    texts = texts_of(LAYOUTS["bounded"], False)
+    string = texts._string(strings.ALL).expr
+    found = [string, concat([string, texts._colon]), *[texts._number(known).expr for known in _COMMON_NUMBERS]]
+    found += [texts._speller.string(FORMATS[name]()) for name in _COMMON_FORMATS]
+    ends = (texts.open_array, texts.close_array, texts.open_object, texts.close_object, texts.comma)
+    return (*found, *[end.expr for end in ends])
+
+
+_COMMON_NUMBERS = (numbers.ALL, numbers.multiples_of(1), numbers.bounded(0, True, False))
+_COMMON_FORMATS = ("date", "time", "date-time", "uuid", "ipv4")
