@@ -39,6 +39,8 @@ SPACED = "", "space before the text"
 _QUOTE = Literal(b'"')
 _STRING = Concat((_QUOTE, Closed(BODY), _QUOTE))
 _SPACE = Terminal("space", Literal(b" "))
+_NO_PRIORITY = 1 << 50
+"""The local state of a terminal of priority 0 under longest match."""
 
 
 class Spelled(NamedTuple):
@@ -98,8 +100,9 @@ def strings_of(expr: Expr, most: int) -> list[bytes] | None:
 class Terminals:
     """The terminals of one grammar over one vocabulary: their numbers, and how the engine reads them."""
 
-    def __init__(self, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits) -> None:
-        self._vocabulary, self._dfas, self._limits = vocabulary, dfas, limits
+    def __init__(self, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits, longest: bool = False) -> None:
+        """Under `longest` match they are all automata, and their priority is their local state."""
+        self._vocabulary, self._dfas, self._limits, self._longest = vocabulary, dfas, limits, longest
         self._numbers: dict[int, int] = {}
         self._units = spelled_by(vocabulary)
         self.terminals: list[Terminal | Special] = []
@@ -159,7 +162,7 @@ class Terminals:
             yield terminal, spelled
 
     def _spell(self, number: int, terminal: Terminal) -> Spelled:
-        if terminal.once is None and terminal.turn is None and self._units is None:
+        if terminal.once is None and terminal.turn is None and self._units is None and not self._longest:
             words = strings_of(terminal.expr, LISTED)
             if words:
                 if b"" in words:
@@ -177,6 +180,8 @@ class Terminals:
             start = self._dfas.start(And((Closed(terminal.expr), self._units)), self._limits)
             if start == 0:
                 self.unspellable.append(terminal.name)
+        if self._longest:
+            return Spelled(None, start, min(max(terminal.priority + _NO_PRIORITY, 0), 2 * _NO_PRIORITY))
         return Spelled(None, start, t.TRACKED | number if terminal.once is not None else 0)
 
     def _ids(self, special: Special) -> list[int]:
@@ -234,7 +239,7 @@ class Lowering:
         self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, session: Tables, limits: Limits
     ) -> None:
         self.grammar, self.vocabulary, self.limits = grammar, vocabulary, limits
-        self.terminals = Terminals(vocabulary, dfas, limits)
+        self.terminals = Terminals(vocabulary, dfas, limits, grammar.longest)
         self._session = session
         calls = Call(grammar.start, lazy=grammar.is_plain)
         rules: Mapping[Hashable, Rule] = ChainMap(
