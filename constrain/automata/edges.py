@@ -87,10 +87,10 @@ def byte_target(automata, q, byte):
     return int(i32(automata, TARGET)[int(state[8 * q + ROW]) + c])
 
 
-@helper
+@unit
 def edge_of(low, high, p):
     """An edge as one word."""
-    return int(low) | int(high) << 8 | int(p) << 16
+    return low | high << 8 | int(p) << 16
 
 
 @unit

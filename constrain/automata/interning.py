@@ -69,6 +69,7 @@ from constrain.automata.tables import (
     POINT,
     POINT_HASH,
     POINTS,
+    RANGE,
     REPEAT,
     REST,
     ROW,
@@ -184,13 +185,13 @@ def make_node(automata, kind, a, b, c, flags, shortest):
     return intern_node(automata)
 
 
-@helper
+@unit
 def make_range(automata, low, high):
     """The node of one byte."""
-    return make_node(automata, 2, low, high, 0, 0, 1)
+    return make_node(automata, RANGE, low, high, 0, 0, 1)
 
 
-@helper
+@unit
 def make_cat(automata, a, b):
     """The node of one node after the other."""
     node = i32(automata, NODE)
@@ -348,7 +349,7 @@ def unfold_point(automata, n, k):
     return k
 
 
-@helper
+@unit
 def make_point(automata, n, k):
     """The point that reads a node and goes on at point k."""
     if i32(automata, NODE)[6 * n + N_KIND] == CAT:
@@ -558,7 +559,7 @@ def make_not(automata, a):
     return intern_state(automata, NOT, a, 0, flags, 1 if flags else -1, 0 if flags else 1)
 
 
-@helper
+@unit
 def make_leaf(automata, q):
     """The node of what a state accepts: it is settled, live, and goes on."""
     state = i32(automata, STATE)

@@ -22,21 +22,21 @@ from constrain.automata.tables import (
     WORK,
     full,
 )
-from constrain.jit import helper, i32, i64, size_of, unit
+from constrain.jit import i32, i64, size_of, unit
 
 _LOW = (1 << 30) - 1
 MOST_DIGITS = 18
 """So many digits make any remainder 0."""
 
 
-@helper
+@unit
 def divisor_of(automata, q):
     """The divisor of a state."""
     member, first = i32(automata, MEMBER), int(i32(automata, STATE)[8 * q + FIRST])
     return int(member[first]) | int(member[first + 1]) << 30
 
 
-@helper
+@unit
 def lack_of(automata, q):
     """What the digits read so far lack to a multiple: the divisor less the remainder, or 0."""
     member, first = i32(automata, MEMBER), int(i32(automata, STATE)[8 * q + FIRST])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from constrain.jit import Column, Tables, helper, i32, u8
+from constrain.jit import Column, Tables, helper, i32, u8, unit
 
 # Tables. Strides in entries; index 0 of each stands for "none" unless said otherwise.
 COUNT = 0  # int64[32]: how much of each table is used, columns below
@@ -132,7 +132,7 @@ RUNS_AT = 800  # [257]: the runs of a new row: first byte | class << 8
 LISTED = 1064  # targets of edges, then for each interval the bits of its targets, 32 a word
 
 
-@helper
+@unit
 def full(table):
     """The status for a table without room."""
     return -(table << 4 | FULL)
