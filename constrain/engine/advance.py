@@ -16,18 +16,22 @@ from constrain.engine.tables import (
     CHILDREN,
     CHILDREN_MASK,
     COUNTED_STRING,
+    DEPENDENT,
     EXCLUDED_MASK,
     FRONT,
     HEAP,
     ITEM,
     LEAF,
     LITERAL,
+    NEED_RULE,
     NEED_VALUE,
+    NEXT_RULE,
     OFFSET,
     PAYLOAD,
     PAYLOAD_MASK,
     READ,
     RECORD,
+    REMEMBERS,
     SCRATCH_BLOCK,
     SESSION,
     SPECIAL_AT,
@@ -109,8 +113,24 @@ def data_after(S, x, byte, data):
 
 
 @unit
-def read_byte(S, before, n, after, byte):
+def rule_after(S, terminal, text):
+    """The first state of the rule that comes after a terminal and all of the text, -1 if none does; or a status."""
+    session, heap = i64(S, SESSION), i64(S, HEAP)
+    record = intern_two(S, i64(session[SCRATCH_BLOCK], RECORD), NEXT_RULE, terminal, text)
+    if record < 0:
+        return record
+    known = heap[slot(heap, record)]
+    if known == 0:
+        session[ARGUMENT], session[ARGUMENT + 1] = terminal, text
+        return -NEED_RULE
+    return known - 2
+
+
+@unit
+def read_byte(S, before, n, after, byte, text):
     """Read a byte in the n items of table `before`; what is left goes to table `after`.
+
+    `text` is the READ record of all of the text with the byte, if states know it.
 
     Returns items << 1 | whether the text may end behind the byte; or a status.
     """
@@ -152,8 +172,14 @@ def read_byte(S, before, n, after, byte):
         q = step(automata, a, byte)
         if q == 0:
             continue
-        local, behind = x, data
+        local, behind, following = x, data, goal
         flags = state[8 * q + FLAGS]
+        if x & DEPENDENT:
+            following = rule_after(S, x & 0xFFFFFFFF, text)
+            if following == -1:
+                continue
+            if following < 0:
+                return following
         if x & TRACKED:
             e = x & EXCLUDED_MASK
             if e:
@@ -180,7 +206,7 @@ def read_byte(S, before, n, after, byte):
             left[p], left[p + 1], left[p + 2], left[p + 3], left[p + 4] = q, local, goal, data, c
             m += 1
         if flags & ACCEPTS:
-            earley = closure(S, goal, behind, c)
+            earley = closure(S, following, behind, c)
             m = add_set(S, earley, after, m) if earley > 0 else earley
             if m < 0:
                 return m
@@ -190,6 +216,13 @@ def read_byte(S, before, n, after, byte):
         if m < 0:
             return m
     return m << 1 | accepting
+
+
+@helper
+def text_of(S, earley):
+    """The READ record of all of the text up to an Earley set, 0 if states do not know it."""
+    text = i64(S, HEAP)[earley + 2]
+    return text if text else i64(S, SESSION)[REMEMBERS]
 
 
 @unit
@@ -215,7 +248,7 @@ def read_special(S, earley, token):
                     return n
                 accepting |= heap[reached + 1]
                 break
-    return finish(S, FRONT, n, accepting, 0) if n or accepting else 0
+    return finish(S, FRONT, n, accepting, text_of(S, earley)) if n or accepting else 0
 
 
 @unit
@@ -227,15 +260,20 @@ def read_bytes(S, earley, table, first, last):
         return n
     data = u8(session[VOCABULARY_BLOCK], BYTES)
     front, back, accepting = FRONT, BACK, 0
+    text = text_of(S, earley)
     for at in range(first, last):
-        found = read_byte(S, front, n, back, data[at])
+        if text:
+            text = intern_two(S, i64(session[SCRATCH_BLOCK], RECORD), READ, text, data[at])
+            if text < 0:
+                return text
+        found = read_byte(S, front, n, back, data[at], text)
         if found < 0:
             return found
         n, accepting = found >> 1, found & 1
         front, back = back, front
         if n == 0 and (at + 1 < last or not accepting):
             return 0
-    return finish(S, front, n, accepting, 0)
+    return finish(S, front, n, accepting, text)
 
 
 @unit

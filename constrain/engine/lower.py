@@ -182,7 +182,7 @@ class Terminals:
                 self.unspellable.append(terminal.name)
         if self._longest:
             return Spelled(None, start, min(max(terminal.priority + _NO_PRIORITY, 0), 2 * _NO_PRIORITY))
-        return Spelled(None, start, t.TRACKED | number if terminal.once is not None else 0)
+        return Spelled(None, start, _local(terminal, number))
 
     def _ids(self, special: Special) -> list[int]:
         """The token ids of a special token. Raises GrammarSyntaxError, VocabularyError."""
@@ -200,6 +200,13 @@ class Terminals:
                 f"special token {special.name} ends the output (EOS); the end is implied, leave the token out"
             )
         return sorted(ids - ending)
+
+
+def _local(terminal: Terminal, number: int) -> int:
+    """The local state of a terminal where it begins."""
+    if terminal.turn is not None:
+        return t.DEPENDENT | number
+    return t.TRACKED | number if terminal.once is not None else 0
 
 
 def plain_string(dfas: DfaStore) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, READY, STATE, step
+from constrain.engine.advance import rule_after, text_of
 from constrain.engine.counted_strings import known_counted
 from constrain.engine.earley import closure
 from constrain.engine.records import intern, intern_two, length, scratch_full, session_full, slot
@@ -31,6 +32,7 @@ from constrain.engine.tables import (
     COUNTED_STRING,
     DENSE,
     DENSE_SET,
+    DEPENDENT,
     EARLEY,
     EOS,
     EOS_COUNT,
@@ -372,6 +374,13 @@ def work_out(S, earley, out_address, words):
                 return scratch_full(SET_TOKENS)
             for k in range(at[a - SPECIAL_ITEM], at[a - SPECIAL_ITEM + 1]):
                 set_token(scratch, out, ids[k], 0)
+        elif heap[o + X] & DEPENDENT:
+            goal = rule_after(S, heap[o + X] & 0xFFFFFFFF, text_of(S, earley))
+            status = 0
+            if goal >= 0:
+                status = take_automaton(S, out_address, words, a, 0, goal, heap[o + D], heap[o + CONT])
+            elif goal < -1:
+                return goal
         elif not is_tracked(heap, o):
             status = take_automaton(S, out_address, words, a, heap[o + X], heap[o + GOAL], heap[o + D], heap[o + CONT])
         else:
@@ -395,12 +404,16 @@ def fill(S, earley, out_address, words):
     if known:
         return paint(S, known, out_address, words)
     key = earley
+    forgets = heap[earley + 2] != 0
     for o in range(earley + 3, earley + 1 + length(heap, earley), ITEM):
-        if is_tracked(heap, o):
-            key = without_texts(S, earley)
-            if key < 0:
-                return key
+        if heap[o] > 0 and heap[o] < SPECIAL_ITEM and heap[o + X] & DEPENDENT:
+            forgets = False
             break
+        forgets |= is_tracked(heap, o)
+    if forgets:
+        key = without_texts(S, earley)
+        if key < 0:
+            return key
     if key != earley and heap[slot(heap, key)]:
         heap[slot(heap, earley)] = heap[slot(heap, key)]
         return paint(S, heap[slot(heap, key)], out_address, words)

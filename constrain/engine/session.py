@@ -126,7 +126,8 @@ class Session:
             self.lowering = RegularLowering(constraint, dfas, self.tables)
         self._write_special()
         head[t.END_CONT] = self._record(t.PAIRS, (-1, 0, 0))
-        self._data_of_nothing = self._record(t.DATA, ())
+        if isinstance(constraint, Grammar) and constraint.remembers:
+            head[t.REMEMBERS] = self._record(t.READ, (t.WHOLE_TEXT, 0))
         self.start = self._begin()
         self._expand_reachable(EAGER)
 
@@ -174,12 +175,15 @@ class Session:
 
     def _read_byte(self, state: int, byte: int) -> int:
         read, load = entry(advance.read_byte), entry(advance.load_items)
+        text = int(self.tables["heap"][state + 2] or self.tables["session"][t.REMEMBERS])
+        if text:
+            text = self._record(t.READ, (text, byte))
         while True:
             n = load(self.block, state)
-            found = read(self.block, t.FRONT, n, t.BACK, byte) if n >= 0 else n
+            found = read(self.block, t.FRONT, n, t.BACK, byte, text) if n >= 0 else n
             if found >= 0:
                 accepting = found & 1
-                found = self._finish(self.block, t.BACK, found >> 1, accepting, 0) if found else 0
+                found = self._finish(self.block, t.BACK, found >> 1, accepting, text) if found else 0
             if found >= 0:
                 return found
             self.serve(found)
@@ -187,6 +191,10 @@ class Session:
     def viable_bytes(self, state: int) -> bytes:
         """The bytes that may come next, ascending."""
         return bytes(b for b in range(256) if self._read_byte(state, b))
+
+    def expects_special(self, state: int) -> bool:
+        """Whether a special token may come next."""
+        return bool((self.items(state)[:, t.A] >= t.SPECIAL_ITEM).any())
 
     def names(self, state: int) -> tuple[str, ...]:
         """The names of the terminals that may come next, or go on."""
@@ -328,6 +336,9 @@ class Session:
         elif kind == t.NEED_VALUE:
             text, data = self._arguments()
             self._settle(t.VALUE, (text, data), 1 + self._data_with(text, data))
+        elif kind == t.NEED_RULE:
+            terminal, text = self._arguments()
+            self._settle(t.NEXT_RULE, (terminal, text), 2 + self._rule_after(terminal, text))
         elif kind == EXCEEDED:
             raise LimitExceeded("search", self.limits.search + 1, self.limits.search, "a regular language")
         else:
@@ -407,6 +418,15 @@ class Session:
         if number == len(self._spelled_values):
             self._spelled_values.append(once.spell(value))
         return self._record(t.DATA, sorted({*self._numbers_in(data), number}))
+
+    def _rule_after(self, terminal: int, text: int) -> int:
+        """The first state of the rule that a data-dependent call goes on with, -1 if nothing may follow."""
+        lowering = self.lowering
+        assert isinstance(lowering, Lowering)
+        found = lowering.terminals.terminals[terminal]
+        assert isinstance(found, Terminal) and found.turn is not None
+        rule = found.turn(self.text_of(text)[1])
+        return -1 if rule is None else lowering.rule(lowering.network.number(rule, lazy=True))
 
     # ----------------------------------------------------------------------------------------------- tokens in doubt
 

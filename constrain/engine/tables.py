@@ -123,7 +123,7 @@ SESSION_TABLES = 12
 HEAP_USED, HASH_USED, NET_USED, EOS_COUNT, SPECIAL_COUNT = range(5)
 ARGUMENT = 8  # ARGUMENT + k: what a status names besides its number
 AUTOMATA, VOCABULARY_BLOCK, SCRATCH_BLOCK = 16, 17, 18  # the other blocks
-REMEMBERS = 19  # whether states know the whole text
+REMEMBERS = 19  # the READ record of the empty text if states know all of the text, else 0
 END_CONT = 20  # the continuation of the start: the output ends
 
 # NET
@@ -152,7 +152,7 @@ EXCLUDED = 9  # [terminal, data]; slot: the DFA state of what the terminal must 
 READ = 10  # text: [its text without the last byte, the byte]; of terminals that are tracked: [-1 - terminal, 0] first
 VALUE = 11  # [text, data]; slot: the data after the terminal that has matched the text
 MASK = 12  # a mask: [words..], never interned
-NEXT_RULE = 13  # [text]; slot: the Earley set of the rule that a data-dependent call goes on with, -1: none
+NEXT_RULE = 13  # [terminal, text]; slot: 2 + the first state of the rule that the text goes on with, 1: none follows
 
 # An item is a terminal in progress. Five words:
 A = 0  # > 0: a DFA state; < 0: -node of LITERAL; from SPECIAL_ITEM up: a special token
@@ -166,11 +166,13 @@ SPECIAL_ITEM = 1 << 40
 # X: 0 nothing, or
 COUNTED_STRING = 1 << 62  # | fewest << 24 | most characters left (UNBOUNDED: no bound)
 TRACKED = 1 << 61  # | text (READ record) << 28 | DFA state of what must not be matched, 0: nothing to fear any more
+DEPENDENT = 1 << 58  # | terminal: which rule comes next depends on all of the text (a data-dependent call)
 DOUBT = 1 << 60  # set beside these while a token is looked at: what lies ahead depends on values inside of the token
 UNBOUNDED = 0xFFFFFF
 EXCLUDED_MASK = (1 << 28) - 1
 TEXT_SHIFT = 28
 TEXT_MASK = (1 << 32) - 1
+WHOLE_TEXT = -(1 << 40)  # in place of -1 - terminal: the root of READ records for all of the text
 
 # MASK: [dense sets, cleared, set, then offsets in DENSE, tokens, tokens]
 
@@ -224,7 +226,7 @@ NEED_SETS = 4  # the token sets of DFA state `what` are not made
 NEED_COUNTED = 5  # of DFA state `what`, a counted string. ARGUMENT: fewest, most
 NEED_EXCLUDED = 6  # ARGUMENT: terminal, data
 NEED_VALUE = 7  # ARGUMENT: text, data
-NEED_RULE = 8  # ARGUMENT: text
+NEED_RULE = 8  # ARGUMENT: terminal, text
 NEED_TRIED = 9  # the tokens in TRY are to be tried one by one: keep those that can be read, and call `add_tried`
 
 # KEEPS

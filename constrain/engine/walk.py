@@ -22,7 +22,10 @@ from constrain.engine.tables import (
     CHILD_MASK,
     CHILDREN,
     CHILDREN_MASK,
+    CLEARED,
+    CLEARED_COUNT,
     COUNTED_STRING,
+    DEPENDENT,
     DOUBT,
     EXCLUDED_MASK,
     FOUND,
@@ -110,10 +113,37 @@ def push_set(S, earley, node, doubt, table, n):
             continue
         for k in range(ITEM):
             placed[p + k] = heap[o + k]
-        placed[p + 1] |= doubt
+        placed[p + 1] |= DOUBT if heap[o] > 0 and heap[o + 1] & DEPENDENT else doubt
         placed[p + NODE_OF] = node
         n += 1
     return n
+
+
+@helper
+def try_below(vocabulary, scratch, out, node):
+    """Note all tokens below a node among those to be tried; 0, or a status. Uses CLEARED as its stack."""
+    trie, todo, room = i64(vocabulary, TRIE), i64(scratch, CLEARED), size_of(scratch, CLEARED)
+    cleared = i64(scratch, SCRATCH)[CLEARED_COUNT]
+    sp = cleared
+    if sp >= room:
+        return scratch_full(CLEARED)
+    todo[sp] = node
+    sp += 1
+    while sp > cleared:
+        sp -= 1
+        word = trie[todo[sp]]
+        first, children = (word >> CHILD) & CHILD_MASK, (word >> CHILDREN) & CHILDREN_MASK
+        if sp + children > room:
+            return scratch_full(CLEARED)
+        for below in range(first, first + children):
+            payload = (trie[below] >> PAYLOAD) & PAYLOAD_MASK
+            if payload:
+                status = set_tokens(vocabulary, scratch, out, payload, 1)
+                if status < 0:
+                    return status
+            todo[sp] = below
+            sp += 1
+    return 0
 
 
 FEW_CHILDREN = 8
@@ -246,7 +276,11 @@ def read_item(S, out_address, words, at, table, n):
         if not (word_below >> CHILDREN) & CHILDREN_MASK:
             continue
         flags = state[8 * q + FLAGS]
-        if flags & ACCEPTS:
+        if flags & ACCEPTS and x & DEPENDENT:
+            status = try_below(vocabulary, scratch, out, below)
+            if status < 0:
+                return status
+        elif flags & ACCEPTS:
             earley = closure(S, goal, after, c)
             n = push_set(S, earley, below, doubt, table, n) if earley > 0 else earley
             if n < 0:
