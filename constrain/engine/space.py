@@ -13,6 +13,7 @@ import numpy as np
 from constrain.closing import Piece
 from constrain.engine import tables as t
 from constrain.engine.completion import Completion
+from constrain.engine.longest_session import LongestSession
 from constrain.engine.session import Session
 from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
@@ -41,7 +42,8 @@ class FlatSpace(StateSpace):
         masks: MaskCache | None = None,
     ) -> None:
         super().__init__(vocabulary, store, limits, masks)
-        self.session = Session(constraint, vocabulary, dfas, limits)
+        longest = isinstance(constraint, Grammar) and constraint.longest
+        self.session = (LongestSession if longest else Session)(constraint, vocabulary, dfas, limits)
         self._completion_of = Completion(self.session)
 
     def start(self) -> State | None:
@@ -76,6 +78,27 @@ class FlatSpace(StateSpace):
         else:
             self.session.fill(state.place, row.__array_interface__["data"][0])
 
+    def fill_at(self, state: State, mask: np.ndarray, row: int, address: int) -> None:
+        """See `StateSpace.fill_at`."""
+        if state.terminated:
+            super().fill(state, mask[row])
+        else:
+            self.session.fill(state.place, address)
+
+    def step(self, state: State, token: int) -> State | None:
+        """See `StateSpace.step`."""
+        known = state.next.get(token)
+        if known is not None or state.terminated or token in self._eos or not 0 <= token < self.vocabulary.size:
+            return known or super().step(state, token)
+        reached = self._read_token(state, token)
+        if reached is not None:
+            if self._steps >= self.limits.transition_cache:
+                self.forget_states()
+            self._walked.add(state)
+            state.next[token] = reached
+            self._steps += 1
+        return reached
+
     def is_ready(self, state: State) -> bool:
         """See `StateSpace.is_ready`."""
         return state.terminated or self.session.has_mask(state.place)
@@ -91,7 +114,7 @@ class FlatSpace(StateSpace):
 
     def expects_special(self, state: State) -> bool:
         """See `StateSpace.expects_special`."""
-        return not state.terminated and any(a >= t.SPECIAL_ITEM for a in self.session.items(state.place)[:, t.A])
+        return not state.terminated and self.session.expects_special(state.place)
 
     def expected_names(self, state: State) -> tuple[str, ...]:
         """See `StateSpace.expected_names`."""
@@ -137,6 +160,10 @@ class SpelledSpace(FlatSpace):
     def _read_token(self, state: State, token: int) -> State | None:
         reached = self.session.commit(state.place, token)
         return self._intern(reached) if reached and self._is_spelled(reached) else None
+
+    def fill_at(self, state: State, mask: np.ndarray, row: int, address: int) -> None:
+        """See `StateSpace.fill_at`."""
+        self.fill(state, mask[row])
 
     def fill(self, state: State, row: Row) -> None:
         """See `StateSpace.fill`."""

@@ -1,0 +1,163 @@
+"""Sessions that read by longest match: see longest_tables.py for what their states are.
+
+In:  a grammar that is read by longest match, a vocabulary.
+Out: a `Session`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from constrain import jit
+from constrain.automata.tables import EXCEEDED, FULL
+from constrain.engine import earley, longest, longest_lexers, longest_tables
+from constrain.engine import longest_tables as lt
+from constrain.engine import tables as t
+from constrain.engine.lower import SPACED, Lowering
+from constrain.engine.session import Session, _lock
+from constrain.errors import LimitExceeded
+from constrain.ir.expr import Literal
+from constrain.jit import Tables, entry
+
+
+class LongestSession(Session):
+    """The states of one grammar over one vocabulary, by longest match."""
+
+    lexers: Tables
+    """Block L."""
+    lowering: Lowering
+
+    def _begin(self) -> int:
+        self.lexers = longest_tables.make(self.block, (self.vocabulary.size + 63) // 64, self.limits.search)
+        self._fill, self._commit = entry(longest.fill_longest), entry(longest.commit_longest)
+        self._begin_row, self._byte = entry(longest_lexers.begin), entry(longest.byte_longest)
+        self._has_forgotten = False
+        end = int(self.tables["session"][t.END_CONT])
+        closure = entry(earley.closure)
+        start = self.call(closure, self.lowering.first(), 0, end)
+        if not self.vocabulary.strips_leading_space:
+            return self._settle_elements([(0, lt.NOTHING, start)])
+        # decoding drops one space: a text, or after a space a text, but none that begins with one
+        spaced = self.call(closure, self.lowering.root(SPACED), 0, end)
+        space = self.dfas.start(Literal(b" "), self.limits)
+        shun = self.ask(entry(longest_lexers.settle), lt.NOTHING, self._listed([space]))
+        return self._settle_elements([(0, lt.NOTHING, spaced), (0, shun, start)])
+
+    def _listed(self, states: list[int]) -> int:
+        """Write DFA states to LIST; their number."""
+        self.lexers["list"][: len(states)] = states
+        return len(states)
+
+    def _settle_elements(self, elements: list[tuple[int, int, int]]) -> int:
+        """The state of some elements."""
+        rows = [value for lexer, shun, row in elements for value in (lexer, shun, row, 0, 0)]
+        self._scratch.grow(t.FRONT, len(rows) + t.ITEM)
+        self._scratch["front"][: len(rows)] = rows
+        return self.ask(entry(longest.settle_elements), t.FRONT, len(elements))
+
+    # ---------------------------------------------------------------------------------------------- what users ask
+
+    def fill(self, state: int, address: int) -> None:
+        """See `Session.fill`."""
+        with _lock:
+            self._has_forgotten = False
+            self.ask(self._fill, state, address, self.words)
+
+    def commit(self, state: int, token: int) -> int:
+        """See `Session.commit`."""
+        with _lock:
+            return self.ask(self._commit, state, token)
+
+    def _read_byte(self, state: int, byte: int) -> int:
+        return self.ask(self._byte, state, byte)
+
+    def elements(self, state: int) -> list[tuple[int, int, int]]:
+        """The elements of a state: lexer, shun, row."""
+        return [(item[t.A], item[t.X], item[t.GOAL]) for item in self.items(state).tolist()]
+
+    def parts(self, lexer: int) -> list[tuple[int, int]]:
+        """The parts of a lexer: labels, DFA states."""
+        return [(word >> 32, word & lt.LOW) for word in self._content(int(self.lexers["lexer"][8 * lexer]))]
+
+    def _content(self, record: int) -> list[int]:
+        pool = self.lexers["pool"]
+        found: list[int] = pool[record + 1 : record + 1 + (pool[record] >> 8)].tolist()
+        return found
+
+    def begun(self, row: int) -> int:
+        """The lexer of a row; 0 if no text may follow it."""
+        return self.ask(self._begin_row, row)
+
+    def expects_special(self, state: int) -> bool:
+        """Whether a special token may come next."""
+        return any(
+            not lexer and any(a >= t.SPECIAL_ITEM for a in self.items(row)[:, t.A].tolist())
+            for lexer, _, row in self.elements(state)
+        )
+
+    def names(self, state: int) -> tuple[str, ...]:
+        """See `Session.names`."""
+        found: set[str] = set()
+        for lexer, _, row in self.elements(state):
+            labels = {label for label, _ in self.parts(lexer or self.begun(row))}
+            found.update(self.lowering.terminals.terminals[number].name for number in self._numbers(row, labels, lexer))
+        return tuple(sorted(found))
+
+    def _numbers(self, row: int, labels: set[int], lexer: int) -> Iterator[int]:
+        """The numbers of the terminals of a row that have some labels, and of special tokens at its start."""
+        label, lowering = self.lexers["label"], self.lowering
+        starts = {(int(label[2 * k]), int(label[2 * k + 1])) for k in labels}
+        for a, x, goal, *_ in self.items(row).tolist():
+            if a >= t.SPECIAL_ITEM:
+                if not lexer:
+                    yield lowering.terminals.special[a - t.SPECIAL_ITEM]
+            elif (x, a) in starts:
+                yield from (
+                    number
+                    for number, start in lowering.begun[goal].items()
+                    if start == a and lowering.terminals.spelled(number).local == x
+                )
+
+    @property
+    def nbytes(self) -> int:
+        """See `Session.nbytes`."""
+        return self.tables.nbytes + self.lexers.nbytes
+
+    # -------------------------------------------------------------------------------------------------- the statuses
+
+    def ask(self, unit: jit.Entry, *args: int) -> int:
+        """Call a unit of longest match until it has what it needs."""
+        while (found := unit(self.lexers.block, *args)) < 0:
+            self.serve(found)
+        return found
+
+    def serve(self, status: int) -> None:
+        """See `Session.serve`."""
+        what, kind = -status >> 4, -status & 15
+        if kind == EXCEEDED and what == lt.SEARCHED:
+            most = self.limits.search
+            raise LimitExceeded("search", most + 1, most, "finding text that is not too short a match")
+        if kind == FULL and what >= lt.LEXERS_TABLE:
+            self._grow_lexers(what - lt.LEXERS_TABLE)
+        else:
+            super().serve(status)
+
+    def _grow_lexers(self, table: int) -> None:
+        size = len(self.lexers[self.lexers.columns[table].name])
+        if table == lt.DENSE and 16 * size > self.limits.mask_cache_bytes and not self._has_forgotten:
+            self._has_forgotten = True  # one mask may need more than that
+            self._forget()
+            return
+        self.lexers.grow(table, 2 * size)
+        if table == lt.HASH:
+            self.lexers["hash"][:] = 0
+            entry(longest_tables.rehash)(self.lexers.block)
+        elif table == lt.CROSSED:
+            self.lexers["crossed"][:] = 0
+
+    def _forget(self) -> None:
+        """Forget all token sets."""
+        head = self.lexers["head"]
+        head[lt.SETS] = 1
+        head[[lt.DENSE_USED, lt.SPARSE_USED, lt.CROSSINGS, lt.UNSURES]] = 0
+        head[lt.SETS_MADE] += 1
