@@ -50,7 +50,7 @@ class Explanation:
 class Matcher:
     """The position of one sequence in a `TokenAutomaton`. Not shared between threads; `copy` is cheap."""
 
-    __slots__ = ("_automaton", "_path", "_space", "_state")
+    __slots__ = ("_automaton", "_mask", "_path", "_rows", "_space", "_start_of_mask", "_state", "_stride")
 
     def __init__(self, automaton: TokenAutomaton, state: State | None = None) -> None:
         """At the start, or in another state of the automaton."""
@@ -58,6 +58,9 @@ class Matcher:
         self._space: StateSpace = automaton.space
         self._state: State = state or automaton.start
         self._path: list[State] = []  # states before each token accepted so far
+        # the mask that was filled last: rows of the right length, the address of the first one, bytes to the next one
+        self._mask: Bitmask | None = None
+        self._rows = self._start_of_mask = self._stride = 0
 
     @property
     def automaton(self) -> TokenAutomaton:
@@ -146,14 +149,24 @@ class Matcher:
         self._fill(self._state, mask, row)
 
     def _fill(self, state: State, mask: Bitmask, row: int) -> None:
+        if mask is not self._mask:
+            self._note_mask(mask, row)
         try:
-            target = mask[row]
-            fits = target.dtype == np.int32 and target.shape == (self._space.width,)
-        except (AttributeError, TypeError, IndexError):
-            fits = False
-        if not fits:
-            raise _mask_error(mask, row, self._space.width)
-        self._space.fill(state, target)
+            if not 0 <= row < self._rows:
+                row = range(self._rows)[row]
+        except (TypeError, IndexError):
+            raise _mask_error(mask, row, self._space.width) from None
+        self._space.fill_at(state, mask, row, self._start_of_mask + row * self._stride)
+
+    def _note_mask(self, mask: Bitmask, row: int) -> None:
+        """Check a mask once, and note where its rows are."""
+        width = self._space.width
+        fits = isinstance(mask, np.ndarray) and mask.dtype == np.int32 and mask.ndim == 2 and mask.shape[1] == width
+        if not fits or not mask.flags.writeable or (mask.strides[1] != 4 and width > 1):
+            raise _mask_error(mask, row, width)
+        self._rows, self._stride = mask.shape[0], mask.strides[0]
+        self._start_of_mask = mask.__array_interface__["data"][0]
+        self._mask = mask
 
     @property
     def mask_key(self) -> Hashable:

@@ -121,6 +121,10 @@ class StateSpace(ABC):
         else:
             row[:] = mask
 
+    def fill_at(self, state: State, mask: np.ndarray, row: int, address: int) -> None:
+        """Write the mask of `state` into a row of a mask, which begins at an address."""
+        self.fill(state, mask[row])
+
     def is_ready(self, state: State) -> bool:
         """Whether the mask of `state` is at hand."""
         return state.mask_key in self._masks

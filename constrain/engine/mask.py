@@ -47,6 +47,7 @@ from constrain.engine.tables import (
     LONG_STATE,
     MANY,
     MASK,
+    MASK_ROW,
     NEED_COUNTED,
     NEED_SETS,
     NEED_TRIED,
@@ -90,7 +91,7 @@ from constrain.engine.tables import (
     X,
 )
 from constrain.engine.walk import push_set, set_token, walk
-from constrain.jit import halves, helper, i32, i64, size_of, u32_row, unit
+from constrain.jit import halves, helper, i32, i64, i64_at, size_of, u32_row, unit
 
 
 @unit
@@ -417,15 +418,17 @@ def fill(S, earley, out_address, words):
     if key != earley and heap[slot(heap, key)]:
         heap[slot(heap, earley)] = heap[slot(heap, key)]
         return paint(S, heap[slot(heap, key)], out_address, words)
-    status = work_out(S, key, out_address, words)
+    made = i64_at(i64(S, SESSION)[SCRATCH_BLOCK], 2 * MASK_ROW)
+    status = work_out(S, key, made, words)
     if status < 0:
         return status
     if i64(i64(S, SESSION)[SCRATCH_BLOCK], SCRATCH)[TRY_COUNT]:
         return -NEED_TRIED
-    status = remember(S, key, u32_row(out_address, words))
-    if status == 0 and key != earley:
-        heap[slot(heap, earley)] = heap[slot(heap, key)]
-    return status
+    status = remember(S, key, u32_row(made, words))
+    if status < 0:
+        return status
+    heap[slot(heap, earley)] = heap[slot(heap, key)]
+    return paint(S, heap[slot(heap, key)], out_address, words)
 
 
 @unit
@@ -435,8 +438,10 @@ def add_tried(S, earley, out_address, words, allowed):
     numbers, tried = i64(scratch, SCRATCH), i64(scratch, TRY)
     if numbers[SET_COUNT] + allowed > size_of(scratch, SET_TOKENS):
         return scratch_full(SET_TOKENS)
-    out = u32_row(out_address, words)
+    out = u32_row(i64_at(scratch, 2 * MASK_ROW), words)
     for i in range(allowed):
         set_token(scratch, out, tried[i], 0)
     numbers[TRY_COUNT] = 0
-    return remember(S, earley, out)
+    status = remember(S, earley, out)
+    heap = i64(S, HEAP)
+    return status if status < 0 else paint(S, heap[slot(heap, earley)], out_address, words)

@@ -63,6 +63,7 @@ def make_scratch() -> Tables:
             Column("resolve", np.int64, 3 << 6),
             Column("hold", np.int64, 2 << 6),
             Column("bucket", np.int64, 264),
+            Column("mask_row", np.int64, 1 << 8),
         ]
     )
 
@@ -89,6 +90,7 @@ class Session:
         self._vocabulary_tables = VocabularyTables.of(vocabulary, dfas)
         self._vocabulary_tables.name_string(*plain_string(dfas))
         self._scratch = scratch()
+        self._scratch.grow(t.MASK_ROW, self.words // 2 + 1)
         self.tables = Tables(
             [
                 Column("session", np.int64, 64),
@@ -145,7 +147,8 @@ class Session:
     def commit(self, state: int, token: int) -> int:
         """The state after a token that does not end the output; 0 if it is not allowed."""
         with _lock:
-            return self.call(self._commit, state, token)
+            reached = self._commit(self.block, state, token)
+            return reached if reached >= 0 else self.call(self._commit, state, token)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the output may end in a state."""

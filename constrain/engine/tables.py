@@ -198,7 +198,8 @@ GATHER = 17  # int64[3 n]: pairs of a continuation in a closure
 RESOLVE = 18  # int64[3 n]: the same in `resolve`
 HOLD = 19  # int64[2 n]: what a component returns to from outside
 BUCKET = 20  # int64[260]: how many items stand before each child
-SCRATCH_TABLES = 21
+MASK_ROW = 21  # int64: a mask while it is made
+SCRATCH_TABLES = 22
 
 NODE_OF = 5
 PLACED = 6  # words of an item in STACK and FOUND

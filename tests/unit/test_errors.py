@@ -433,23 +433,25 @@ def test_a_pattern_over_the_default_length_is_read_when_a_compiler_allows_it() -
 
 def test_a_limit_reached_while_matching_leaves_the_matcher_usable() -> None:
     compiler = Compiler(BYTES, limits=Limits(search=30))
-    matcher = compiler.compile(regex(f"x|y{HARD}|abc")).matcher()
+    matcher = compiler.compile(regex(f"x|y(k|{HARD})|abc")).matcher()
+    assert matcher.accept_token(ord("y"))
     mask = np.full((1, WIDTH), 7, np.int32)
     calls: list[Callable[[], object]] = [
         lambda: matcher.fill_bitmask(mask),
         lambda: matcher.allowed_token_ids(),
-        lambda: matcher.accept_token(ord("y")),
-        lambda: matcher.accept_tokens(b"y"),
-        lambda: matcher.validate_tokens(b"y"),
-        lambda: matcher.explain(ord("y")),
+        lambda: matcher.accept_token(ord("k")),
+        lambda: matcher.accept_tokens(b"k"),
+        lambda: matcher.validate_tokens(b"k"),
+        lambda: matcher.explain(ord("k")),
         lambda: matcher.forced_tokens(),
     ]
     for call in calls:
         with pytest.raises(LimitExceeded) as caught:
             call()
         assert caught.value.limit == "search"
-        assert matcher.num_accepted == 0
+        assert matcher.num_accepted == 1
     assert (mask == 7).all(), "a mask that cannot be made is not half written"
+    matcher.rollback(1)
     assert matcher.accept_token(ord("x")) and matcher.is_accepting()
     matcher.rollback(1)
     assert matcher.accept_tokens(b"abc") == 3 and matcher.is_accepting()
