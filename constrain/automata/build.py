@@ -58,7 +58,7 @@ class Program:
     """A program that makes an expression. `code` are its words, `text` the bytes of its literals.
 
     `chars` holds the nodes of character classes that are known already: they are large, and the same ones recur.
-    `built` holds the nodes of expressions built before, by identity.
+    `built` holds the nodes of expressions built before, by identity; it is added to.
     """
 
     def __init__(self, expr: Expr, chars: dict[Ranges, int], built: Built) -> None:
@@ -69,13 +69,12 @@ class Program:
         self._kept: list[Expr] = []
         self._write(expr)
 
-    def remember(self, nodes: list[int], all_of_them: bool) -> None:
-        """Note the nodes of character classes, and of other parts, too, from those that were kept, in order."""
+    def remember(self, nodes: list[int]) -> None:
+        """Note the nodes of what was kept, in order."""
         for expr, node in zip(self._kept, nodes):
             if type(expr) is Chars:
                 self._chars[expr.ranges] = node
-            elif all_of_them:
-                self._built[id(expr)] = node, expr
+        self._built.update(zip(self._marks, zip(nodes, self._kept)))
 
     @property
     def kept(self) -> int:
@@ -85,33 +84,29 @@ class Program:
     def _write(self, expr: Expr) -> None:
         """Write an expression and its parts, those of a part before it."""
         code, marks, built, kept = self.code, self._marks, self._built, self._kept
-        todo: list[Any] = [expr]  # expressions, and (operation, its words) once the parts are written
+        todo: list[Any] = [expr]  # expressions, and (expression, its words) once the parts are written
         while todo:
             e = todo.pop()
             kind = type(e)
             if kind is tuple:
-                done, words = e
+                e, words = e
                 code += words
-                marks[id(done)] = len(kept)
-                kept.append(done)
+                marks[id(e)] = len(kept)
+                kept.append(e)
                 continue
-            if kind is Literal:
+            key = id(e)
+            if key in built:
+                code += (OP_NODE, built[key][0])
+            elif key in marks:
+                code += (OP_MARK, marks[key])
+            elif kind is Concat or kind is Alt:
+                todo.append((e, ((OP_CONCAT if kind is Concat else OP_ALT) | KEEP, len(e.parts))))
+                todo += e.parts[::-1]
+            elif kind is Literal:
                 code += (OP_LITERAL, len(e.data))
                 self.text += e.data
-                continue
-            mark = marks.get(id(e))
-            if mark is not None:
-                code += (OP_MARK, mark)
-            elif built and id(e) in built:
-                code += (OP_NODE, built[id(e)][0])
             elif kind is Chars:
                 self._characters(e)
-            elif kind is Concat:
-                todo.append((e, (OP_CONCAT | KEEP, len(e.parts))))
-                todo += e.parts[::-1]
-            elif kind is Alt:
-                todo.append((e, (OP_ALT | KEEP, len(e.parts))))
-                todo += e.parts[::-1]
             elif kind is Repeat:
                 todo += ((e, (OP_REPEAT | KEEP, *_counts(e))), e.body)
             else:

@@ -117,21 +117,21 @@ class DfaStore:
         program = Program(expr, self._chars, built if built is not None else {})
         size = len(program.code)
         program.code.append(0)
-        self._put("code", np.frombuffer(array("i", program.code), np.int32))
+        self._put("code", array("i", program.code))
         if program.text:
-            self._put("text", np.frombuffer(program.text, np.uint8))
+            self._put("text", program.text)
         node = self._call(self._assemble, size)
         if program.kept:
             if len(self._chars) > _MOST_CHARS:
                 self._chars.clear()
-            program.remember(self.tables["mark"][: program.kept].tolist(), built is not None)
+            program.remember(self.tables["mark"][: program.kept].tolist())
         return node
 
-    def _put(self, name: str, values: np.ndarray) -> None:
+    def _put(self, name: str, values: array[int] | bytearray) -> None:
         """Write into a table, which grows if need be."""
         if len(values) > len(self.tables[name]):
             self._grow(name, len(values))
-        self.tables[name][: len(values)] = values
+        self.tables[name].data[: len(values)] = memoryview(values)
 
     def _set(self, limits: Limits | None) -> None:
         self.limits = limits or self.limits
