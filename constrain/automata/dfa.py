@@ -25,10 +25,12 @@ from constrain.automata.tables import (
     EXCEEDED,
     FLAGS,
     FULL,
+    GENERATION,
     GOES_ON,
     LIVE,
     MAP,
     MAP_HASH,
+    MEETING,
     NODE,
     NODE_HASH,
     NODES,
@@ -37,9 +39,12 @@ from constrain.automata.tables import (
     POINTS,
     READY,
     ROW,
+    SEARCH,
+    SIZE_LIMIT,
     STATE,
     STATE_HASH,
     STATES,
+    TOO_MANY,
     UNSUPPORTED,
     WORK_LIMIT,
 )
@@ -50,11 +55,13 @@ from constrain.limits import Limits
 
 _HASHES = (NODE_HASH, POINT_HASH, STATE_HASH, MAP_HASH)
 _BESIDE = {
-    NODE: ("node", "visit"),
-    POINT: ("point", "stamp", "place"),
-    STATE: ("state", "seen", "distance", "bound", "met"),
+    NODE: ("node", "visit", "node_hash"),
+    POINT: ("point", "stamp", "place", "point_hash"),
+    STATE: ("state", "seen", "distance", "bound", "met", "state_hash"),
 }
 """Tables that have an entry for each node, point or state: they grow together."""
+_MOST_GENERATIONS = 1 << 30
+"""Stamps of generations have 31 bits."""
 _EXPRESSION = 150
 """Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""
 _MOST_CHARS = 4096
@@ -83,8 +90,9 @@ class DfaStore:
         self._chars: dict[Ranges, int] = {}
         self._make_ready, self._assemble = entry(derive.make_ready), entry(assemble.assemble)
         self._start_of, self._clipped = entry(assemble.start_of), entry(clip.clipped)
+        self._rehash = entry(interning.rehash)
         for table in _HASHES:
-            entry(interning.rehash)(self.block, table)
+            self._rehash(self.block, table)
 
     @property
     def block(self) -> int:
@@ -130,12 +138,17 @@ class DfaStore:
     def _put(self, name: str, values: array[int] | bytearray) -> None:
         """Write into a table, which grows if need be."""
         if len(values) > len(self.tables[name]):
-            self._grow(name, len(values))
+            self._make_room({name: max(len(values), 2 * len(self.tables[name]))})
         self.tables[name].data[: len(values)] = memoryview(values)
 
     def _set(self, limits: Limits | None) -> None:
         self.limits = limits or self.limits
-        self.tables["count"][WORK_LIMIT] = self.limits.search
+        count = self.tables["count"]
+        count[WORK_LIMIT], count[SIZE_LIMIT] = self.limits.search, self.limits.states
+        if max(count[GENERATION], count[SEARCH], count[MEETING]) > _MOST_GENERATIONS:
+            for name in ("stamp", "visit", "seen", "met"):
+                self.tables[name][:] = 0
+            count[[GENERATION, SEARCH, MEETING]] = 0
 
     def _call(self, unit: Callable[..., int], *args: int) -> int:
         """Call a unit until it has what it needs."""
@@ -149,24 +162,31 @@ class DfaStore:
         if what == EXCEEDED:
             most = self.limits.search
             raise LimitExceeded("search", most + 1, most, "deciding whether an intersection or a lookaround can match")
+        if what == TOO_MANY:
+            most = self.limits.states
+            raise LimitExceeded("states", most + 1, most, "following repetitions that begin and end in many ways")
         if what == UNSUPPORTED:
             raise UnsupportedError("lookahead inside of a lookbehind is not supported")
         assert what == FULL, status
+        own = self.tables.columns[table].name
         with self.lock:
-            for name in _BESIDE.get(table, (self.tables.columns[table].name,)):
-                self._grow(name, len(self.tables[name]) + 1)
-            if table in _HASHES:
-                self.tables[self.tables.columns[table].name][:] = 0
-                entry(interning.rehash)(self.block, table)
+            names = _BESIDE.get(table, (own,))
+            self._make_room({name: 2 * len(self.tables[name]) for name in names})
+            for k in _HASHES:
+                name = self.tables.columns[k].name
+                if name in names:
+                    self.tables[name][:] = 0
+                    self._rehash(self.block, k)
 
-    def _grow(self, name: str, size: int) -> None:
-        k = next(k for k, column in enumerate(self.tables.columns) if column.name == name)
-        array = self.tables[name]
-        more = max(size - len(array), len(array)) * array.itemsize
+    def _make_room(self, sizes: dict[str, int]) -> None:
+        """Make tables as large as that, all of them or, if the limit is reached, none."""
+        more = sum((size - len(self.tables[name])) * self.tables[name].itemsize for name, size in sizes.items())
         given = (self.nbytes + more) // _EXPRESSION
         if given > self.limits.expressions:
             raise LimitExceeded("expressions", given, self.limits.expressions, "building automata")
-        self.tables.grow(k, size)
+        for k, column in enumerate(self.tables.columns):
+            if column.name in sizes:
+                self.tables.grow(k, sizes[column.name])
 
     def meet(self, a: int, b: int) -> int:
         """The state of what two states both accept; DEAD if that is nothing."""

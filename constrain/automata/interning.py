@@ -27,7 +27,6 @@ from constrain.automata.tables import (
     END,
     EPSILON,
     EXACT,
-    EXCEEDED,
     FAR,
     FIRST,
     FLAGS,
@@ -80,17 +79,18 @@ from constrain.automata.tables import (
     SET,
     SETTLED,
     SIZE,
+    SIZE_LIMIT,
     SPINE,
     STAMP,
     STATE,
     STATE_HASH,
     STATES,
+    TOO_MANY,
     TOWARDS,
     VALUE,
     VISIT,
     WITHIN,
     WORK,
-    WORK_LIMIT,
     full,
 )
 from constrain.jit import helper, i32, i64, mix, size_of, u8, unit
@@ -479,8 +479,8 @@ def make_set(automata, n):
             return n
     if n == 0:
         return DEAD
-    if n > count[WORK_LIMIT]:
-        return -EXCEEDED
+    if n > count[SIZE_LIMIT]:
+        return -TOO_MANY
     first = int(member[t])
     if first == ANYTHING or (n > 1 and member[t + 1] == ANYTHING):
         return ALL

@@ -55,9 +55,10 @@ QUEUE = 36  # int32: scratch: states met
 NODES, PARTS, POINTS, EDGES, STATES, MEMBERS, TARGETS, MAPS, RUNS = range(9)
 GENERATION = 9  # of STAMP
 WORK_DONE = 10  # states met by searches and edges gone through, ever
-WORK_LIMIT = 11  # the most states that one search may meet, and the most points that one state may have
+WORK_LIMIT = 11  # the most states that one search may meet
 SEARCH = 12  # the last search, see SEEN
 MEETING = 13  # generation of MET
+SIZE_LIMIT = 14  # the most points or conjunctions that one state may have
 
 # NODE
 N_KIND = 0  # EMPTY ...
@@ -121,6 +122,7 @@ EXACT = 16  # DISTANCE is exact
 # Status of units, all below zero; the rest of the word names what is missing: -(what << 4 | status)
 FULL = 1  # table `what` is full: grow it and call again
 EXCEEDED = 2  # the budget of work is used up
+TOO_MANY = 4  # a state of too many points
 UNSUPPORTED = 3  # an expression that no automaton is made for
 
 # WORK, as `row_of_set` and its like use it
@@ -209,4 +211,4 @@ def begin(made: Tables) -> None:
     made["distance"][DEAD] = FAR
     count = made["count"]
     count[[NODES, POINTS, STATES, MEMBERS, TARGETS, MAPS, RUNS]] = 4, 2, 2, 1, 2, 1, 1
-    count[WORK_LIMIT] = 50_000
+    count[WORK_LIMIT], count[SIZE_LIMIT] = 50_000, 100_000

@@ -31,7 +31,6 @@ from constrain.automata.tables import (
     EDGES,
     END,
     EPSILON,
-    EXCEEDED,
     FIRST,
     FLAGS,
     FRAME,
@@ -58,11 +57,11 @@ from constrain.automata.tables import (
     REPEAT,
     ROW,
     RUN,
+    SIZE_LIMIT,
     STATE,
+    TOO_MANY,
     UNFOLDED,
     WORK,
-    WORK_DONE,
-    WORK_LIMIT,
     full,
 )
 from constrain.jit import i32, i64, size_of, unit
@@ -78,6 +77,8 @@ WAITS = 1  # a point to be followed, too
 DONE = 2  # a point that has been
 STANDS = 3  # a state
 READS = 4  # bytes, as in EDGE, and the point behind them
+MOST_CONJUNCTIONS, MOST_STEPS = 1 << 12, 1 << 22
+"""What is unfolded for one row."""
 NEEDS_ROW = 1 << 40
 """Added to a state: its row is to be made before."""
 
@@ -275,6 +276,7 @@ def unfold(automata, q):
         looked[i] = member[first + i]
     first += 1 + 2 * int(member[first])
     m, at, out, n = int(member[first]), first + 1, 0, 0
+    steps = 0
     for _ in range(m):
         f = 0
         frame[F_BEFORE], frame[F_ITEMS], frame[F_NODE], frame[F_NEXT] = -1, 0, -1, 0
@@ -285,7 +287,9 @@ def unfold(automata, q):
                 return status
         at += 1 + int(member[at])
         while f >= 0:
-            count[WORK_DONE] += 1
+            steps += 1
+            if n > min(MOST_CONJUNCTIONS, count[SIZE_LIMIT]) or steps > MOST_STEPS:
+                return -TOO_MANY
             if frame[f + F_NODE] >= 0:
                 f = follow(automata, f)
                 if f < -1 or f >= NEEDS_ROW:
@@ -298,8 +302,6 @@ def unfold(automata, q):
                     return out
                 f = int(frame[f + F_BEFORE])
                 n += 1
-                if n > count[WORK_LIMIT]:
-                    return -EXCEEDED
     return n
 
 

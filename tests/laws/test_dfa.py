@@ -508,11 +508,15 @@ class Reluctant(DfaStore):
 
     interruptions = 0
 
-    def _grow(self, name: str, size: int) -> None:
+    def _make_room(self, sizes: dict[str, int]) -> None:
         self.interruptions += 1
-        old = self.tables[name]
-        size = 2 * len(old) if name.endswith("hash") else max(size, len(old) + {"class": 256}.get(name, 8))
-        self.tables.replace(name, np.concatenate([old, np.zeros(size - len(old), old.dtype)]))
+        for name, size in sizes.items():
+            old = self.tables[name]
+            if name.endswith("hash"):  # a power of two, and only if it is full itself
+                size = size if len(sizes) == 1 else len(old)
+            elif name not in ("code", "text"):
+                size = len(old) + 8
+            self.tables.replace(name, np.concatenate([old, np.zeros(size - len(old), old.dtype)]))
 
 
 def behaviour(store: DfaStore, exprs: list[ir.Expr], data: list[bytes]) -> list[Any]:
@@ -617,6 +621,24 @@ def test_a_search_beyond_the_limit_leaves_the_store_usable() -> None:
         assert (caught.value.limit, caught.value.allowed) == ("search", 50)
     assert has(store, store.start(ir.Repeat(AB, 2, 2)), b"ab")
     assert store.start(ir.And((tail, other)), Limits(search=100_000)) == DEAD
+
+
+def test_states_of_too_many_points_are_refused() -> None:
+    """`.*a.{n}` with counts that a set cannot join: every other place is remembered."""
+    store = DfaStore()
+    tail = ir.Concat((ir.Repeat(AB, 0, None), ir.Literal(b"a"), ir.Repeat(AB, 100, 100), ir.Literal(b"c")))
+    with pytest.raises(LimitExceeded) as caught:
+        store.read(store.start(tail, Limits(states=50)), b"ab" * 60)
+    assert (caught.value.limit, caught.value.allowed) == ("states", 50)
+    assert store.read(store.start(tail, Limits()), b"ab" * 60)[1] == 120
+
+
+def test_stamps_do_not_run_out() -> None:
+    store = DfaStore()
+    expected = behaviour(store, several_expressions(), DATA)
+    store.tables["count"][[tables.GENERATION, tables.SEARCH, tables.MEETING]] = 2**30 + 1
+    assert behaviour(store, several_expressions(), DATA) == expected
+    assert store.tables["count"][[tables.GENERATION, tables.SEARCH, tables.MEETING]].max() < 2**20
 
 
 def test_a_search_for_the_end_of_a_long_text_is_short() -> None:
