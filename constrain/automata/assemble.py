@@ -4,19 +4,9 @@
 from __future__ import annotations
 
 from constrain.automata.derive import TO_SETTLE, answer
-from constrain.automata.interning import (
-    make_alt,
-    make_cat,
-    make_leaf,
-    make_node,
-    make_not,
-    make_pair,
-    make_point,
-    make_range,
-    make_repeat,
-    make_start,
-)
+from constrain.automata.interning import make_leaf, make_not, make_pair, make_start
 from constrain.automata.looks import make_scope
+from constrain.automata.nodes import make_alt, make_cat, make_node, make_point, make_range, make_repeat
 from constrain.automata.remainders import make_rest
 from constrain.automata.tables import (
     AHEAD,

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from constrain.automata.derive import TO_SETTLE, answer, make_ready
-from constrain.automata.interning import intern_point, make_leaf, make_pair, make_point, make_repeat, make_set, sort
+from constrain.automata.interning import make_leaf, make_pair, make_set
+from constrain.automata.nodes import intern_point, make_point, make_repeat, sort
 from constrain.automata.tables import (
     ALL,
     ANYTHING,

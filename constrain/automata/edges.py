@@ -7,15 +7,8 @@ behind it. Edges are listed when a set that holds the point is left for the firs
 
 from __future__ import annotations
 
-from constrain.automata.interning import (
-    intern_point,
-    make_leaf,
-    make_map,
-    make_point,
-    make_repeat,
-    make_set,
-    sort,
-)
+from constrain.automata.interning import make_leaf, make_map, make_set
+from constrain.automata.nodes import intern_point, make_point, make_repeat, sort
 from constrain.automata.tables import (
     ACCEPTS,
     ALL,

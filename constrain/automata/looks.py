@@ -13,11 +13,7 @@ In MEMBER: n, n times (start, now); m, m times (size, literals ascending). A lit
 
 from __future__ import annotations
 
-from constrain.automata.interning import (
-    intern_state,
-    make_pair,
-    make_set,
-)
+from constrain.automata.interning import intern_state, make_pair, make_set
 from constrain.automata.tables import (
     ACCEPTS,
     AHEAD,

@@ -13,8 +13,9 @@ from constrain.automata.edges import (
     list_intervals,
     row_of_targets,
 )
-from constrain.automata.interning import intern_point, make_not, make_point, make_repeat, make_start
+from constrain.automata.interning import make_not, make_start
 from constrain.automata.looks import make_look, was_behind
+from constrain.automata.nodes import intern_point, make_point, make_repeat
 from constrain.automata.tables import (
     ACCEPTS,
     AHEAD,
