@@ -154,6 +154,10 @@ class Terminals:
             known = self._spelled[number] = self._spell(number, terminal)
         return known
 
+    def tracked(self) -> list[int]:
+        """The numbers of terminals that must not match some values, of those that have been spelled so far."""
+        return [number for number, spelled in self._spelled.items() if spelled.local & t.TRACKED]
+
     def starts(self) -> Iterator[tuple[Terminal, Spelled]]:
         """The terminals that have been spelled so far."""
         for number, spelled in self._spelled.items():

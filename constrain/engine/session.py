@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from constrain.limits import Limits
     from constrain.vocab.vocabulary import Vocabulary
 
-EAGER = 500
+EAGER = 1000
 """States of the network that are written before the first mask; the others when they are reached."""
 
 NAMED = 500
@@ -295,6 +295,9 @@ class Session:
                 if not lowering.is_expanded(flat):
                     lowering.expand(flat)
                 flat += 1
+            if isinstance(lowering, Lowering):
+                for terminal in lowering.terminals.tracked():
+                    self._settle(t.EXCLUDED, (terminal, 0), 1 + self._excluded(terminal, 0))
         except LimitExceeded:  # what lies there may never be reached
             pass
 
