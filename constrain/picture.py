@@ -10,13 +10,14 @@ With a trace, the states that may read something next are filled in, and say wha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from constrain.contextfree import GrammarSpace
+from constrain.chart import rule_name
+from constrain.engine.lower import Lowering
 from constrain.errors import SpecTypeError, UnsupportedError
-from constrain.trace import Trace, rule_name
+from constrain.trace import Trace, rules_of
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
@@ -55,20 +56,20 @@ def picture(automaton: TokenAutomaton, form: str = "dot", trace: Trace | None = 
     >>> print(picture(automaton, "mermaid").splitlines()[0])
     flowchart LR
     """
-    space = automaton.space
     if form not in FORMATS:
         raise SpecTypeError(f"a picture is in one of {', '.join(FORMATS)}, not {form!r:.40}")
-    if not isinstance(space, GrammarSpace):
+    lowering = rules_of(automaton)
+    if lowering is None:
         raise UnsupportedError("a picture shows the rules of a grammar; this constraint has none")
-    clusters = [_cluster(space, rule) for rule in range(len(space.network.names))]
+    clusters = [_cluster(lowering, rule) for rule in lowering.rules()]
     here = _here(trace)
     lines = _dot(clusters, here, trace) if form == "dot" else _mermaid(clusters, here, trace)
     return "\n".join(lines) + "\n"
 
 
-def _cluster(space: GrammarSpace, rule: int) -> _Cluster:
+def _cluster(lowering: Lowering, rule: int) -> _Cluster:
     """A rule's states, breadth first."""
-    network = space.network
+    network, terminals = lowering.network, lowering.terminals.terminals
     first = network.start(rule)[0]
     states, edges, cut = {first: False}, [], False
     todo = deque(states)
@@ -83,14 +84,18 @@ def _cluster(space: GrammarSpace, rule: int) -> _Cluster:
             if target not in states:
                 states[target] = False
                 todo.append(target)
-            label = space.symbol_name(symbol) if symbol >= 0 else _title(space, -1 - symbol)
+            label = terminals[symbol].name if symbol >= 0 else _title(network.names[-1 - symbol])
             edges.append(_Edge(_node(rule, state), _node(rule, target), label, symbol < 0))
     named = {_node(rule, state): ends for state, ends in states.items()}
-    return _Cluster(rule, _title(space, rule), named, tuple(dict.fromkeys(edges)), cut)
+    return _Cluster(rule, _title(network.names[rule]), named, tuple(dict.fromkeys(edges)), cut)
 
 
-def _title(space: GrammarSpace, rule: int) -> str:
-    return rule_name(space.network.names[rule])
+def _title(name: Hashable) -> str:
+    """What to call a rule; of a schema, with the numbers that tell its rules apart."""
+    if isinstance(name, tuple) and hasattr(name, "_fields"):
+        numbers = [str(part) for part in name if isinstance(part, int) and not isinstance(part, bool)]
+        return " ".join([type(name).__name__.strip("_").lower(), *numbers])
+    return rule_name(name)
 
 
 def _node(rule: int, state: int) -> str:

@@ -97,17 +97,16 @@ def _compiled(spec: Spec, place: str | None) -> dict[str, Any]:
 
 def _counted(automaton: TokenAutomaton) -> dict[str, Any]:
     """The size of a grammar, and how it is read; of a schema, after reading all of its rules."""
-    from constrain.contextfree import GrammarSpace
     from constrain.schema import JsonSchema
+    from constrain.trace import rules_of
 
-    space = automaton.space
-    if not isinstance(space, GrammarSpace):
+    lowering = rules_of(automaton)
+    if lowering is None:
         return {}
-    if isinstance(automaton.spec, JsonSchema):
-        whole = read_rules(automaton, _STATES)
-        return {"rules": len(space.network.names), "terminals": space.symbols.count, "all_rules_read": whole}
-    reading = "longest" if space.lexer.longest else "scannerless"
-    return {"rules": len(space.network.names), "terminals": space.symbols.count, "reading": reading}
+    is_schema = isinstance(automaton.spec, JsonSchema)
+    reading = "longest" if lowering.grammar.longest else "scannerless"
+    known = {"all_rules_read": read_rules(automaton, _STATES)} if is_schema else {"reading": reading}
+    return {"rules": len(lowering.rules()), "terminals": len(lowering.terminals.terminals), **known}
 
 
 def read_rules(automaton: TokenAutomaton, most: int) -> bool:
@@ -115,12 +114,13 @@ def read_rules(automaton: TokenAutomaton, most: int) -> bool:
 
     They are made as they are reached: what cannot be enforced deep in a schema is not noticed before.
     """
-    from constrain.contextfree import GrammarSpace
+    from constrain.ir.grammar import Terminal
+    from constrain.trace import rules_of
 
-    space = automaton.space
-    if not isinstance(space, GrammarSpace):
+    lowering = rules_of(automaton)
+    if lowering is None:
         return True
-    network, rule, states = space.network, 0, 0
+    network, rule, states = lowering.network, 0, 0
     while rule < len(network.names) and states < most:
         first = network.start(rule)[0]
         seen, todo = {first}, deque([first])
@@ -131,7 +131,8 @@ def read_rules(automaton: TokenAutomaton, most: int) -> bool:
             todo += new
         states += len(seen)
         rule += 1
-    depends_on_text = space.symbols.text.turning  # what may follow these terminals is known once the text is
+    terminals = [one for one in lowering.terminals.terminals if isinstance(one, Terminal)]
+    depends_on_text = any(one.turn for one in terminals)  # what may follow these is known once the text is
     return states < most and not depends_on_text
 
 

@@ -302,6 +302,10 @@ class Lowering:
             self.expand(first)
         return first
 
+    def rules(self) -> list[int]:
+        """The numbers of the grammar's rules in the network, as far as they have been read."""
+        return [number for number, name in enumerate(self.network.names) if name not in (START, SPACED)]
+
     def root(self, rule: Hashable) -> int:
         """The first state of a rule."""
         return self.rule(self.network.number(rule))

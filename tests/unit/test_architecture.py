@@ -47,6 +47,7 @@ RANKS = {
     "product": 9,
     "counting": 9,
     "compiler": 10,
+    "chart": 9,
     "trace": 10,
     "picture": 11,
     "sampling": 11,

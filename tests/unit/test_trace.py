@@ -9,10 +9,13 @@ import pytest
 import constrain
 from constrain import Vocabulary
 from constrain.automaton import TokenAutomaton
-from constrain.contextfree import GrammarSpace
+from constrain.chart import Chart, rule_name
+from constrain.engine import tables as t
+from constrain.engine.longest_session import LongestSession
+from constrain.engine.space import FlatSpace
 from constrain.errors import UnsupportedError
 from constrain.frontends.library import library
-from constrain.trace import Open, Trace, _Chart, rule_name, trace
+from constrain.trace import Open, Trace, rules_of, trace
 
 BYTES = Vocabulary.from_tokens([bytes([b]) for b in range(256)])
 
@@ -105,35 +108,128 @@ def test_names_of_rules() -> None:
     assert found.steps[0].open == (Open(("start", "_pair"), (), ("X",)),)
 
 
+# ---- JSON Schema
+
+
+def schema_rules(schema: object, text: str, **options: str) -> list[tuple[str, str, str]]:
+    """Rules, terminals that go on, terminals that may end, of the last byte: one way for each."""
+    found = trace(compiled(constrain.json_schema(schema, whitespace="compact", **options)), text.encode())
+    assert len(found.steps) == len(text.encode()) and all(step.open for step in found.steps)
+    return [(" > ".join(one.rules), ", ".join(one.reading), ", ".join(one.ended)) for one in found.steps[-1].open]
+
+
+def test_rules_of_schemas() -> None:
+    schema = {
+        "properties": {"name": {"type": "string", "maxLength": 5000}, "tags": {"items": {"type": ["integer", "array"]}}}
+    }
+    assert schema_rules(schema, "1") == [("value", "number", "number")]
+    assert schema_rules(schema, "{") == [("value", "", '"{"')]
+    assert schema_rules(schema, '{"') == [("object", '"name", "tags", property name', "")]
+    assert schema_rules(schema, '{"name":"A') == [("object", "such a string", "")]
+    assert schema_rules(schema, '{"name":"A","tags":[1') == [("object > array > value", "number", "number")]
+    assert schema_rules(schema, '{"name":"A","tags":[1,[') == [("object > array > value", "", '"["')]
+    assert schema_rules(schema, '{"name":"A","tags":[1,[[],{"a"') == [
+        ("object > array > array > object", "property name", "")
+    ]
+    assert schema_rules(schema, '{"name":"A","tags":[1,[[],{"a":1}]]') == [("object > array", "", '"]"')]
+
+
+def test_rules_of_long_arrays() -> None:
+    """A rule for each item ends by calling the next one; they are one array."""
+    text = "[" + ",".join(map(str, range(300)))
+    assert schema_rules({"items": {"type": "integer"}}, text) == [("array", "number", "number")]
+    nested = schema_rules({"items": {"$ref": "#"}, "type": ["array", "null"]}, "[" * 40 + "nul")
+    assert nested == [(" > ".join(["array"] * 40 + ["value"]), "null", "")]
+
+
+def test_values_that_may_not_come_twice() -> None:
+    """Names that are listed, or have been written, are no longer read as any other name."""
+    schema = {"type": "object", "properties": {"ab": {}}, "additionalProperties": {"type": "null"}}
+    assert schema_rules(schema, '{"ab') == [("object", '"ab", property name', "")]
+    assert schema_rules(schema, '{"ab"') == [("object", '"ab"', "")]
+    assert schema_rules(schema, '{"abc"') == [("object", "property name", "")]
+    automaton = compiled(constrain.json_schema(schema, whitespace="compact"))
+    assert len(trace(automaton, b'{"c":null,"c":').steps) == len('{"c":null,"c')
+    unique = {"items": {"type": "integer"}, "uniqueItems": True}
+    assert schema_rules(unique, "[1,2,1") == [("array", "number, not twice", "")]
+    assert len(trace(compiled(constrain.json_schema(unique, whitespace="compact")), b"[1,2,1,").steps) == 6
+
+
+def test_arrays_compared_as_a_whole() -> None:
+    """What comes after a comma depends on all of the text."""
+    schema = {
+        "type": "array",
+        "items": {"type": "array", "items": {"type": "boolean"}, "maxItems": 1},
+        "uniqueItems": True,
+    }
+    assert schema_rules(schema, "[[],[true],[false") == [("array > array", "", "false")]
+    assert schema_rules(schema, "[[],[true]") == [("array > array", "", '"]"')]
+    assert schema_rules(schema, "[[],[true],") == [("array", "", '","')]
+    assert (
+        len(trace(compiled(constrain.json_schema(schema, whitespace="compact")), b"[[],[true],[false],[").steps) == 18
+    )
+
+
+# ---- the chart and the automaton
+
+
+def check_chart(automaton: TokenAutomaton, text: bytes) -> None:
+    """The chart holds what the states hold, no less and no more."""
+    space, state, lowering = automaton.space, automaton.start, rules_of(automaton)
+    assert isinstance(space, FlatSpace) and lowering is not None
+    session = space.session
+    chart = Chart(session, lowering)
+    for b in text:
+        reached, read = space.read(state, bytes([b]))
+        if not read:
+            break
+        assert chart.read(b, reached.place)
+        assert {terminal for _, _, terminal, _ in chart.places()} <= set(space.expected_names(reached))
+        if isinstance(session, LongestSession):
+            found = {chart._as_in_sessions(element) for element in chart.elements}
+            assert len(found) == len(session.elements(reached.place))
+        else:
+            parts = [part for element in chart.elements for part in element.parts]
+            spelled = [(part.state, lowering.terminals.spelled(part.symbol)) for part in parts]
+            left = {q for q, (words, _, local) in spelled if words is None and not local & t.COUNTED_STRING}
+            items = session.items(reached.place).tolist()
+            assert left == {a for a, x, *_ in items if 0 < a < t.SPECIAL_ITEM and not x & t.COUNTED_STRING}
+            assert (len(spelled) > len(left)) == any(a < 0 or x & t.COUNTED_STRING for a, x, *_ in items)
+        state = reached
+
+
 @pytest.mark.parametrize("name", [grammar.name for grammar in library()])
 def test_the_chart_agrees_with_the_automaton(name: str) -> None:
-    """The chart is filtered by the state, so that the other direction remains: everything in the state is in it."""
     grammar = next(one for one in library() if one.name == name)
     automaton = compiled(constrain.grammar_file(name))
-    space = automaton.space
-    assert isinstance(space, GrammarSpace)
     for example in itertools.islice((one for one in grammar.examples() if len(one["text"]) < 80), 25):
-        chart, state = _Chart(space, automaton.start), automaton.start
-        for b in example["text"].encode():
-            reached, read = space.read(state, bytes([b]))
-            if not read:
-                break
-            assert chart.read(bytes([b]), reached)
-            assert {(column.row, node, shun, b"") for column, node, shun in chart._elements} == reached.place
-            assert {place.terminal for place in chart.places()} <= set(space.expected_names(reached))
-            state = reached
+        check_chart(automaton, example["text"].encode())
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": ["object", "array", "null"], "additionalProperties": {"$ref": "#"}}, '{"a":{"b":[1,null]},"c":null}'),
+        ({"items": {"type": ["string", "number"]}, "uniqueItems": True}, '["a",1,"b",2.5,"ab"]'),
+        ({"properties": {"aa": {"minLength": 2}}, "patternProperties": {"^a": {}}}, '{"aa":"xy","ab":[],"a":{}}'),
+        ({"items": {"properties": {"a": {"enum": [1, 2]}}}, "uniqueItems": True}, '[{"a":1},{"a":2},{"b":1},3]'),
+    ],
+)
+@pytest.mark.parametrize("order", ["schema", "any"])
+def test_the_chart_agrees_with_the_automaton_of_a_schema(schema: object, text: str, order: str) -> None:
+    check_chart(compiled(constrain.json_schema(schema, whitespace="compact", property_order=order)), text.encode())
 
 
 def test_what_has_ended_is_let_go() -> None:
-    """The rows of a list are one row, its columns are not."""
+    """The states of a list are one state, its columns are not."""
     automaton = compiled(constrain.grammar('start: "[" (item ",")* "]"\nitem: /[0-9]/'))
-    space, state = automaton.space, automaton.start
-    assert isinstance(space, GrammarSpace)
-    chart = _Chart(space, state)
+    space, state, lowering = automaton.space, automaton.start, rules_of(automaton)
+    assert isinstance(space, FlatSpace) and lowering is not None
+    chart = Chart(space.session, lowering)
     for b in b"[" + b"1," * 20:
         state, _ = space.read(state, bytes([b]))
-        chart.read(bytes([b]), state)
-        assert len(chart._elements) == len(state.place) == 1
+        chart.read(b, state.place)
+        assert len(chart.elements) == 1
 
 
 # ---- names in explanations
