@@ -33,7 +33,7 @@ _COMPLETIONS = 100_000
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 
-    __slots__ = ("accepting", "mask_key", "next", "place", "terminated", "text")
+    __slots__ = ("accepting", "generation", "mask_key", "next", "place", "terminated", "text")
 
     def __init__(
         self, place: Any, mask_key: Hashable, accepting: bool, terminated: bool = False, text: bytes = b""
@@ -48,6 +48,8 @@ class State:
         """Whether it has ended."""
         self.text = text
         """All that has been read, where what may follow depends on it."""
+        self.generation: Any = None
+        """What gives `place` its meaning, where that can change."""
         self.next: dict[int, State] = {}
         """Steps taken so far."""
 

@@ -44,7 +44,7 @@ class Completion:
         while not session.is_accepting(state):
             items = session.items(state).tolist()
             piece = self._piece(min(items, key=self._cost)) if items else None
-            if piece is None or length > LONGEST:
+            if piece is None:
                 return None
             if isinstance(piece, int):
                 state = session.commit(state, piece)
@@ -55,7 +55,7 @@ class Completion:
                 if read < len(piece):
                     return None
             pieces.append(piece)
-            if not state:
+            if not state or length > LONGEST:
                 return None
         return joined(pieces)
 

@@ -15,6 +15,7 @@ from constrain import jit
 from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
+from constrain.engine.generations import Generation, copied
 from constrain.engine.lower import SPACED, Lowering, RegularLowering, plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 EAGER = 1000
 """States of the network that are written before the first mask; the others when they are reached."""
 
+_SHARE = 64
+"""Sessions begin anew at this share of `Limits.automata_bytes`, in words of 8 bytes."""
 NAMED = 500
 """States of automata looked at to tell the name of a terminal that has been begun."""
 
@@ -127,9 +130,13 @@ class Session:
         else:
             self.lowering = RegularLowering(constraint, dfas, self.tables)
         self._write_special()
-        head[t.END_CONT] = self._record(t.PAIRS, (-1, 0, 0))
-        if isinstance(constraint, Grammar) and constraint.remembers:
-            head[t.REMEMBERS] = self._record(t.READ, (t.WHOLE_TEXT, 0))
+        self._remembers = isinstance(constraint, Grammar) and constraint.remembers
+        self._begin_records()
+        self.generation = Generation()
+        """Of the records of states."""
+        longest = isinstance(constraint, Grammar) and constraint.longest  # whose lexers refer to records, too
+        self.budget = 1 << 62 if longest else limits.automata_bytes // _SHARE
+        """Words of HEAP beyond which `renew` is due."""
         self.start = self._begin()
         self._expand_reachable(EAGER)
 
@@ -149,6 +156,29 @@ class Session:
         with _lock:
             reached = self._commit(self.block, state, token)
             return reached if reached >= 0 else self.call(self._commit, state, token)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `renew` is due."""
+        return bool(self.tables["session"][t.HEAP_USED] > self.budget)
+
+    def renew(self) -> None:
+        """Forget all records but those of the start. States of earlier generations are to be adopted before use."""
+        with _lock:
+            before, self.generation = self.generation, Generation()
+            before.heap = self.tables["heap"]
+            head = self.tables["session"]
+            self.tables.replace("heap", np.zeros(1 << 11, np.int64))
+            self.tables.replace("hash", np.zeros(1 << 8, np.int64))
+            head[t.HEAP_USED], head[t.HASH_USED] = 1, 0
+            self._begin_records()
+            self.start = self.adopt(before, self.start)
+
+    def adopt(self, generation: Generation, state: int) -> int:
+        """A state of an earlier generation in this one."""
+        assert generation.heap is not None
+        with _lock:
+            return copied(generation.heap, state, self._record)
 
     def is_accepting(self, state: int) -> bool:
         """Whether the output may end in a state."""
@@ -245,6 +275,12 @@ class Session:
                 todo.append(below)
 
     # --------------------------------------------------------------------------------------------------- the start
+
+    def _begin_records(self) -> None:
+        """Make the records that units know by their place."""
+        head = self.tables["session"]
+        head[t.END_CONT] = self._record(t.PAIRS, (-1, 0, 0))
+        head[t.REMEMBERS] = self._record(t.READ, (t.WHOLE_TEXT, 0)) if self._remembers else 0
 
     def _begin(self) -> int:
         lowering = self.lowering

@@ -13,6 +13,7 @@ import numpy as np
 from constrain.closing import Piece
 from constrain.engine import tables as t
 from constrain.engine.completion import Completion
+from constrain.engine.longest_completion import LongestCompletion
 from constrain.engine.longest_session import LongestSession
 from constrain.engine.session import Session
 from constrain.ir.grammar import Grammar
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class FlatSpace(StateSpace):
     """The states of a grammar, or of the language of a DFA state, over one vocabulary.
 
-    `State.place` is the number of a state in `session`.
+    `State.place` is the number of a state in `session`, in its generation of records.
     """
 
     def __init__(
@@ -42,9 +43,15 @@ class FlatSpace(StateSpace):
         masks: MaskCache | None = None,
     ) -> None:
         super().__init__(vocabulary, store, limits, masks)
-        longest = isinstance(constraint, Grammar) and constraint.longest
-        self.session = (LongestSession if longest else Session)(constraint, vocabulary, dfas, limits)
-        self._completion_of = Completion(self.session)
+        self._is_full = False
+        self.session: Session
+        self._completion_of: Completion
+        if isinstance(constraint, Grammar) and constraint.longest:
+            self.session = longest = LongestSession(constraint, vocabulary, dfas, limits)
+            self._completion_of = LongestCompletion(longest)
+        else:
+            self.session = Session(constraint, vocabulary, dfas, limits)
+            self._completion_of = Completion(self.session)
 
     def start(self) -> State | None:
         """The state of the empty text; None if tokens spell no text."""
@@ -59,16 +66,41 @@ class FlatSpace(StateSpace):
         state = self._states.get(number)
         if state is None:
             with self._lock:
-                accepting = self.session.is_accepting(number)
-                state = self._states.setdefault(number, State(number, (self._owner, number), accepting))
+                session = self.session
+                key = (self._owner, session.generation, number)
+                made = State(number, key, session.is_accepting(number))
+                made.generation = session.generation
+                state = self._states.setdefault(number, made)
+                self._is_full = session.is_full
         return state
 
+    def _number(self, state: State) -> int:
+        """The number of a state in the session, which it may have left behind."""
+        session = self.session
+        if self._is_full:
+            self._renew()
+        if state.generation is not session.generation:
+            with self._lock:
+                state.place = session.adopt(state.generation, state.place)
+                state.generation = session.generation
+                state.mask_key = (self._owner, session.generation, state.place)
+        number: int = state.place
+        return number
+
+    def _renew(self) -> None:
+        """Forget the records of all states; those in use are adopted when they are used again."""
+        with self._lock:
+            self._is_full = False
+            self.forget_states()
+            self.session.renew()
+            self._completion_of = Completion(self.session)
+
     def _read(self, state: State, data: bytes) -> State | None:
-        reached, n = self.session.read(state.place, data)
+        reached, n = self.session.read(self._number(state), data)
         return self._intern(reached) if n == len(data) else None
 
     def _read_token(self, state: State, token: int) -> State | None:
-        reached = self.session.commit(state.place, token)
+        reached = self.session.commit(self._number(state), token)
         return self._intern(reached) if reached else None
 
     def fill(self, state: State, row: Row) -> None:
@@ -76,14 +108,14 @@ class FlatSpace(StateSpace):
         if state.terminated:
             super().fill(state, row)
         else:
-            self.session.fill(state.place, row.__array_interface__["data"][0])
+            self.session.fill(self._number(state), row.__array_interface__["data"][0])
 
     def fill_at(self, state: State, mask: np.ndarray, row: int, address: int) -> None:
         """See `StateSpace.fill_at`."""
         if state.terminated:
             super().fill(state, mask[row])
         else:
-            self.session.fill(state.place, address)
+            self.session.fill(self._number(state), address)
 
     def step(self, state: State, token: int) -> State | None:
         """See `StateSpace.step`."""
@@ -101,27 +133,27 @@ class FlatSpace(StateSpace):
 
     def is_ready(self, state: State) -> bool:
         """See `StateSpace.is_ready`."""
-        return state.terminated or self.session.has_mask(state.place)
+        return state.terminated or self.session.has_mask(self._number(state))
 
     def viable_bytes(self, state: State) -> bytes:
         """See `StateSpace.viable_bytes`."""
-        return b"" if state.terminated else self.session.viable_bytes(state.place)
+        return b"" if state.terminated else self.session.viable_bytes(self._number(state))
 
     def read(self, state: State, data: bytes) -> tuple[State, int]:
         """See `StateSpace.read`."""
-        reached, n = self.session.read(state.place, data)
+        reached, n = self.session.read(self._number(state), data)
         return self._intern(reached), n
 
     def expects_special(self, state: State) -> bool:
         """See `StateSpace.expects_special`."""
-        return not state.terminated and self.session.expects_special(state.place)
+        return not state.terminated and self.session.expects_special(self._number(state))
 
     def expected_names(self, state: State) -> tuple[str, ...]:
         """See `StateSpace.expected_names`."""
-        return () if state.terminated else self.session.names(state.place)
+        return () if state.terminated else self.session.names(self._number(state))
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        return self._completion_of.of(state.place)
+        return self._completion_of.of(self._number(state))
 
     def _allow(self, state: State, words: Words) -> int | None:
         raise AssertionError("masks are made by the session")
@@ -158,7 +190,7 @@ class SpelledSpace(FlatSpace):
         return super().start() if self._is_spelled(self.session.start) else None
 
     def _read_token(self, state: State, token: int) -> State | None:
-        reached = self.session.commit(state.place, token)
+        reached = self.session.commit(self._number(state), token)
         return self._intern(reached) if reached and self._is_spelled(reached) else None
 
     def fill_at(self, state: State, mask: np.ndarray, row: int, address: int) -> None:
@@ -180,7 +212,7 @@ class SpelledSpace(FlatSpace):
             return ()
         texts = [
             dfas.shortest_text(spelled)
-            for q in self.session.items(state.place)[:, t.A].tolist()
+            for q in self.session.items(self._number(state))[:, t.A].tolist()
             if (spelled := dfas.meet(q, self._units))
         ]
         return (min(texts, key=len),) if texts else None

@@ -144,7 +144,7 @@ def test_long_ways_are_found_soon(pattern: str, length: int) -> None:
 
 
 def test_none_where_the_way_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constrain.closing._EXPLORED", 100)
+    monkeypatch.setattr("constrain.engine.completion.LONGEST", 100)
     matcher = start(regex("[0-9]{200}x"), Vocabulary.from_tokens(BYTES_AND_MORE, eos_ids=[256]))
     assert matcher is not None
     assert matcher.completion() is None
