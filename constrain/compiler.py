@@ -175,7 +175,7 @@ class Compiler:
         """The states of a constraint that no number of tokens is part of, and the first one."""
         store = _store(self.limits)
         lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
-        if isinstance(lowered, Grammar) and flat and not lowered.longest:
+        if isinstance(lowered, Grammar) and flat:
             space = self._flat_space(lowered, store)
             begun = space.start()
             assert begun is not None

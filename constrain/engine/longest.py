@@ -15,6 +15,7 @@ from constrain.engine.longest_lexers import begin, clip, goto, make_row, shunned
 from constrain.engine.longest_sets import set_of
 from constrain.engine.longest_tables import (
     AT,
+    CLASS,
     CLIPPED_VOCABULARY,
     CROSSING,
     CROSSING_AT,
@@ -26,11 +27,12 @@ from constrain.engine.longest_tables import (
     KNOWN,
     LEXER,
     LEXER_AFTER,
+    MAP,
     MASK,
     MATCHED,
-    NEXT,
     POOL,
     POOL_USED,
+    ROW,
     ROW_READY,
     SESSION_BLOCK,
     SET,
@@ -41,6 +43,7 @@ from constrain.engine.longest_tables import (
     SINGLES,
     SIZE,
     SPARSE,
+    STEP,
     TAKEN,
     TAKES,
     TODO,
@@ -51,7 +54,6 @@ from constrain.engine.longest_tables import (
     VOCABULARY,
     WINNERS_AFTER,
     WINNERS_OF,
-    WON,
     no_room,
 )
 from constrain.engine.records import length, scratch_full, slot
@@ -92,7 +94,7 @@ def longest_byte(L, before, n, after, byte):
     S = i64(L, HEAD)[SESSION_BLOCK]
     scratch = i64(S, SESSION)[SCRATCH_BLOCK]
     item, left = i64(scratch, before), i64(scratch, after)
-    lexers, following, won = i64(L, LEXER), i32(L, NEXT), i32(L, WON)
+    lexers, byte_class, steps = i64(L, LEXER), u8(L, CLASS), i32(L, STEP)
     if ITEM * (2 * n + 1) > size_of(scratch, after):
         return scratch_full(after)
     m = 0
@@ -104,11 +106,13 @@ def longest_byte(L, before, n, after, byte):
                 return lexer
             if lexer == 0:
                 continue
-        if not lexers[8 * lexer + KNOWN] & ROW_READY:
+        if not lexers[10 * lexer + KNOWN] & ROW_READY:
             status = make_row(L, lexer)
             if status < 0:
                 return status
-        to, winners = following[256 * lexer + byte], won[256 * lexer + byte]
+        o = 10 * lexer
+        o = 2 * (lexers[o + ROW] + byte_class[256 * lexers[o + MAP] + byte])
+        to, winners = steps[o], steps[o + 1]
         if to == 0 and winners == 0:
             continue
         if shun:

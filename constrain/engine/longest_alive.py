@@ -13,24 +13,26 @@ from constrain.engine.longest_lexers import begin, goto, make_row, shunned, step
 from constrain.engine.longest_tables import (
     ALIVE,
     ALWAYS,
+    CLASS,
     DEPENDS,
     ESCAPES,
     GENERATION,
     HEAD,
     KNOWN,
     LEXER,
+    MAP,
     MATCHED,
     NEAR,
     NEVER,
-    NEXT,
     NOTHING,
     POOL,
     QUEUE,
+    ROW,
     ROW_READY,
     SEARCH_LIMIT,
     SEARCHED,
     SESSION_BLOCK,
-    WON,
+    STEP,
     keep_three,
     keep_two,
     no_room,
@@ -38,7 +40,7 @@ from constrain.engine.longest_tables import (
 )
 from constrain.engine.records import length
 from constrain.engine.tables import HEAP, ITEM, SPECIAL_ITEM
-from constrain.jit import helper, i32, i64, size_of, unit
+from constrain.jit import helper, i32, i64, size_of, u8, unit
 
 _NEAR_BY = 128  # pairs that `escapes` looks at
 
@@ -58,7 +60,7 @@ def escapes(L, lexer, shun):
     A breadth-first search over pairs.
     """
     pool, lexers, queue = i64(L, POOL), i64(L, LEXER), i64(L, NEAR)
-    following, won = i32(L, NEXT), i32(L, WON)
+    byte_class, steps = u8(L, CLASS), i32(L, STEP)
     record = keep_two(L, ESCAPES, lexer, shun)
     if record < 0:
         return record
@@ -70,14 +72,16 @@ def escapes(L, lexer, shun):
     while i < n and found != ALWAYS:
         here, away = queue[2 * i], queue[2 * i + 1]
         i += 1
-        if not lexers[8 * here + KNOWN] & ROW_READY:
+        if not lexers[10 * here + KNOWN] & ROW_READY:
             status = make_row(L, here)
             if status < 0:
                 return status
         last, last_shun = -1, -1
+        row, map_at = lexers[10 * here + ROW], 256 * lexers[10 * here + MAP]
         for byte in range(256):
-            to = following[256 * here + byte]
-            if to == 0 and won[256 * here + byte] == 0:
+            o = 2 * (row + byte_class[map_at + byte])
+            to, winners = steps[o], steps[o + 1]
+            if to == 0 and winners == 0:
                 continue
             left = step_shun(L, away, byte)
             if left < 0:
@@ -87,7 +91,7 @@ def escapes(L, lexer, shun):
             if left == NOTHING:
                 found = ALWAYS
                 break
-            if won[256 * here + byte]:
+            if winners:
                 found = DEPENDS
             if to == 0 or (to == last and left == last_shun):
                 continue
@@ -156,7 +160,7 @@ def alive(L, row, lexer, shun):
     A breadth-first search over elements; or a status.
     """
     head, pool, lexers, queue = i64(L, HEAD), i64(L, POOL), i64(L, LEXER), i64(L, QUEUE)
-    following, won = i32(L, NEXT), i32(L, WON)
+    byte_class, steps = u8(L, CLASS), i32(L, STEP)
     if shun == NOTHING:
         return 1
     asked = keep_three(L, ALIVE, row, lexer, shun)
@@ -180,13 +184,15 @@ def alive(L, row, lexer, shun):
             lexer = begin(L, row)
             if lexer < 0:
                 return lexer
-        if not lexers[8 * lexer + KNOWN] & ROW_READY:
+        if not lexers[10 * lexer + KNOWN] & ROW_READY:
             status = make_row(L, lexer)
             if status < 0:
                 return status
         last, last_won, last_shun = -1, -1, -1
+        steps_at, map_at = lexers[10 * lexer + ROW], 256 * lexers[10 * lexer + MAP]
         for byte in range(256):
-            to, winners = following[256 * lexer + byte], won[256 * lexer + byte]
+            o = 2 * (steps_at + byte_class[map_at + byte])
+            to, winners = steps[o], steps[o + 1]
             if to == 0 and winners == 0:
                 continue
             left = step_shun(L, shun, byte)

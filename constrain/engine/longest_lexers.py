@@ -12,12 +12,17 @@ import numpy as np
 
 from constrain.automata.clip import clipped
 from constrain.automata.derive import make_ready
-from constrain.automata.tables import ACCEPTS, CLASS, FLAGS, GOES_ON, MAP, ROW, STATE, TARGET
+from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, STATE, TARGET
+from constrain.automata.tables import CLASS as DFA_CLASS
+from constrain.automata.tables import MAP as DFA_MAP
+from constrain.automata.tables import ROW as DFA_ROW
 from constrain.engine.advance import add_set
 from constrain.engine.earley import closure, finish
 from constrain.engine.longest_tables import (
     AFTER,
     BEGUN,
+    CLASS,
+    CLASSES,
     CLIPPED,
     GOTO,
     HEAD,
@@ -31,21 +36,24 @@ from constrain.engine.longest_tables import (
     LEXERS,
     LIST,
     LOW,
+    MAP,
+    MAPS,
     MATCHED,
-    NEXT,
     NOTHING,
     PARTS,
     PARTS_OF,
     POOL,
     RECORD,
+    ROW,
     ROW_READY,
     SESSION_BLOCK,
     SHUN_ROW,
     SHUNNED,
     SHUNS,
     SHUNS_WHAT,
+    STEP,
+    STEPS,
     WINNERS,
-    WON,
     keep,
     keep_one,
     keep_two,
@@ -111,45 +119,73 @@ def lexer_of(L, n):
     if known:
         return known
     new = head[LEXERS]
-    if 8 * new + 8 > size_of(L, LEXER):
+    if 10 * new + 10 > size_of(L, LEXER):
         return no_room(LEXER)
-    if 256 * new + 256 > size_of(L, NEXT):
-        return no_room(NEXT)
-    if 256 * new + 256 > size_of(L, WON):
-        return no_room(WON)
-    for k in range(8):
-        lexers[8 * new + k] = 0
-    lexers[8 * new + PARTS_OF] = record
+    for k in range(10):
+        lexers[10 * new + k] = 0
+    lexers[10 * new + PARTS_OF] = record
     head[LEXERS] = new + 1
     pool[slot_of(pool, record)] = new
     return new
 
 
 @unit
+def keep_row(L, lexer, classes):
+    """Keep the row of a lexer, whose steps stand behind the last ones: as many as there are classes, of the bytes in
+    LIST. 0, or a status."""
+    head, pool, lexers, by_byte, content = i64(L, HEAD), i64(L, POOL), i64(L, LEXER), i64(L, LIST), i64(L, RECORD)
+    if size_of(L, RECORD) < 256:
+        return no_room(RECORD)
+    runs = 0
+    for byte in range(256):
+        if byte == 0 or by_byte[byte] != by_byte[byte - 1]:
+            content[runs] = byte << 32 | by_byte[byte]
+            runs += 1
+    record = keep(L, CLASSES, runs)
+    if record < 0:
+        return record
+    number = pool[slot_of(pool, record)] - 1
+    if number < 0:
+        number = head[MAPS]
+        if 256 * number + 256 > size_of(L, CLASS):
+            return no_room(CLASS)
+        byte_class = u8(L, CLASS)
+        for byte in range(256):
+            byte_class[256 * number + byte] = by_byte[byte]
+        head[MAPS] = number + 1
+        pool[slot_of(pool, record)] = number + 1
+    lexers[10 * lexer + MAP], lexers[10 * lexer + ROW] = number, head[STEPS]
+    lexers[10 * lexer + KNOWN] |= ROW_READY
+    head[STEPS] += classes
+    return 0
+
+
+@unit
 def make_row(L, lexer):
     """Write what each byte does to a lexer; 0, or a status."""
-    pool, lexers, labels = i64(L, POOL), i64(L, LEXER), i64(L, LABEL)
-    content, ending = i64(L, RECORD), i64(L, LIST)
-    following, won = i32(L, NEXT), i32(L, WON)
-    if lexers[8 * lexer + KNOWN] & ROW_READY:
+    head, pool, lexers, labels = i64(L, HEAD), i64(L, POOL), i64(L, LEXER), i64(L, LABEL)
+    content, by_byte, steps = i64(L, RECORD), i64(L, LIST), i32(L, STEP)
+    if lexers[10 * lexer + KNOWN] & ROW_READY:
         return 0
     automata = automata_of(L)
-    state, targets, classes = i32(automata, STATE), i32(automata, TARGET), u8(automata, CLASS)
-    parts = lexers[8 * lexer + PARTS_OF]
+    state, targets, classes = i32(automata, STATE), i32(automata, TARGET), u8(automata, DFA_CLASS)
+    parts, row = lexers[10 * lexer + PARTS_OF], 2 * head[STEPS]
     n = size(pool, parts)
     if n > size_of(L, RECORD):
         return no_room(RECORD)
-    if n > size_of(L, LIST):
+    if n + 256 > size_of(L, LIST):
         return no_room(LIST)
+    if row + 512 > size_of(L, STEP):
+        return no_room(STEP)
     for k in range(n):
         status = make_ready(automata, pool[parts + 1 + k] & LOW)
         if status < 0:
             return status
-    after, winners = 0, 0
+    known, here = 0, 0
     for byte in range(256):
         same, k = byte > 0, 0
         while same and k < n:
-            at = 256 * state[8 * (pool[parts + 1 + k] & LOW) + MAP] + byte
+            at = 256 * state[8 * (pool[parts + 1 + k] & LOW) + DFA_MAP] + byte
             same = classes[at] == classes[at - 1]
             k += 1
         if not same:
@@ -157,7 +193,7 @@ def make_row(L, lexer):
             for k in range(n):
                 word = pool[parts + 1 + k]
                 o = 8 * (word & LOW)
-                reached = targets[state[o + ROW] + classes[256 * state[o + MAP] + byte]]
+                reached = targets[state[o + DFA_ROW] + classes[256 * state[o + DFA_MAP] + byte]]
                 if reached == 0:
                     continue
                 flags = state[8 * reached + FLAGS]
@@ -170,7 +206,7 @@ def make_row(L, lexer):
                         ends, best = 0, priority
                     if priority == best or ends == 0:
                         best = priority
-                        ending[ends] = word >> 32
+                        by_byte[256 + ends] = word >> 32
                         ends += 1
             after = lexer_of(L, going)
             if after < 0:
@@ -178,13 +214,18 @@ def make_row(L, lexer):
             winners = 0
             if ends:
                 for k in range(ends):
-                    content[k] = ending[k]
+                    content[k] = by_byte[256 + k]
                 winners = keep(L, WINNERS, ends)
                 if winners < 0:
                     return winners
-        following[256 * lexer + byte], won[256 * lexer + byte] = after, winners
-    lexers[8 * lexer + KNOWN] |= ROW_READY
-    return 0
+            here = 0
+            while here < known and not (steps[row + 2 * here] == after and steps[row + 2 * here + 1] == winners):
+                here += 1
+            if here == known:
+                steps[row + 2 * here], steps[row + 2 * here + 1] = after, winners
+                known += 1
+        by_byte[byte] = here
+    return keep_row(L, lexer, known)
 
 
 @unit
@@ -284,7 +325,7 @@ def settle(L, shun, n):
     head, pool, parts, content = i64(L, HEAD), i64(L, POOL), i64(L, LIST), i64(L, RECORD)
     left, after = i32(L, LEFT), i32(L, AFTER)
     automata = automata_of(L)
-    state, targets, classes = i32(automata, STATE), i32(automata, TARGET), u8(automata, CLASS)
+    state, targets, classes = i32(automata, STATE), i32(automata, TARGET), u8(automata, DFA_CLASS)
     new = head[SHUNS]
     if 256 * new + 256 > size_of(L, LEFT):
         return no_room(LEFT)
@@ -303,7 +344,7 @@ def settle(L, shun, n):
             same = same and before == left[256 * shun + byte - 1]
         k = 0
         while same and k < n:
-            at = 256 * state[8 * parts[k] + MAP] + byte
+            at = 256 * state[8 * parts[k] + DFA_MAP] + byte
             same = classes[at] == classes[at - 1]
             k += 1
         if not same:
@@ -316,7 +357,7 @@ def settle(L, shun, n):
             for k in range(m):
                 content[k] = pool[before + 1 + k]
             for k in range(n):
-                reached = targets[state[8 * parts[k] + ROW] + classes[256 * state[8 * parts[k] + MAP] + byte]]
+                reached = targets[state[8 * parts[k] + DFA_ROW] + classes[256 * state[8 * parts[k] + DFA_MAP] + byte]]
                 if reached == 0:
                     continue
                 if state[8 * reached + FLAGS] & ACCEPTS:
@@ -385,7 +426,7 @@ def shunned(L, shun, lexer):
     if lexer == 0:
         return shun
     if shun == NOTHING:
-        known = lexers[8 * lexer + SHUNS_WHAT]
+        known = lexers[10 * lexer + SHUNS_WHAT]
         if known:
             return known - 1
     else:
@@ -395,7 +436,7 @@ def shunned(L, shun, lexer):
         known = pool[slot_of(pool, record)]
         if known:
             return known - 1
-    at = lexers[8 * lexer + PARTS_OF]
+    at = lexers[10 * lexer + PARTS_OF]
     n = size(pool, at)
     if n > size_of(L, LIST):
         return no_room(LIST)
@@ -405,7 +446,7 @@ def shunned(L, shun, lexer):
     if found < 0:
         return found
     if shun == NOTHING:
-        lexers[8 * lexer + SHUNS_WHAT] = found + 1
+        lexers[10 * lexer + SHUNS_WHAT] = found + 1
     else:
         pool[slot_of(pool, keep_two(L, SHUNNED, shun, lexer))] = found + 1
     return found
@@ -415,12 +456,12 @@ def shunned(L, shun, lexer):
 def clip(L, lexer):
     """The lexer that reads tokens as one does, with counts that no token reaches made equal."""
     pool, lexers, content, parts = i64(L, POOL), i64(L, LEXER), i64(L, RECORD), i64(L, LIST)
-    known = lexers[8 * lexer + CLIPPED]
+    known = lexers[10 * lexer + CLIPPED]
     if known:
         return known
     session = i64(i64(L, HEAD)[SESSION_BLOCK], SESSION)
     horizon = i64(session[VOCABULARY_BLOCK], VOCABULARY)[HORIZON]
-    at = lexers[8 * lexer + PARTS_OF]
+    at = lexers[10 * lexer + PARTS_OF]
     n = size(pool, at)
     if n > size_of(L, LIST):
         return no_room(LIST)
@@ -435,5 +476,5 @@ def clip(L, lexer):
         content[k] = parts[k]
     found = lexer_of(L, n)
     if found > 0:
-        lexers[8 * lexer + CLIPPED] = found
+        lexers[10 * lexer + CLIPPED] = found
     return found

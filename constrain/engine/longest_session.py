@@ -77,9 +77,10 @@ class LongestSession(Session):
 
     def parts(self, lexer: int) -> list[tuple[int, int]]:
         """The parts of a lexer: labels, DFA states."""
-        return [(word >> 32, word & lt.LOW) for word in self._content(int(self.lexers["lexer"][8 * lexer]))]
+        return [(word >> 32, word & lt.LOW) for word in self.content(int(self.lexers["lexer"][10 * lexer]))]
 
-    def _content(self, record: int) -> list[int]:
+    def content(self, record: int) -> list[int]:
+        """What stands in a record of block L."""
         pool = self.lexers["pool"]
         found: list[int] = pool[record + 1 : record + 1 + (pool[record] >> 8)].tolist()
         return found
@@ -87,6 +88,14 @@ class LongestSession(Session):
     def begun(self, row: int) -> int:
         """The lexer of a row; 0 if no text may follow it."""
         return self.ask(self._begin_row, row)
+
+    def step_lexer(self, lexer: int, byte: int) -> tuple[int, int]:
+        """The lexer after a byte, and the winners that end with it; 0 for none."""
+        self.ask(entry(longest_lexers.make_row), lexer)
+        tables = self.lexers
+        row, classes = int(tables["lexer"][10 * lexer + lt.ROW]), 256 * int(tables["lexer"][10 * lexer + lt.MAP])
+        step = 2 * (row + int(tables["class"][classes + byte]))
+        return int(tables["step"][step]), int(tables["step"][step + 1])
 
     def expects_special(self, state: int) -> bool:
         """Whether a special token may come next."""
@@ -121,7 +130,7 @@ class LongestSession(Session):
     @property
     def nbytes(self) -> int:
         """See `Session.nbytes`."""
-        return self.tables.nbytes + self.lexers.nbytes
+        return self.tables.nbytes + lt.used_bytes(self.lexers)
 
     # -------------------------------------------------------------------------------------------------- the statuses
 

@@ -26,6 +26,7 @@ from constrain.engine.longest_tables import (
     ALIVE_GROUPS,
     ALWAYS,
     AT,
+    CLASS,
     CLIPPED_VOCABULARY,
     COUNT,
     CROSSED,
@@ -51,14 +52,15 @@ from constrain.engine.longest_tables import (
     LEXER,
     LOOPS,
     LOW,
+    MAP,
     MATCHED,
     NEVER,
-    NEXT,
     NOTHING,
     PARTS_OF,
     PLACED,
     POOL,
     RECORD,
+    ROW,
     ROW_READY,
     SESSION_BLOCK,
     SET,
@@ -69,6 +71,7 @@ from constrain.engine.longest_tables import (
     SORTED,
     SPARSE,
     SPARSE_USED,
+    STEP,
     TOKENS,
     UNSURE,
     UNSURE_AT,
@@ -78,7 +81,6 @@ from constrain.engine.longest_tables import (
     WALK,
     WIDTH_OF,
     WINNERS_OF,
-    WON,
     keep,
     keep_three,
     no_room,
@@ -115,7 +117,7 @@ from constrain.engine.tables import LOOPS as KEEPS_LOOPS
 from constrain.engine.tables import TOKENS as LISTED
 from constrain.engine.token_tries import BROKEN, INSIDE
 from constrain.engine.token_tries import full as vocabulary_full
-from constrain.jit import helper, i32, i64, mix, size_of, unit
+from constrain.jit import helper, i32, i64, mix, size_of, u8, unit
 
 _WORTH_KEEPING = 8  # tokens below a node, from which on it is asked what keeps a lexer alive
 _FEW_EDGES = 48  # up to so many are sorted by insertion
@@ -138,7 +140,7 @@ def note_keeps(L, lexer):
     session = i64(i64(L, HEAD)[SESSION_BLOCK], SESSION)
     vocabulary, automata = session[VOCABULARY_BLOCK], automata_of(L)
     keeps = i64(vocabulary, KEEPS)
-    parts, o = lexers[8 * lexer + PARTS_OF], 8 * lexer
+    parts, o = lexers[10 * lexer + PARTS_OF], 10 * lexer
     lexers[o + LOOPS], lexers[o + ALIVE_GROUPS], lexers[o + ALIVE_BYTES] = 0, 0, 0
     for k in range(size(pool, parts)):
         q = pool[parts + 1 + k] & LOW
@@ -242,7 +244,7 @@ def walk_tokens(L, lexer, shun, forest):
     Returns crossings << 32 | edges, or a status.
     """
     head, pool, lexers, walk = i64(L, HEAD), i64(L, POOL), i64(L, LEXER), i64(L, WALK)
-    following, won, left, after = i32(L, NEXT), i32(L, WON), i32(L, LEFT), i32(L, AFTER)
+    byte_class, steps, left, after = u8(L, CLASS), i32(L, STEP), i32(L, LEFT), i32(L, AFTER)
     inner, added, found, placed, unsure = i64(L, INNER), i64(L, ADDED), i64(L, FOUND), i64(L, PLACED), i32(L, UNSURE)
     vocabulary = i64(head[SESSION_BLOCK], SESSION)[VOCABULARY_BLOCK]
     trie, below, span = i64(vocabulary, TRIE), i64(vocabulary, BELOW), i64(vocabulary, SPAN)
@@ -257,7 +259,7 @@ def walk_tokens(L, lexer, shun, forest):
     while sp > 0:
         sp -= 1
         here, away, at, crossing = walk[4 * sp], walk[4 * sp + 1], walk[4 * sp + 2], walk[4 * sp + 3]
-        if here and not lexers[8 * here + KNOWN] & ROW_READY:
+        if here and not lexers[10 * here + KNOWN] & ROW_READY:
             status = make_row(L, here)
             if status < 0:
                 return status
@@ -267,6 +269,7 @@ def walk_tokens(L, lexer, shun, forest):
             first, n = 1 - at, pool[-at]
         if 4 * (sp + n) + 4 > size_of(L, WALK):
             return no_room(WALK)
+        row, map_at = lexers[10 * here + ROW], 256 * lexers[10 * here + MAP]
         behind = 256 * placed[4 * crossing + 1] if crossing >= 0 else 0
         visited += n
         for i in range(n):
@@ -281,7 +284,8 @@ def walk_tokens(L, lexer, shun, forest):
                 placed[4 * crossing + 2] += 1
             if here == 0:
                 continue
-            to, winners = np.int64(following[256 * here + byte]), np.int64(won[256 * here + byte])
+            o = 2 * (row + byte_class[map_at + byte])
+            to, winners = np.int64(steps[o]), np.int64(steps[o + 1])
             rest = np.int64(NOTHING)
             if (to or winners) and away:
                 rest = np.int64(after[256 * away + byte])
@@ -297,11 +301,11 @@ def walk_tokens(L, lexer, shun, forest):
             if to and rest == NOTHING and not leaf:
                 begin, end = span[node] & LOW, span[node] >> 32
                 if end - begin > _WORTH_KEEPING:
-                    if not lexers[8 * to + KNOWN] & KEPT:
+                    if not lexers[10 * to + KNOWN] & KEPT:
                         status = note_keeps(L, to)
                         if status < 0:
                             return status
-                    met, o = below[node], 8 * to
+                    met, o = below[node], 10 * to
                     if met & ~lexers[o + LOOPS] == 0 or (
                         met & (BROKEN | INSIDE) == 0
                         and met & ~lexers[o + ALIVE_GROUPS] == 0

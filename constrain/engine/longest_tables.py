@@ -24,9 +24,9 @@ POOL = 1  # int64: records: length of the content << 8 | kind, the content, a sl
 HASH = 2  # int64: offsets of interned records, open addressing
 RECORD = 3  # int64: scratch: a record before it is interned
 LIST = 4  # int64: scratch: what a record is made of
-LEXER = 5  # int64[8 n]: columns below; lexer 0 is none
-NEXT = 6  # int32[256 n]: the lexer after each byte, 0: none
-WON = 7  # int32[256 n]: the WINNERS that end with each byte, 0: none
+LEXER = 5  # int64[10 n]: columns below; lexer 0 is none
+CLASS = 6  # uint8[256 n]: interned maps from bytes to classes
+STEP = 7  # int32[2 n]: by class: the lexer after it, the WINNERS that end with it; 0: none
 LEFT = 8  # int32[256 n]: of a shun: what each byte leaves of it: NOTHING, MATCHED, or a LEFT_OVER record
 AFTER = 9  # int32[256 n]: the same as a shun: NOTHING, MATCHED, a shun; -1: not asked yet
 LABEL = 10  # int64[2 n]: priority, DFA state
@@ -61,6 +61,7 @@ SEARCH_LIMIT = 13
 IN_INNER = 14  # tokens in INNER; -1: nobody knows
 VISITED = 15  # nodes of the trie visited ever, for measurements
 WIDTH_OF = 16  # words of a dense set
+MAPS, STEPS = 19, 20  # used of CLASS, STEP
 TAKES, SINGLES = 17, 18  # entries in TAKEN, SINGLE
 
 # Kinds of records
@@ -77,6 +78,7 @@ ALIVE = 10  # [row, lexer, shun]; slot: NEVER, ALWAYS, or search << 4 while that
 TOKENS = 11  # [lexer, shun, FOREST record or VOCABULARY ..]; slot: SETS_MADE << 32 | token set
 FOREST = 12  # edges of the vocabulary's trie: [a byte, how many nodes it leads to, these, the next byte, ..]
 MASK = 13  # [SETS_MADE, token sets, tokens, these ..]: never interned
+CLASSES = 14  # a map: [the first byte of a run << 32 | its class, ..]; slot: its number, plus 1
 
 # LEXER
 PARTS_OF = 0  # its record
@@ -84,7 +86,9 @@ KNOWN = 1  # READY | KEPT
 SHUNS_WHAT = 2  # the shun of what it may still match, plus 1; 0: not asked
 CLIPPED = 3  # the lexer with counts that no token reaches made equal; 0: not asked
 LOOPS, ALIVE_GROUPS, ALIVE_BYTES = 4, 5, 6  # of the part that most bytes keep alive, as in KEEPS of the vocabulary
-ROW_READY = 1  # NEXT and WON stand
+MAP = 7  # the map of its row
+ROW = 8  # the first of its classes in STEP
+ROW_READY = 1  # MAP and ROW stand
 KEPT = 2  # LOOPS and so on stand
 
 # SET
@@ -112,38 +116,38 @@ SEARCHED = 1  # `what` of EXCEEDED: a search for a way out of a shun
 
 
 def make(session_block: int, width: int, search: int) -> Tables:
-    """Make the tables for a session; they grow."""
+    """Make the tables for a session; they grow. Memory that nobody has written to is not there yet."""
     made = Tables(
         [
             Column("head", np.int64, 32),
-            Column("pool", np.int64, 1 << 12),
-            Column("hash", np.int64, 1 << 10),
-            Column("record", np.int64, 1 << 10),
-            Column("list", np.int64, 1 << 10),
-            Column("lexer", np.int64, 8 << 6),
-            Column("next", np.int32, 256 << 6),
-            Column("won", np.int32, 256 << 6),
-            Column("left", np.int32, 256 << 4),
-            Column("after", np.int32, 256 << 4),
-            Column("label", np.int64, 2 << 6),
-            Column("set", np.int64, 8 << 6),
-            Column("dense", np.int64, 8 * width),
-            Column("sparse", np.int32, 1 << 10),
-            Column("crossing", np.int32, 4 << 8),
-            Column("unsure", np.int32, 4 << 6),
-            Column("walk", np.int64, 4 << 10),
+            Column("pool", np.int64, 1 << 16),
+            Column("hash", np.int64, 1 << 13),
+            Column("record", np.int64, 1 << 14),
+            Column("list", np.int64, 1 << 12),
+            Column("lexer", np.int64, 10 << 8),
+            Column("class", np.uint8, 256 << 6),
+            Column("step", np.int32, 2 << 12),
+            Column("left", np.int32, 256 << 5),
+            Column("after", np.int32, 256 << 5),
+            Column("label", np.int64, 2 << 7),
+            Column("set", np.int64, 8 << 8),
+            Column("dense", np.int64, 64 * width),
+            Column("sparse", np.int32, 1 << 14),
+            Column("crossing", np.int32, 4 << 10),
+            Column("unsure", np.int32, 4 << 8),
+            Column("walk", np.int64, 4 << 12),
             Column("inner", np.int64, width + 1),
             Column("added", np.int64, FEW_TOKENS + 1),
-            Column("found", np.int64, 1 << 10),
-            Column("placed", np.int64, 4 << 8),
-            Column("crossed", np.int64, 2 << 10),
-            Column("edge", np.int64, 1 << 10),
-            Column("sorted", np.int64, 1 << 10),
+            Column("found", np.int64, 1 << 16),
+            Column("placed", np.int64, 4 << 10),
+            Column("crossed", np.int64, 2 << 11),
+            Column("edge", np.int64, 1 << 16),
+            Column("sorted", np.int64, 1 << 16),
             Column("count", np.int64, 1 << 11),
             Column("queue", np.int64, 1 << 9),
-            Column("todo", np.int64, 5 << 8),
+            Column("todo", np.int64, 4 << 8),
             Column("taken", np.int64, 1 << 8),
-            Column("single", np.int64, 1 << 10),
+            Column("single", np.int64, 1 << 12),
             Column("near", np.int64, 2 << 7),
         ]
     )
@@ -152,6 +156,14 @@ def make(session_block: int, width: int, search: int) -> Tables:
     head[[LEXERS, LABELS, SETS, SETS_MADE]] = 1
     head[[POOL_USED, SHUNS]] = 2
     return made
+
+
+def used_bytes(made: Tables) -> int:
+    """Memory that what has been worked out takes."""
+    head = made["head"]
+    words = head[POOL_USED] + 10 * head[LEXERS] + 8 * head[SETS] + head[DENSE_USED] + len(made["hash"])
+    halves = 2 * head[STEPS] + 2 * 256 * head[SHUNS] + head[SPARSE_USED] + 4 * (head[CROSSINGS] + head[UNSURES])
+    return int(8 * words + 4 * halves + 256 * head[MAPS])
 
 
 @helper
