@@ -53,6 +53,10 @@ class State:
         self.next: dict[int, State] = {}
         """Steps taken so far."""
 
+    def __repr__(self) -> str:
+        kind = "ended" if self.terminated else "accepting" if self.accepting else "open"
+        return f"<State {self.place if isinstance(self.place, int) else ''} {kind}, {len(self.next)} steps known>"
+
 
 class Successors(NamedTuple):
     """Where the tokens that are allowed in a state lead, EOS left out."""

@@ -53,6 +53,7 @@ RANKS = {
     "sampling": 11,
     "search": 11,
     "warmup": 12,
+    "debug": 12,
     "hf": 12,
     "cli": 12,
     "demo": 12,

@@ -1,0 +1,1 @@
+"""Look into the engine: why a token is or is not allowed."""
