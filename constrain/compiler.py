@@ -11,8 +11,8 @@ from weakref import WeakSet, WeakValueDictionary
 
 from constrain import spec as spec_module
 from constrain.automata.dfa import DfaStore
-from constrain.automata.languages import StoreLanguages
 from constrain.automata.lexer import Lexer
+from constrain.automata.queries import DfaLanguages
 from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
 from constrain.contextfree import GrammarSpace
@@ -174,7 +174,7 @@ class Compiler:
     def _begin(self, spec: Spec, flat: bool) -> tuple[StateSpace, State]:
         """The states of a constraint that no number of tokens is part of, and the first one."""
         store = _store(self.limits)
-        lowered = spec.lower(self.limits, StoreLanguages(store, self.limits))
+        lowered = spec.lower(self.limits, DfaLanguages(_dfas(), self.limits))
         if isinstance(lowered, Grammar) and flat:
             space = self._flat_space(lowered, store)
             begun = space.start()

@@ -257,7 +257,7 @@ def _document_of(schema: Any, spec: JsonSchema) -> Document:
 
 
 def _own_languages(limits: Limits) -> Languages:
-    from constrain.automata.languages import StoreLanguages
-    from constrain.automata.store import ExpressionStore
+    from constrain.automata.dfa import DfaStore
+    from constrain.automata.queries import DfaLanguages
 
-    return StoreLanguages(ExpressionStore(), limits)
+    return DfaLanguages(DfaStore(), limits)
