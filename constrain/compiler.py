@@ -174,7 +174,7 @@ class Compiler:
     def _begin(self, spec: Spec, flat: bool) -> tuple[StateSpace, State]:
         """The states of a constraint that no number of tokens is part of, and the first one."""
         store = _store(self.limits)
-        lowered = spec.lower(self.limits, DfaLanguages(_dfas(), self.limits))
+        lowered = spec.lower(self.limits, DfaLanguages(_dfas(self.limits), self.limits))
         if isinstance(lowered, Grammar) and flat:
             space = self._flat_space(lowered, store)
             begun = space.start()
@@ -295,9 +295,14 @@ def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
         return _shared.spaces[key]
 
 
-def _dfas() -> DfaStore:
-    """The automata of the process."""
+def _dfas(limits: Limits | None = None) -> DfaStore:
+    """The automata of the process.
+
+    Once they are a quarter of what `limits` let one constraint have they are left to those in use, and new ones begun.
+    """
     with _lock:
+        if _shared.dfas is not None and limits is not None and 4 * _shared.dfas.size > limits.expressions:
+            _forget()
         if _shared.dfas is None:
             _shared.dfas = DfaStore()
         return _shared.dfas

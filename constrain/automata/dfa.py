@@ -83,6 +83,7 @@ class DfaStore:
 
     def __init__(self, limits: Limits | None = None, made: Tables | None = None) -> None:
         self.tables = made or tables.make()
+        self._empty = self.tables.nbytes
         self.lock = threading.RLock()
         """Held while tables are added to; whoever calls units that do so holds it, too."""
         self.limits = limits or Limits()
@@ -103,6 +104,11 @@ class DfaStore:
     def nbytes(self) -> int:
         """Memory that the tables take."""
         return self.tables.nbytes
+
+    @property
+    def size(self) -> int:
+        """What the tables have grown by, as `Limits.expressions` counts it."""
+        return (self.nbytes - self._empty) // _EXPRESSION
 
     def __repr__(self) -> str:
         count = self.tables["count"]
