@@ -7,18 +7,17 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from amounts import examples as examples
 from hypothesis import strategies as st
 
 from constrain import Limits, Spec, Vocabulary
-from constrain.automata.store import ANYTHING, ExpressionStore
+from constrain.automata.dfa import DfaStore
+from constrain.automata.tables import DEAD
 from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 from constrain.ir import grammar as cfg
 from constrain.ir.languages import Languages
 from constrain.kernels import expressions_ref as ref
-from constrain.kernels.trie import build as build_trie
 
 # ---- expressions
 
@@ -132,41 +131,30 @@ class Deriving(Spec):
 class Language:
     """An expression in a store."""
 
-    def __init__(self, expr: ir.Expr, store: ExpressionStore | None = None, limits: Limits | None = None) -> None:
-        self.store = store or ExpressionStore()
-        self.limits = limits or Limits()
-        self.node = self.store.build(expr, self.limits)
+    def __init__(self, expr: ir.Expr, store: DfaStore | None = None, limits: Limits | None = None) -> None:
+        self.store = store or DfaStore()
+        self.start = self.store.start(expr, limits or Limits())
 
     def viable(self, data: bytes) -> bool:
         """Whether a text of the language begins with `data`."""
-        reached = self.store.advance(self.node, data, self.limits)
-        return reached.node != 0 and reached.read == len(data)
+        return self.start != DEAD and self.store.read(self.start, data)[1] == len(data)
 
     def accepts(self, data: bytes) -> bool:
         """Whether `data` is in the language."""
-        reached = self.store.advance(self.node, data, self.limits)
-        return reached.node != 0 and reached.read == len(data) and self.store.is_nullable(reached.node)
+        q, read = self.store.read(self.start, data)
+        return read == len(data) and self.store.accepts(q)
 
     def sample(self, rng: random.Random, longest: int = 40) -> bytes | None:
         """A text of the language found by a random walk, or None if the walk met no end."""
-        node, data = self.store.advance(self.node, b"", self.limits).node, b""
-        while node and len(data) < longest:
-            following = self.store.viable_bytes(node, self.limits)
-            if self.store.is_nullable(node) and (not following or rng.random() < 0.3):
+        q, data = self.start, b""
+        while q != DEAD and len(data) < longest:
+            following = self.store.viable_bytes(q)
+            if self.store.accepts(q) and (not following or rng.random() < 0.3):
                 return data
             common = [b for b in following if 0x20 <= b < 0x7F]
-            byte = bytes([rng.choice(common if common and rng.random() < 0.8 else following)])
-            node, data = self.store.advance(node, byte, self.limits).node, data + byte
-        return data if node and self.store.is_nullable(node) else None
-
-
-def walked(store: ExpressionStore, node: int, tokens: Sequence[bytes], limits: Limits) -> set[int]:
-    """The tokens that `ExpressionStore.walk` finds allowed at a node, whatever the vocabulary can spell."""
-    data = np.frombuffer(b"".join(tokens), np.uint8)
-    trie = build_trie(data, np.cumsum([0, *map(len, tokens)]))
-    mask = np.zeros((len(tokens) + 31) // 32, np.uint32)
-    store.walk(node, ANYTHING, trie, mask, limits)
-    return set(np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist())
+            byte = rng.choice(common if common and rng.random() < 0.8 else following)
+            q, data = self.store.step(q, byte), data + bytes([byte])
+        return data if q != DEAD and self.store.accepts(q) else None
 
 
 def mutated(rng: random.Random, text: str, alphabet: str) -> str:

@@ -18,7 +18,7 @@ from strategies import PATTERN_CHARS, Language, examples, flag_prefixes, mutated
 import constrain
 from benchmarks.patterns import PATTERNS, Pattern, full_match
 from constrain import Compiler, Limits, UnsupportedError, Vocabulary
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
 from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 
@@ -332,7 +332,7 @@ def test_intersections_and_differences_are_those_of_interegular(a: str, b: str) 
     interegular = pytest.importorskip("interegular")
     one, two = (interegular.parse_pattern(p).to_fsm() for p in (a, b))
     first, second = parse_regex(a, re.ASCII), parse_regex(b, re.ASCII)
-    store = ExpressionStore()
+    store = DfaStore()
     everything = parse_regex("(?s).*")
     for fsm, expr in (
         (one & two, ir.And((first, second))),
@@ -409,7 +409,7 @@ SPELLED = {code: chr(code).encode() for code in AROUND}
 
 
 def test_ranges_between_the_lengths_of_utf8() -> None:
-    store = ExpressionStore()
+    store = DfaStore()
     for low, high in itertools.combinations_with_replacement(EDGES, 2):
         engine = Language(ir.Chars(((low, high),)), store)
         assert {code for code in AROUND if engine.accepts(SPELLED[code])} == {c for c in AROUND if low <= c <= high}

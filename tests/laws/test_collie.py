@@ -14,11 +14,11 @@ from strategies import Language, examples
 
 import constrain
 from constrain import Compiler, Limits, Spec, UnsatisfiableError, UnsupportedError, Vocabulary, collie, length, regex
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
 from constrain.errors import SpecTypeError
 from constrain.frontends import units
 
-LIMITS, STORE = Limits(), ExpressionStore()
+LIMITS, STORE = Limits(), DfaStore()
 
 
 # ---- units, by plain Python

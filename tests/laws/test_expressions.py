@@ -5,24 +5,65 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import LETTERS, Language, examples, expressions, leaves, plain, repeats, texts, vocabularies, walked
+from strategies import LETTERS, examples, expressions, leaves, plain, repeats, texts, vocabularies
 
 from constrain import LimitExceeded, Limits, UnsupportedError, Vocabulary
 from constrain.automata import store as stores
-from constrain.automata.store import ExpressionStore
+from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
 from constrain.kernels import expressions as kernels
 from constrain.kernels import expressions_ref as ref
+from constrain.kernels.trie import build as build_trie
 
 LIMITS = Limits(search=20_000)
 SHORT = [bytes(text) for n in range(4) for text in itertools.product(b"ab", repeat=n)]
+
+
+class Language:
+    """An expression in a store."""
+
+    def __init__(self, expr: ir.Expr, store: ExpressionStore | None = None, limits: Limits | None = None) -> None:
+        self.store = store or ExpressionStore()
+        self.limits = limits or Limits()
+        self.node = self.store.build(expr, self.limits)
+
+    def viable(self, data: bytes) -> bool:
+        """Whether a text of the language begins with `data`."""
+        reached = self.store.advance(self.node, data, self.limits)
+        return reached.node != 0 and reached.read == len(data)
+
+    def accepts(self, data: bytes) -> bool:
+        """Whether `data` is in the language."""
+        reached = self.store.advance(self.node, data, self.limits)
+        return reached.node != 0 and reached.read == len(data) and self.store.is_nullable(reached.node)
+
+    def sample(self, rng: random.Random, longest: int = 40) -> bytes | None:
+        """A text of the language found by a random walk, or None if the walk met no end."""
+        node, data = self.store.advance(self.node, b"", self.limits).node, b""
+        while node and len(data) < longest:
+            following = self.store.viable_bytes(node, self.limits)
+            if self.store.is_nullable(node) and (not following or rng.random() < 0.3):
+                return data
+            common = [b for b in following if 0x20 <= b < 0x7F]
+            byte = bytes([rng.choice(common if common and rng.random() < 0.8 else following)])
+            node, data = self.store.advance(node, byte, self.limits).node, data + byte
+        return data if node and self.store.is_nullable(node) else None
+
+
+def walked(store: ExpressionStore, node: int, tokens: Sequence[bytes], limits: Limits) -> set[int]:
+    """The tokens that `ExpressionStore.walk` finds allowed at a node, whatever the vocabulary can spell."""
+    data = np.frombuffer(b"".join(tokens), np.uint8)
+    trie = build_trie(data, np.cumsum([0, *map(len, tokens)]))
+    mask = np.zeros((len(tokens) + 31) // 32, np.uint32)
+    store.walk(node, ANYTHING, trie, mask, limits)
+    return set(np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist())
 
 
 def letters(*codes: int) -> ir.Expr:

@@ -14,12 +14,12 @@ from strategies import Language, examples, vocabularies
 
 import constrain
 from constrain import Compiler, Limits, UnsatisfiableError, Vocabulary, VocabularyError
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
 from constrain.frontends import units
 from constrain.length import Length, length
 
 LIMITS = Limits(search=20_000)
-STORE = ExpressionStore()
+STORE = DfaStore()
 UNITS = ("chars", "words", "sentences", "paragraphs")
 LETTERS = "a9_ .!)\n\t-é日\u3000。"
 

@@ -16,13 +16,13 @@ from strategies import Language, examples, vocabularies
 
 import constrain
 from constrain import Compiler, Limits, UnsatisfiableError, Vocabulary, regex
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
 from constrain.lexical import Clause, Lexical, Phrase, lexical
 
 LIMITS = Limits(search=20_000)
-STORE = ExpressionStore()
+STORE = DfaStore()
 LETTERS = "ab .é"
 
 

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from strategies import LETTERS, Language, examples, expressions, texts
 
 from constrain import LimitExceeded, Limits
-from constrain.automata.languages import StoreLanguages
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
+from constrain.automata.queries import DfaLanguages
 from constrain.ir import semantics
 from constrain.ir.expr import EPSILON, NOTHING, And, Anything, Chars, Closed, Expr, Literal, Look, Not, Repeat, Words
 
-STORE = ExpressionStore()
+STORE = DfaStore()
 LIMITS = Limits(search=20_000)
 SHORT = [bytes(text) for n in range(3) for text in itertools.product((b[0] for b in LETTERS), repeat=n)]
 A = Literal(b"a")
 
 
-def languages() -> StoreLanguages:
-    return StoreLanguages(STORE, LIMITS)
+def languages() -> DfaLanguages:
+    return DfaLanguages(STORE, LIMITS)
 
 
 def means(expr: Expr, text: bytes) -> bool:
@@ -103,8 +103,8 @@ def test_answers_are_exact_or_refused() -> None:
     """An intersection that is empty for a reason that takes long to see."""
     far = And((Repeat(Literal(b"a" * 97), 1, None), Repeat(Literal(b"a" * 101), 1, None), Repeat(A, 0, 9000)))
     with pytest.raises(LimitExceeded, match="search"):
-        StoreLanguages(ExpressionStore(), Limits(search=500)).is_empty(far)
-    assert StoreLanguages(ExpressionStore(), Limits()).is_empty(far)
+        DfaLanguages(DfaStore(), Limits(search=500)).is_empty(far)
+    assert DfaLanguages(DfaStore(), Limits()).is_empty(far)
     assert not languages().is_empty(And((Repeat(Literal(b"aaa"), 1, None), Repeat(Literal(b"aaaa"), 1, None))))
 
 

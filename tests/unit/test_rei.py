@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import Language, examples
 
 from constrain import GrammarSyntaxError, Limits
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
 from constrain.errors import SpecTypeError
 from constrain.frontends.rei import (
     Instruction,
@@ -24,7 +24,7 @@ from constrain.frontends.rei import (
 )
 from constrain.rei import rei
 
-STORE = ExpressionStore()
+STORE = DfaStore()
 texts = st.text("ab<>()\\0é ", min_size=1, max_size=6).map(lambda t: " ".join(t.split())).filter(bool)
 pieces = st.builds(Text, texts, st.booleans())
 

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Language, examples, mutated
 
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
 from constrain.frontends.json_schema.format_idna import _LONGEST, _MOST, _SIZES
 from constrain.frontends.json_schema.formats import FORMATS, format_expr
 
-STORE = ExpressionStore()
+STORE = DfaStore()
 seeds = st.integers(0, 2**32)
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from strategies import examples, expressions
 
 from constrain import LimitExceeded, Limits
-from constrain.automata.languages import StoreLanguages
-from constrain.automata.store import ExpressionStore
+from constrain.automata.dfa import DfaStore
+from constrain.automata.queries import DfaLanguages
 from constrain.frontends.json_schema import numbers, strings
 from constrain.frontends.json_schema.document import Document
 from constrain.frontends.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf, Some
@@ -34,7 +34,7 @@ TWO: Expr = strings.of_length(2, 2)
 MEANINGS = {A_STAR: "a*", HAS_B: ".*b.*", TWO: "..", strings.ANY_TEXT: ".*"}
 """The expressions that are drawn, as Python reads them."""
 LIMITS = Limits()
-LANGUAGES = StoreLanguages(ExpressionStore(), LIMITS)
+LANGUAGES = DfaLanguages(DfaStore(), LIMITS)
 NAMES = ["a", "b", "ab", ""]
 PREDICATES: list[Any] = [
     lambda value: isinstance(value, str),
