@@ -9,6 +9,7 @@ from typing import Any
 
 from amounts import examples as examples
 from hypothesis import strategies as st
+from reference import expressions as ref
 
 from constrain import Limits, Spec, Vocabulary
 from constrain.automata.dfa import DfaStore
@@ -17,7 +18,6 @@ from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 from constrain.ir import grammar as cfg
 from constrain.ir.languages import Languages
-from constrain.kernels import expressions_ref as ref
 
 # ---- expressions
 
@@ -95,7 +95,7 @@ def texts(max_size: int = 5, alphabet: str = ALPHABET + _DIGITS) -> st.SearchStr
 
 
 def plain(expr: ir.Expr) -> ref.Node:
-    """An expression as `kernels.expressions_ref` takes it: names and fields."""
+    """An expression as `reference.expressions` takes it: names and fields."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, tuple):

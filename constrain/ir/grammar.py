@@ -5,7 +5,7 @@ inside of one. The body of a rule says with `Many` what repeats: a loop is a loo
 
 An activation of a rule owns a register, an integer of any size, that its body can test and change on the way: "each key
 at most once, in any order, all required ones, at least n" takes one bit a key and a counter instead of a rule for every
-order. `constrain.automata.recogniser_ref` is the executable definition of every node.
+order. `tests/reference/recogniser.py` is the executable definition of every node.
 """
 
 from __future__ import annotations

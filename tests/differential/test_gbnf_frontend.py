@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.recogniser import recognises
 from strategies import as_gbnf, examples, grammars, texts_for
 
-from constrain.automata.recogniser_ref import recognises
 from constrain.frontends.gbnf import parse_gbnf
 from constrain.ir.grammar import Grammar
 

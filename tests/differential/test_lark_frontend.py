@@ -8,9 +8,9 @@ import lark
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from lark.exceptions import GrammarError, UnexpectedInput
+from reference.recogniser import recognises
 from strategies import as_lark, examples, grammars, texts_for
 
-from constrain.automata.recogniser_ref import recognises
 from constrain.frontends.lark import parse_lark
 from constrain.ir.grammar import Grammar
 

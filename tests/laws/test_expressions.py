@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from reference import expressions as ref
 from strategies import LETTERS, examples, expressions, leaves, plain, repeats, texts, vocabularies
 
 from constrain import LimitExceeded, Limits, UnsupportedError, Vocabulary
@@ -19,7 +20,6 @@ from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
 from constrain.kernels import expressions as kernels
-from constrain.kernels import expressions_ref as ref
 from constrain.kernels.trie import build as build_trie
 
 LIMITS = Limits(search=20_000)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.recogniser import recognises
 
-from constrain.automata.recogniser_ref import recognises
 from constrain.frontends.lark import parse_lark
 from constrain.ir.expr import Repeat
 from constrain.ir.fuse import fuse

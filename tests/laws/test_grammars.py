@@ -12,11 +12,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from matchers import accepted, mask_of, reachable, walk
+from reference.recogniser import recognises
 from strategies import GRAMMAR_ALPHABET, Deriving, examples, grammars, terminal, texts_for, vocabularies
 
 import constrain
 from constrain import Compiler, LimitExceeded, Limits, Matcher, UnsatisfiableError, Vocabulary, VocabularyError
-from constrain.automata.recogniser_ref import recognises
 from constrain.errors import SpecTypeError
 from constrain.frontends.lark import parse_lark
 from constrain.ir import expr as ir

@@ -15,12 +15,12 @@ from amounts import slow
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from matchers import accepted, mask_of, reachable, walk
+from reference import expressions as ref
 from strategies import ALPHABET, LETTERS, Denoting, examples, expressions, leaves, plain, repeats, vocabularies
 
 import constrain
 from constrain import Compiler, Limits, Matcher, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
 from constrain.ir import expr as ir
-from constrain.kernels import expressions_ref as ref
 
 LIMITS = Limits(search=20_000)
 OVER = OverflowError

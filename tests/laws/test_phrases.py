@@ -9,10 +9,10 @@ import pytest
 from amounts import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.phrases import meets_ref
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.kernels.phrases import HEAD, MET, NEED, NEVER, PLACE
-from constrain.kernels.phrases_ref import meets_ref
 from constrain.lexical import Clause, Lexical, Phrase
 from constrain.limits import Limits
 from constrain.search.tracker import Tracker

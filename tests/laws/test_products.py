@@ -14,6 +14,7 @@ from amounts import slow
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from matchers import accepted, mask_of, walk
+from reference.recogniser import recognises
 from strategies import GRAMMAR_ALPHABET, Denoting, Deriving, examples, expressions, grammars, texts_for, vocabularies
 
 import constrain
@@ -32,7 +33,6 @@ from constrain import (
     product,
     regex,
 )
-from constrain.automata.recogniser_ref import recognises
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Grammar
 from constrain.ir.semantics import accepts

@@ -9,11 +9,11 @@ import pytest
 from amounts import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.beams import gather_ref, rank_ref, share_ref, take_in_turn_ref, take_shares_ref
 
 import constrain
 from constrain.errors import SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.kernels import beams as kernels
-from constrain.kernels.beams_ref import gather_ref, rank_ref, share_ref, take_in_turn_ref, take_shares_ref
 from constrain.lexical import Clause, Lexical, Phrase
 from constrain.search.beam import BeamSettings, Sentence
 from constrain.search.tracker import Tracker

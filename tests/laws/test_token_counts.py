@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from matchers import accepted, mask_of, reachable, walk
+from reference.recogniser import recognises
 from strategies import Denoting, Deriving, examples, expressions, grammars, vocabularies
 
 import constrain
 from constrain import Compiler, LimitExceeded, Limits, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
-from constrain.automata.recogniser_ref import recognises
 from constrain.counting import CountingSpace
 from constrain.ir.grammar import Grammar
 from constrain.ir.semantics import accepts

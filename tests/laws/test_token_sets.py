@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from reference import expressions as ref
 from strategies import GRAMMAR_ALPHABET, LETTERS, examples, plain, terminals, vocabularies
 
 from constrain import Limits, Vocabulary
@@ -16,7 +17,6 @@ from constrain.automata.lexer import Lexer
 from constrain.automata.store import EMPTY, ExpressionStore, Forest
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Terminal
-from constrain.kernels import expressions_ref as ref
 from constrain.masks import add
 from constrain.terminals import TokenForest, TokenSet, TokenSets
 

@@ -16,9 +16,9 @@ import pytest
 from amounts import examples, runs
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.draw import log_mass_ref, order_ref
 
 from constrain.errors import ConstrainError, SpecTypeError
-from constrain.kernels.draw_ref import log_mass_ref, order_ref
 from constrain.sampling import rejection as module
 from constrain.sampling.order import Order
 from constrain.sampling.rejection import Draw, awrs, geometric_awrs, masked

@@ -140,21 +140,20 @@ def test_no_cycles() -> None:
 
 
 KERNELS = {name: path for name, path in MODULES.items() if name.startswith("kernels.")}
-FAMILIES = [name for name in KERNELS if not name.endswith("_ref")]
+REFERENCE = Path(__file__).parent.parent / "reference"
 
 
 @pytest.mark.parametrize("module", KERNELS)
 def test_kernels_stand_alone(module: str) -> None:
     """With cache=True numba serves old machine code when a helper or a constant in another file has changed."""
-    allowed = {"jit"} if module in FAMILIES else set()
-    assert own(KERNELS[module]) <= allowed
+    assert own(KERNELS[module]) <= {"jit"}
     for node in ast.walk(ast.parse(KERNELS[module].read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("constrain"):
-            assert node.module == "constrain.jit" and module in FAMILIES
+            assert node.module == "constrain.jit"
             assert {alias.name for alias in node.names} <= {"kernel", "helper"}
 
 
-@pytest.mark.parametrize("module", FAMILIES)
+@pytest.mark.parametrize("module", KERNELS)
 def test_compiled_functions_use_nothing_compiled_elsewhere(module: str) -> None:
     """No name of a kernel file comes from another, even by way of an assignment."""
     from importlib import import_module
@@ -166,11 +165,18 @@ def test_compiled_functions_use_nothing_compiled_elsewhere(module: str) -> None:
         assert value.py_func.__module__ == f"constrain.{module}", name
 
 
-@pytest.mark.parametrize("module", FAMILIES)
+@pytest.mark.parametrize("module", KERNELS)
 def test_every_kernel_family_has_a_slow_twin(module: str) -> None:
-    twin = f"{module}_ref"
-    assert twin in KERNELS
-    assert not {name.split(".")[0] for name in imported(KERNELS[twin])} & {"numba", "numpy", "constrain"}
+    twin = REFERENCE / f"{module.split('.')[1]}.py"
+    assert not {name.split(".")[0] for name in imported(twin)} & {"numba", "numpy", "constrain"}
+
+
+@pytest.mark.parametrize("path", sorted(REFERENCE.glob("*.py")), ids=lambda path: path.stem)
+def test_what_tests_compare_with_uses_nothing_of_what_is_tested(path: Path) -> None:
+    """No more than the meaning of expressions and grammars; the examples in docstrings are right."""
+    assert {name for name in own(path) if not name.startswith("ir")} == set()
+    done = python("-m", "doctest", str(path))
+    assert done.stdout == ""
 
 
 def test_torch_and_transformers_are_imported_at_the_edge_only() -> None:

@@ -12,9 +12,10 @@ from amounts import slow
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from reference.phrases import meets_ref
+
 from constrain.demo import words
 from constrain.hf import generate, vocabulary_of
-from constrain.kernels.phrases_ref import meets_ref
 from constrain.lexical import Clause, Lexical, Phrase
 from constrain.search.tracker import Tracker
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from reference.recogniser import recognises
 
 import constrain
 from benchmarks import linearity
@@ -13,7 +14,6 @@ from benchmarks.grammar_report import coverage, handled_by, ratios
 from benchmarks.grammar_turns import Record
 from benchmarks.grammars import accepted
 from benchmarks.render import Unrenderable, ebnf, lark
-from constrain.automata.recogniser_ref import recognises
 from constrain.frontends.gbnf import parse_gbnf
 from constrain.frontends.lark import parse_lark
 from constrain.frontends.library import LibraryGrammar, library

@@ -13,12 +13,12 @@ import pytest
 from amounts import slow
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.trie import spell_ref
 from strategies import examples, patterns
 
 import constrain
 from constrain import Compiler, LimitExceeded, Matcher, UnsatisfiableError, Vocabulary, regex
 from constrain.kernels.trie import build, spell
-from constrain.kernels.trie_ref import spell_ref
 
 ALPHABET = "ab-"
 PIECES = [b"a", b"b", b"-", b"ab", b"ba", b"aba", b"-a", b"b-", b"aa", b"bb-"]

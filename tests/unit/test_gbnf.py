@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from reference.recogniser import recognises
 
-from constrain.automata.recogniser_ref import recognises
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsupportedError
 from constrain.frontends.gbnf import parse_gbnf
 from constrain.ir.expr import Chars, Concat, Literal, Repeat, Words

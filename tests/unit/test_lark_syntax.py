@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reference.recogniser import cut, recognises
 
-from constrain.automata.recogniser_ref import cut, recognises
 from constrain.errors import ConstrainError, GrammarSyntaxError, LimitExceeded, UnsupportedError
 from constrain.frontends.lark import Note, check_lark, parse_lark
 from constrain.ir.expr import Alt, Chars, Closed, Concat, Literal, Repeat, Words

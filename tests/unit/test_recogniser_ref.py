@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from itertools import permutations, product
 
 import pytest
+from reference.recogniser import cut, recognises
 
-from constrain.automata.recogniser_ref import cut, recognises
 from constrain.frontends.regex import parse_regex
 from constrain.ir.expr import Alt, Literal, Repeat
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq, Special, Terminal

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.trie import build_ref
 
 from constrain.kernels.trie import BROKEN, INSIDE, SIZE, WHOLE, TrieTables, build, group_of, tokens_at
-from constrain.kernels.trie_ref import build_ref
 
 tokens_of_few_bytes = st.lists(st.lists(st.sampled_from([0, 1, 97, 98, 255]), max_size=5).map(bytes), max_size=40)
 broken = st.lists(

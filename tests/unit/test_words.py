@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.words import put_ref, take_ref
 from strategies import examples
 
 from constrain.kernels.words import put, take
-from constrain.kernels.words_ref import put_ref, take_ref
 
 bits = st.sampled_from([0, 0, 0, 1, 2**31, 2**32 - 1]) | st.integers(0, 2**32 - 1)
 masks = st.lists(bits, max_size=70)
