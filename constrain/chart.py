@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 from typing import NamedTuple
 
-from constrain.automata.network import run
+from constrain.automata.network import rule_name, run
 from constrain.engine import longest_tables as lt
 from constrain.engine import tables as t
 from constrain.engine.longest_session import LongestSession
@@ -344,16 +344,3 @@ class Chart:
             outer = dict.fromkeys(item.frame for item in path[-1].waiting)
             todo += [[*path, one] for one in outer if one not in path]
         return list(found)
-
-
-def rule_name(name: Hashable) -> str:
-    """What to call a rule: instances of a template by its name, the states of a schema's automata by what they read.
-
-    >>> rule_name("item"), rule_name(("_list", 3)), rule_name((0, "start"))
-    ('item', '_list', 'start')
-    """
-    if isinstance(name, tuple) and name:
-        if hasattr(name, "_fields"):
-            return rule_name(name.after) if hasattr(name, "after") else type(name).__name__.strip("_").lower()
-        return next((rule_name(part) for part in name if part and not isinstance(part, int)), str(name))
-    return str(name)

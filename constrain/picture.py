@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from constrain.chart import rule_name
+from constrain.automata.network import rule_name
 from constrain.engine.lower import Lowering
 from constrain.errors import SpecTypeError, UnsupportedError
 from constrain.trace import Trace, rules_of

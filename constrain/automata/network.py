@@ -377,3 +377,16 @@ def run(actions: Actions, register: int) -> int | None:
             return None
         register = after
     return register
+
+
+def rule_name(name: Hashable) -> str:
+    """What to call a rule: instances of a template by its name, the states of a schema's automata by what they read.
+
+    >>> rule_name("item"), rule_name(("_list", 3)), rule_name((0, "start"))
+    ('item', '_list', 'start')
+    """
+    if isinstance(name, tuple) and name:
+        if hasattr(name, "_fields"):
+            return rule_name(name.after) if hasattr(name, "after") else type(name).__name__.strip("_").lower()
+        return next((rule_name(part) for part in name if part and not isinstance(part, int)), str(name))
+    return str(name)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from constrain.automata.network import _ACTION, _EITHER, _MANY, _SEQ, _SYMBOL, Network
-from constrain.chart import rule_name
+from constrain.automata.network import _ACTION, _EITHER, _MANY, _SEQ, _SYMBOL, Network, rule_name
 from constrain.engine import records
 from constrain.engine import tables as t
 from constrain.engine.lower import Lowering

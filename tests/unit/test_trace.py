@@ -8,8 +8,9 @@ import pytest
 
 import constrain
 from constrain import Vocabulary
+from constrain.automata.network import rule_name
 from constrain.automaton import TokenAutomaton
-from constrain.chart import Chart, rule_name
+from constrain.chart import Chart
 from constrain.engine import tables as t
 from constrain.engine.longest_session import LongestSession
 from constrain.engine.space import FlatSpace
