@@ -148,8 +148,8 @@ def run_copy(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     package = folder / "constrain" / "kernels"
     package.mkdir(parents=True)
     source = Path(build.__code__.co_filename).parent
-    for name in ("trie.py", "jit.py"):
-        shutil.copy(source / name, package / name)
+    shutil.copy(source / "trie.py", package)
+    shutil.copy(source.parent / "jit.py", package.parent)
     (package / "__init__.py").touch()
     (folder / "constrain" / "__init__.py").touch()
     (package / "__pycache__").touch()
