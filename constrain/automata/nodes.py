@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from constrain.automata.tables import (
     ALT,
+    ANY,
     AUTOMATON,
     CAT,
     COUNT,
@@ -189,6 +190,8 @@ def make_alt(automata, first, n):
         p = int(value[i])
         if p == EMPTY:
             continue
+        if p == ANY:
+            return ANY
         inner = int(node[6 * p + N_B]) if node[6 * p + N_KIND] == ALT else 1
         if k + inner > room:
             return full(WORK)

@@ -141,7 +141,9 @@ def test_equal_languages_that_are_written_alike_get_equal_states(a: ir.Expr, b: 
     assert same_states(ir.Alt((a, b)), ir.Alt((b, a)), ir.Alt((a, ir.Alt((b, a)))), ir.Alt((ir.NOTHING, b, a)))
     assert same_states(ir.And((a, b)), ir.And((b, a)), ir.And((a, b, ir.Anything())), ir.And((a, b, ir.Closed(b))))
     assert same_states(ir.Concat((a, b, c)), ir.Concat((ir.Concat((a, b)), c)), ir.Concat((a, ir.Concat((b, c)))))
-    assert same_states(ir.Not(ir.Not(ir.Closed(a))), ir.Closed(a), ir.Closed(ir.Closed(a)))
+    assert same_states(ir.Closed(a), ir.Closed(ir.Closed(a)))
+    if STORE.goes_on(STORE.start(ir.Not(a))):  # otherwise it is a node of its own: nothing, or the empty string
+        assert same_states(ir.Not(ir.Not(a)), ir.Closed(a))
     assert same_states(ir.Repeat(a, 1, 1), a) and same_states(ir.Repeat(a, 0, 0), ir.EPSILON)
     assert same_states(ir.Concat((a, ir.NOTHING)), ir.NOTHING, ir.And((a, ir.NOTHING)), ir.Chars(()))
 
