@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code="no-redef,misc"
 """Compiled code: functions that go through LLVM once, the tables they share, and a cache that notices every change.
 
 Three kinds of compiled functions:
@@ -15,7 +16,8 @@ Units share `Tables`: growable arrays behind one address, the *block*. A unit re
 
 A unit returns a status below zero instead of raising; the caller mends what it names and calls again.
 
-Environment: `CONSTRAIN_NO_CACHE=1` keeps machine code out of the disk cache; `NUMBA_CACHE_DIR` says where it goes.
+The machine code of all units is one file on disk, read at once; that of kernels is in numba's own cache. Environment:
+`CONSTRAIN_NO_CACHE=1` keeps machine code off the disk; `NUMBA_CACHE_DIR` or `CONSTRAIN_CACHE_DIR` say where it goes.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ import logging
 import os
 import pickle
 import re
+import sys
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -146,26 +151,143 @@ class Unit:
         self.call: Entry | None = None
         """The entry from Python, once it is loaded."""
 
-    def load(self) -> bool:
-        """Compile, or load from the cache. Returns whether it had to be compiled."""
-        import llvmlite.binding as llvm
+    @property
+    def key(self) -> str:
+        """What machine code is kept under: it is valid for these sources."""
+        return f"{self.symbol} {stamp(self.function.__code__.co_filename)}"
+
+    def compile(self) -> MachineCode:
+        """Compile the function."""
         from numba import int64
 
-        made = _compiled(self.function, nogil=self.nogil, error_model="numpy")
+        made = njit(nogil=self.nogil, error_model="numpy")(self.function)
         signature = (int64,) * self.function.__code__.co_argcount
-        made.compile(signature)
+        with _object_caching():
+            made.compile(signature)
         result = made.overloads[signature]
-        llvm.add_symbol(self.symbol, result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name))
-        self.kept = made  # the machine code lives as long as this
-        self.call = result.entry_point
-        return bool(made.stats.cache_misses) or not made.stats.cache_hits
+        names = result.fndesc.llvm_cfunc_wrapper_name, result.fndesc.llvm_cpython_wrapper_name
+        env = made.targetctx.get_env_name(result.fndesc)
+        return MachineCode(result.library._get_compiled_object(), *names, env)
 
     def __repr__(self) -> str:
         return f"<Unit {self.name}>"
 
 
+class MachineCode(NamedTuple):
+    """A compiled unit: an object file, and the names in it."""
+
+    object: bytes
+    entry: str
+    """Of the C function."""
+    python_entry: str
+    """Of the function that takes Python integers."""
+    environment: str
+    """Of the variable that the latter expects its environment in."""
+
+
+class _Loader:
+    """Puts machine code into the process, without numba's own cache: its entries take 10 ms each to load."""
+
+    def __init__(self) -> None:
+        import llvmlite.binding as llvm
+        from numba import _helperlib
+        from numba.core.runtime import _nrt_python as runtime
+
+        self._llvm = llvm
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        for name, address in _helperlib.c_helpers.items():  # what compiled code may call
+            llvm.add_symbol(f"numba_{name}", address)
+        for name, address in runtime.c_helpers.items():
+            llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+        machine = llvm.Target.from_default_triple().create_target_machine()
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._kept: list[Any] = []
+
+    def load(self, unit: Unit, code: MachineCode) -> None:
+        """Make a unit callable, by its symbol and from Python."""
+        from numba import _dynfunc
+
+        self._engine.add_object_file(self._llvm.ObjectFileRef.from_data(code.object))
+        self._engine.finalize_object()
+        self._llvm.add_symbol(unit.symbol, self._engine.get_function_address(code.entry))
+        environment = _dynfunc.Environment({})
+        address = self._engine.get_global_value_address(code.environment)
+        ctypes.c_void_p.from_address(address).value = id(environment)
+        self._kept.append(environment)
+        address = self._engine.get_function_address(code.python_entry)
+        module = sys.modules[unit.function.__module__]
+        unit.call = _dynfunc.make_function(
+            module, unit.name, unit.function.__doc__ or "", address, environment, (self,)
+        )
+
+
+@contextmanager
+def _object_caching() -> Iterator[None]:
+    """Have numba keep the object files of what it compiles."""
+    from numba.core.codegen import CPUCodeLibrary
+
+    before = CPUCodeLibrary.finalize
+
+    def finalize(library: Any) -> None:
+        library.enable_object_caching()
+        before(library)
+
+    CPUCodeLibrary.finalize = finalize
+    try:
+        yield
+    finally:
+        CPUCodeLibrary.finalize = before
+
+
+def _bundle() -> Path | None:
+    """The file that holds the machine code of all units for this processor, Python and numba; None: do not keep any."""
+    if os.environ.get("CONSTRAIN_NO_CACHE") == "1":
+        return None
+    import llvmlite
+    import llvmlite.binding as llvm
+    import numba
+
+    what = (sys.version, numba.__version__, llvmlite.__version__, CHECKED, llvm.get_host_cpu_name())
+    name = hashlib.sha256(repr((*what, llvm.get_host_cpu_features().flatten())).encode()).hexdigest()[:16]
+    folder = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("CONSTRAIN_CACHE_DIR")
+    if not folder:
+        from platformdirs import user_cache_dir
+
+        folder = user_cache_dir("constrain")
+    return Path(folder) / f"units-{name}.pickle"
+
+
+def _read_bundle(path: Path | None) -> dict[str, MachineCode]:
+    """The machine code on disk, by key; nothing if it cannot be read."""
+    try:
+        return {key: MachineCode(*code) for key, code in pickle.loads(path.read_bytes()).items()} if path else {}
+    except FileNotFoundError:
+        return {}
+    except Exception as error:  # cut short, or not ours: it will be written again
+        _say_once(error)
+        return {}
+
+
+def _write_bundle(path: Path | None, codes: dict[str, MachineCode]) -> None:
+    """Keep machine code on disk, beside what another process has written, without units whose sources have changed."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        symbols = {key.split()[0] for key in codes}
+        others = {key: code for key, code in _read_bundle(path).items() if key.split()[0] not in symbols}
+        content = pickle.dumps({key: tuple(code) for key, code in (others | codes).items()})
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        os.replace(file.name, path)
+    except OSError as error:
+        _say_once(error)
+
+
 _units: dict[str, Unit] = {}
 _loading = threading.RLock()
+_loader: _Loader | None = None
 
 
 def unit(function: Callable[..., int] | None = None, *, nogil: bool = False) -> Any:
@@ -190,15 +312,30 @@ def unit(function: Callable[..., int] | None = None, *, nogil: bool = False) -> 
 def load(progress: Callable[[str, int, int], None] | None = None) -> int:
     """Load all units defined so far, in the order of their definitions; the number that had to be compiled.
 
-    `progress` is called with the name of the next unit, its place and their number.
+    `progress` is called before each one that has to be: its name, its place and the number of units.
     """
-    compiled = 0
+    global _loader
     with _loading:
         waiting = [unit for unit in _units.values() if unit.call is None]
-        for n, each in enumerate(waiting):
-            if progress is not None:
-                progress(each.name, n, len(waiting))
-            compiled += each.load()
+        if not waiting:
+            return 0
+        _loader = _loader or _Loader()
+        path = _bundle()
+        known, compiled = _read_bundle(path), 0
+        codes: dict[str, MachineCode] = {}
+        try:
+            for n, each in enumerate(waiting):
+                code = known.get(each.key)
+                if code is None:
+                    if progress is not None:
+                        progress(each.name, n, len(waiting))
+                    code = each.compile()
+                    compiled += 1
+                codes[each.key] = code
+                _loader.load(each, code)
+        finally:
+            if compiled:
+                _write_bundle(path, codes)
     return compiled
 
 
