@@ -38,6 +38,10 @@ class Completion:
         """Bytes that are at least left behind a continuation."""
         self._rests: dict[int, tuple[int, bytes]] = {}
 
+    def forget(self) -> None:
+        """Forget what is known of continuations: their numbers mean others after `Session.renew`."""
+        self._costs.clear()
+
     def of(self, state: int) -> tuple[Piece, ...] | None:
         """A short text that completes a state; None if none was found."""
         session, pieces, length = self._session, list[Piece](), 0

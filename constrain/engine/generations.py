@@ -7,20 +7,26 @@ used again; what nothing refers to goes with the arrays of its generation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from constrain.engine import tables as t
 
+if TYPE_CHECKING:
+    from constrain.jit import Tables
+
 
 class Generation:
     """The records of a session between two beginnings."""
 
-    __slots__ = ("heap",)
+    __slots__ = ("heap", "lexers")
 
     def __init__(self) -> None:
         self.heap: np.ndarray | None = None
         """Its records, once they have been left for new ones."""
+        self.lexers: Tables | None = None
+        """Of longest match: what its states refer to besides."""
 
 
 def copied(heap: np.ndarray, state: int, intern: Callable[[int, Sequence[int]], int]) -> int:

@@ -30,9 +30,9 @@ from constrain.engine.longest_tables import (
     MAP,
     MASK,
     MATCHED,
-    POOL,
-    POOL_USED,
     ROW,
+    ROW_POOL,
+    ROW_POOL_USED,
     ROW_READY,
     SESSION_BLOCK,
     SET,
@@ -362,12 +362,12 @@ def collect(L, state):
 @helper
 def remember(L, state):
     """Keep what TAKEN and SINGLE say with a state: the record, or a status."""
-    head, pool, taken, single = i64(L, HEAD), i64(L, POOL), i64(L, TAKEN), i64(L, SINGLE)
+    head, pool, taken, single = i64(L, HEAD), i64(L, ROW_POOL), i64(L, TAKEN), i64(L, SINGLE)
     heap = i64(head[SESSION_BLOCK], HEAP)
-    record, m, k = head[POOL_USED], head[TAKES], head[SINGLES]
+    record, m, k = head[ROW_POOL_USED], head[TAKES], head[SINGLES]
     n = 3 + m + k
-    if record + n + 2 > size_of(L, POOL):
-        return no_room(POOL)
+    if record + n + 2 > size_of(L, ROW_POOL):
+        return no_room(ROW_POOL)
     pool[record] = n << 8 | MASK
     pool[record + 1], pool[record + 2], pool[record + 3] = head[SETS_MADE], m, k
     for i in range(m):
@@ -375,7 +375,7 @@ def remember(L, state):
     for i in range(k):
         pool[record + 4 + m + i] = single[i]
     pool[record + 1 + n] = 0
-    head[POOL_USED] = record + 2 + n
+    head[ROW_POOL_USED] = record + 2 + n
     heap[slot(heap, state)] = record
     return record
 
@@ -389,7 +389,7 @@ def set_bit(out, token):
 @unit
 def fill_longest(L, state, out_address, words):
     """Write the mask of a state to a row of `words` uint32; 0, or a status."""
-    head, pool, sets = i64(L, HEAD), i64(L, POOL), i64(L, SET)
+    head, pool, sets = i64(L, HEAD), i64(L, ROW_POOL), i64(L, SET)
     heap = i64(head[SESSION_BLOCK], HEAP)
     record = heap[slot(heap, state)]
     if record == 0 or pool[record + 1] != head[SETS_MADE]:

@@ -28,6 +28,7 @@ from constrain.engine.longest_tables import (
     POOL,
     QUEUE,
     ROW,
+    ROW_POOL,
     ROW_READY,
     SEARCH_LIMIT,
     SEARCHED,
@@ -127,7 +128,7 @@ def is_free(L, row, lexer, shun):
 def meet(L, row, lexer, shun, n):
     """Note an element that a search has met, behind n others in QUEUE: the new number; 0 if it leads out; or a
     status."""
-    head, pool, queue = i64(L, HEAD), i64(L, POOL), i64(L, QUEUE)
+    head, pool, queue = i64(L, HEAD), i64(L, ROW_POOL), i64(L, QUEUE)
     if shun == NOTHING:
         return 0
     record = keep_three(L, ALIVE, row, lexer, shun)
@@ -159,7 +160,7 @@ def alive(L, row, lexer, shun):
 
     A breadth-first search over elements; or a status.
     """
-    head, pool, lexers, queue = i64(L, HEAD), i64(L, POOL), i64(L, LEXER), i64(L, QUEUE)
+    head, pool, lexers, queue = i64(L, HEAD), i64(L, ROW_POOL), i64(L, LEXER), i64(L, QUEUE)
     byte_class, steps = u8(L, CLASS), i32(L, STEP)
     if shun == NOTHING:
         return 1

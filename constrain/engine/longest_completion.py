@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 from constrain.closing import Piece, joined
 from constrain.engine import earley, longest_lexers
@@ -20,6 +21,8 @@ from constrain.jit import entry
 
 TRIED = 20
 """Terminals of one row that are tried, the cheapest ones."""
+FIRST = 4
+"""Ways to end a terminal that has been begun."""
 
 
 class LongestCompletion(Completion):
@@ -32,10 +35,11 @@ class LongestCompletion(Completion):
         if self._session.is_accepting(state):
             return ()
         for lexer, _, row in sorted(self._session.elements(state), key=self._distance):
-            for between in self._gaps:
-                pieces = self._straight(row, lexer, between)
-                if pieces is not None and self._is_complete(state, pieces):
-                    return pieces
+            for piece, after in [*islice(self._endings(row, lexer), FIRST)] if lexer else [(b"", row)]:
+                for between in self._gaps:
+                    pieces = self._straight(piece, after, between)
+                    if pieces is not None and self._is_complete(state, pieces):
+                        return pieces
         return self._stepwise(state)
 
     @cached_property
@@ -53,38 +57,54 @@ class LongestCompletion(Completion):
         lexer, _, row = element
         return next((cost for cost, _, _ in self._ways(row, lexer)), 0.0)
 
+    def _left(self, row: int, lexer: int) -> Iterator[tuple[float, list[int], int]]:
+        """The items of a row that may go on, a lexer having read since: what is left behind each, item, DFA state.
+
+        The state is 0 for special tokens.
+        """
+        session, label = self._session, self._session.lexers["label"]
+        left = {(int(label[2 * k]), int(label[2 * k + 1])): q for k, q in session.parts(lexer)} if lexer else {}
+        for item in session.items(row).tolist():
+            a, x, goal, _, c = item
+            if a >= t.SPECIAL_ITEM and lexer == 0:
+                yield session.lowering.cost(goal) + self.behind(c), item, 0
+            elif a < t.SPECIAL_ITEM and (lexer == 0 or (x, a) in left):
+                yield session.lowering.cost(goal) + self.behind(c), item, left[x, a] if lexer else a
+
     def _ways(self, row: int, lexer: int) -> list[tuple[float, list[int], Piece]]:
         """How a text may go on where a row was reached, and a lexer since: least cost, item, text of the terminal.
 
         The cheapest ones first.
         """
-        session, found = self._session, list[tuple[float, list[int], Piece]]()
-        label = session.lexers["label"]
-        left = {(int(label[2 * k]), int(label[2 * k + 1])): q for k, q in session.parts(lexer)} if lexer else {}
-        for item in session.items(row).tolist():
-            a, x, goal, _, c = item
-            behind = session.lowering.cost(goal) + self.behind(c)
-            if a >= t.SPECIAL_ITEM:
-                if not lexer:
-                    found.append((1 + behind, item, min(session.lowering.terminals.special_ids[a - t.SPECIAL_ITEM])))
-            elif not lexer or (x, a) in left:
-                length, text = self._rest(left[x, a] if lexer else a)
+        found: list[tuple[float, list[int], Piece]] = []
+        for behind, item, q in self._left(row, lexer):
+            if q:
+                length, text = self._rest(q)
                 found.append((length + behind, item, text))
+            else:
+                ids = self._session.lowering.terminals.special_ids[item[t.A] - t.SPECIAL_ITEM]
+                found.append((1 + behind, item, min(ids)))
         return sorted(found, key=lambda way: way[0])[:TRIED]
 
-    def _straight(self, row: int, lexer: int, between: bytes) -> tuple[Piece, ...] | None:
-        """Follow the cheapest terminals to the end, with ignored text between them."""
-        pieces: list[Piece] = []
+    def _endings(self, row: int, lexer: int) -> Iterator[tuple[Piece, int]]:
+        """How terminals that are being read may end, at once if they can, and the row after them."""
+        for _, (_, _, goal, data, c), q in self._left(row, lexer):
+            if q and self._session.dfas.accepts(q):
+                yield b"", self._session.call(entry(earley.closure), goal, data, c)
+        yield from self._steps(row, lexer)
+
+    def _straight(self, piece: Piece, row: int, between: bytes) -> tuple[Piece, ...] | None:
+        """Follow the cheapest terminals to the end behind a piece, with ignored text before each."""
+        pieces: list[Piece] = [piece]
         length = 0
-        while length < LONGEST and (lexer or not self._session.is_accepting(row)):
-            found = next(self._steps(row, lexer), None)
+        while length < LONGEST and not self._session.is_accepting(row):
+            found = next(self._steps(row, 0), None)
             if found is None:
                 return None
             piece, row = found
-            lexer = 0
-            pieces += [between, piece] if pieces and isinstance(piece, bytes) else [piece]
+            pieces += [between, piece] if isinstance(piece, bytes) else [piece]
             length += len(piece) if isinstance(piece, bytes) else 1
-        return joined(pieces)
+        return joined([piece for piece in pieces if piece != b""])
 
     def _steps(self, row: int, lexer: int) -> Iterator[tuple[Piece, int]]:
         """The terminals that may come next or be ended: a text of each, and the row after it."""

@@ -45,6 +45,7 @@ from constrain.engine.longest_tables import (
     POOL,
     RECORD,
     ROW,
+    ROW_POOL,
     ROW_READY,
     SESSION_BLOCK,
     SHUN_ROW,
@@ -231,7 +232,7 @@ def make_row(L, lexer):
 @unit
 def begin(L, row):
     """The lexer of the terminals that may begin in a row; 0 if no text may follow."""
-    pool, content, parts = i64(L, POOL), i64(L, RECORD), i64(L, LIST)
+    pool, content, parts = i64(L, ROW_POOL), i64(L, RECORD), i64(L, LIST)
     heap = i64(i64(L, HEAD)[SESSION_BLOCK], HEAP)
     record = keep_one(L, BEGUN, row)
     if record < 0:
@@ -272,7 +273,7 @@ def begin(L, row):
 @unit
 def goto(L, row, winners):
     """The row after some terminals of a row have ended together."""
-    pool, S = i64(L, POOL), i64(L, HEAD)[SESSION_BLOCK]
+    pool, S = i64(L, ROW_POOL), i64(L, HEAD)[SESSION_BLOCK]
     heap = i64(S, HEAP)
     record = keep_two(L, GOTO, row, winners)
     if record < 0:
@@ -281,7 +282,8 @@ def goto(L, row, winners):
     if known:
         return known
     n, accepting = 0, 0
-    first, last = winners + 1, winners + 1 + size(pool, winners)
+    labels = i64(L, POOL)
+    first, last = winners + 1, winners + 1 + size(labels, winners)
     for o in range(row + 3, row + 1 + length(heap, row), ITEM):
         if heap[o + A] >= SPECIAL_ITEM:
             continue
@@ -289,7 +291,7 @@ def goto(L, row, winners):
         if label < 0:
             return label
         for k in range(first, last):
-            if pool[k] == label:
+            if labels[k] == label:
                 reached = closure(S, heap[o + GOAL], heap[o + D], heap[o + CONT])
                 n = add_set(S, reached, JOINED, n) if reached > 0 else reached
                 if n < 0:
@@ -320,6 +322,31 @@ def put_sorted(content, n, q):
 
 
 @unit
+def keep_shun(L):
+    """The shun whose row stands in LEFT, and in AFTER as far as it is known, behind the last one."""
+    head, pool, content, left = i64(L, HEAD), i64(L, POOL), i64(L, RECORD), i32(L, LEFT)
+    new, runs, rest = head[SHUNS], 0, np.int64(NOTHING)
+    if size_of(L, RECORD) < 256:
+        return no_room(RECORD)
+    for byte in range(256):
+        rest = np.int64(left[256 * new + byte])
+        if byte == 0 or rest != left[256 * new + byte - 1]:
+            content[runs] = byte << 32 | rest
+            runs += 1
+    if runs == 1 and rest == NOTHING:
+        return NOTHING
+    record = keep(L, SHUN_ROW, runs)
+    if record < 0:
+        return record
+    known = pool[slot_of(pool, record)]
+    if known:
+        return known
+    head[SHUNS] = new + 1
+    pool[slot_of(pool, record)] = new
+    return new
+
+
+@unit
 def settle(L, shun, n):
     """The shun of what a shun and the first n DFA states of LIST may still match; NOTHING if they cannot."""
     head, pool, parts, content = i64(L, HEAD), i64(L, POOL), i64(L, LIST), i64(L, RECORD)
@@ -335,7 +362,7 @@ def settle(L, shun, n):
         status = make_ready(automata, parts[k])
         if status < 0:
             return status
-    rest, runs = 0, 0
+    rest = 0
     for byte in range(256):  # the row is written behind the last one, and counted if it is new
         before = 0
         same = byte > 0
@@ -371,24 +398,7 @@ def settle(L, shun, n):
                     return rest
         left[256 * new + byte] = rest
         after[256 * new + byte] = -1 if rest > MATCHED else rest
-    if size_of(L, RECORD) < 256:
-        return no_room(RECORD)
-    for byte in range(256):
-        rest = np.int64(left[256 * new + byte])
-        if byte == 0 or rest != left[256 * new + byte - 1]:
-            content[runs] = byte << 32 | rest
-            runs += 1
-    if runs == 1 and rest == NOTHING:
-        return NOTHING
-    record = keep(L, SHUN_ROW, runs)
-    if record < 0:
-        return record
-    known = pool[slot_of(pool, record)]
-    if known:
-        return known
-    head[SHUNS] = new + 1
-    pool[slot_of(pool, record)] = new
-    return new
+    return keep_shun(L)
 
 
 @unit

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from constrain import jit
 from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import earley, longest, longest_lexers, longest_tables
 from constrain.engine import longest_tables as lt
 from constrain.engine import tables as t
+from constrain.engine.generations import Generation, copied
 from constrain.engine.lower import SPACED, Lowering
 from constrain.engine.session import Session, _lock
 from constrain.errors import LimitExceeded
@@ -28,7 +31,7 @@ class LongestSession(Session):
     lowering: Lowering
 
     def _begin(self) -> int:
-        self.lexers = longest_tables.make(self.block, (self.vocabulary.size + 63) // 64, self.limits.search)
+        self.lexers = self._make_lexers()
         self._fill, self._commit = entry(longest.fill_longest), entry(longest.commit_longest)
         self._begin_row, self._byte = entry(longest_lexers.begin), entry(longest.byte_longest)
         self._has_forgotten = False
@@ -42,6 +45,9 @@ class LongestSession(Session):
         space = self.dfas.start(Literal(b" "), self.limits)
         shun = self.ask(entry(longest_lexers.settle), lt.NOTHING, self._listed([space]))
         return self._settle_elements([(0, lt.NOTHING, spaced), (0, shun, start)])
+
+    def _make_lexers(self) -> Tables:
+        return longest_tables.make(self.block, (self.vocabulary.size + 63) // 64, self.limits.search)
 
     def _listed(self, states: list[int]) -> int:
         """Write DFA states to LIST; their number."""
@@ -77,13 +83,11 @@ class LongestSession(Session):
 
     def parts(self, lexer: int) -> list[tuple[int, int]]:
         """The parts of a lexer: labels, DFA states."""
-        return [(word >> 32, word & lt.LOW) for word in self.content(int(self.lexers["lexer"][10 * lexer]))]
+        return parts_of(self.lexers, lexer)
 
     def content(self, record: int) -> list[int]:
-        """What stands in a record of block L."""
-        pool = self.lexers["pool"]
-        found: list[int] = pool[record + 1 : record + 1 + (pool[record] >> 8)].tolist()
-        return found
+        """What stands in a record of POOL."""
+        return content_of(self.lexers, record)
 
     def begun(self, row: int) -> int:
         """The lexer of a row; 0 if no text may follow it."""
@@ -132,6 +136,83 @@ class LongestSession(Session):
         """See `Session.nbytes`."""
         return self.tables.nbytes + lt.used_bytes(self.lexers)
 
+    # --------------------------------------------------------------------------------------------------- forgetting
+
+    @property
+    def is_full(self) -> bool:
+        """See `Session.is_full`."""
+        rows = self.tables["session"][t.HEAP_USED] + self.lexers["head"][lt.ROW_POOL_USED]
+        return bool(rows > self.budget) or lt.used_words(self.lexers) > self.budget
+
+    def renew(self) -> None:
+        """See `Session.renew`. Lexers are forgotten, too, if they have become too many."""
+        with _lock:
+            self.generation.lexers = old = self.lexers
+            if lt.used_words(old) > self.budget:
+                self.lexers = self._make_lexers()
+                old.replace("dense", np.zeros(1, np.int64))
+            else:
+                longest_tables.forget_rows(old)
+            super().renew()
+
+    def adopt(self, generation: Generation, state: int) -> int:
+        """See `Session.adopt`."""
+        assert generation.heap is not None and generation.lexers is not None
+        heap, old = generation.heap, generation.lexers
+        with _lock:
+            n = int(heap[state]) >> 8
+            elements = []
+            for item in heap[state + 3 : state + 1 + n].reshape(-1, t.ITEM).tolist():
+                lexer, shun, row = item[t.A], item[t.X], copied(heap, item[t.GOAL], self._record)
+                if old is not self.lexers:
+                    lexer, shun = self._adopt_lexer(old, lexer), self._adopt_shun(old, shun)
+                elements.append((lexer, shun, row))
+            return self._settle_elements(elements)
+
+    def _adopt_lexer(self, old: Tables, lexer: int) -> int:
+        """A lexer of an earlier block L in this one."""
+        if not lexer:
+            return 0
+        label = old["label"]
+        parts = sorted(
+            self.ask(entry(longest_lexers.label_of), int(label[2 * k]), int(label[2 * k + 1])) << 32 | q
+            for k, q in parts_of(old, lexer)
+        )
+        self.lexers.grow(lt.RECORD, len(parts))
+        while True:
+            self.lexers["record"][: len(parts)] = parts
+            found = entry(longest_lexers.lexer_of)(self.lexers.block, len(parts))
+            if found >= 0:
+                return found
+            self.serve(found)
+
+    def _adopt_shun(self, old: Tables, shun: int) -> int:
+        """A shun of an earlier block L in this one."""
+        if shun == lt.NOTHING:
+            return shun
+        left = old["left"][256 * shun : 256 * shun + 256].tolist()
+        kept = {rest: self._kept(content_of(old, rest)) for rest in set(left) - {lt.NOTHING, lt.MATCHED}}
+        while True:
+            new = 256 * int(self.lexers["head"][lt.SHUNS])
+            self.lexers.grow(lt.LEFT, new + 256)
+            self.lexers.grow(lt.AFTER, new + 256)
+            self.lexers["left"][new : new + 256] = [kept.get(rest, rest) for rest in left]
+            self.lexers["after"][new : new + 256] = [-1 if rest in kept else rest for rest in left]
+            found = entry(longest_lexers.keep_shun)(self.lexers.block)
+            if found >= 0:
+                return found
+            self.serve(found)
+
+    def _kept(self, states: list[int]) -> int:
+        """The record of what is left of a shun."""
+        self.lexers.grow(lt.RECORD, len(states))
+        while True:
+            self.lexers["record"][: len(states)] = states
+            found = entry(longest_tables.keep)(self.lexers.block, lt.LEFT_OVER, len(states))
+            if found >= 0:
+                return found
+            self.serve(found)
+
     # -------------------------------------------------------------------------------------------------- the statuses
 
     def ask(self, unit: jit.Entry, *args: int) -> int:
@@ -158,9 +239,9 @@ class LongestSession(Session):
             self._forget()
             return
         self.lexers.grow(table, 2 * size)
-        if table == lt.HASH:
-            self.lexers["hash"][:] = 0
-            entry(longest_tables.rehash)(self.lexers.block)
+        if table in (lt.HASH, lt.ROW_HASH):
+            self.lexers[self.lexers.columns[table].name][:] = 0
+            entry(longest_tables.rehash)(self.lexers.block, lt.POOL if table == lt.HASH else lt.ROW_POOL)
         elif table == lt.CROSSED:
             self.lexers["crossed"][:] = 0
 
@@ -170,3 +251,16 @@ class LongestSession(Session):
         head[lt.SETS] = 1
         head[[lt.DENSE_USED, lt.SPARSE_USED, lt.CROSSINGS, lt.UNSURES]] = 0
         head[lt.SETS_MADE] += 1
+
+
+def content_of(lexers: Tables, record: int) -> list[int]:
+    """What stands in a record of POOL."""
+    pool = lexers["pool"]
+    found: list[int] = pool[record + 1 : record + 1 + (pool[record] >> 8)].tolist()
+    return found
+
+
+def parts_of(lexers: Tables, lexer: int) -> list[tuple[int, int]]:
+    """The parts of a lexer: labels, DFA states."""
+    words = content_of(lexers, int(lexers["lexer"][10 * lexer + lt.PARTS_OF]))
+    return [(word >> 32, word & lt.LOW) for word in words]

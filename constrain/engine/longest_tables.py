@@ -21,7 +21,7 @@ from constrain.jit import Column, Tables, helper, i64, mix, size_of, unit
 
 HEAD = 0  # int64[32]: scalars, columns below
 POOL = 1  # int64: records: length of the content << 8 | kind, the content, a slot that is filled later; 0, 1 are none
-HASH = 2  # int64: offsets of interned records, open addressing
+HASH = 2  # int64: their offsets, open addressing
 RECORD = 3  # int64: scratch: a record before it is interned
 LIST = 4  # int64: scratch: what a record is made of
 LEXER = 5  # int64[10 n]: columns below; lexer 0 is none
@@ -51,6 +51,9 @@ TODO = 26  # int64[4 n]: places of a mask: row, lexer, shun, tokens: VOCABULARY 
 TAKEN = 27  # int64: token sets of a mask
 SINGLE = 28  # int64: tokens of a mask besides these
 NEAR = 29  # int64[2 n]: lexers and shuns that a search has met
+# what goes with the records of the session, see generations.py
+ROW_POOL = 30  # int64: records that refer to rows, laid out as in POOL
+ROW_HASH = 31  # int64: their offsets
 
 # HEAD
 SESSION_BLOCK = 0
@@ -62,23 +65,25 @@ IN_INNER = 14  # tokens in INNER; -1: nobody knows
 VISITED = 15  # nodes of the trie visited ever, for measurements
 WIDTH_OF = 16  # words of a dense set
 MAPS, STEPS = 19, 20  # used of CLASS, STEP
+ROW_POOL_USED, ROW_HASH_USED = 21, 22
 TAKES, SINGLES = 17, 18  # entries in TAKEN, SINGLE
 
-# Kinds of records
+# Kinds of records. In POOL:
 PARTS = 1  # [label << 32 | DFA state, ..] ascending; slot: lexer
 LEFT_OVER = 2  # [DFA states], ascending; slot: the shun, plus 1
 SHUN_ROW = 3  # [byte << 32 | what is left from this byte on, ..]; slot: shun
 WINNERS = 4  # [labels], ascending: terminals that end together, of those of highest priority
 LABELLED = 5  # [priority, DFA state]; slot: label, plus 1
-BEGUN = 6  # [row]; slot: its lexer; -1: it expects no text
-GOTO = 7  # [row, winners]; slot: the row after these terminals
-SHUNNED = 8  # [shun, lexer]; slot: the shun of either, plus 1
-ESCAPES = 9  # [lexer, shun]; slot: NEVER, ALWAYS, DEPENDS
-ALIVE = 10  # [row, lexer, shun]; slot: NEVER, ALWAYS, or search << 4 while that has met it
-TOKENS = 11  # [lexer, shun, FOREST record or VOCABULARY ..]; slot: SETS_MADE << 32 | token set
-FOREST = 12  # edges of the vocabulary's trie: [a byte, how many nodes it leads to, these, the next byte, ..]
-MASK = 13  # [SETS_MADE, token sets, tokens, these ..]: never interned
-CLASSES = 14  # a map: [the first byte of a run << 32 | its class, ..]; slot: its number, plus 1
+SHUNNED = 6  # [shun, lexer]; slot: the shun of either, plus 1
+ESCAPES = 7  # [lexer, shun]; slot: NEVER, ALWAYS, DEPENDS
+TOKENS = 8  # [lexer, shun, FOREST record or VOCABULARY ..]; slot: SETS_MADE << 32 | token set
+FOREST = 9  # edges of the vocabulary's trie: [a byte, how many nodes it leads to, these, the next byte, ..]
+CLASSES = 10  # a map: [the first byte of a run << 32 | its class, ..]; slot: its number, plus 1
+# In ROW_POOL, from BEGUN on:
+BEGUN = 16  # [row]; slot: its lexer; -1: it expects no text
+GOTO = 17  # [row, winners]; slot: the row after these terminals
+ALIVE = 18  # [row, lexer, shun]; slot: NEVER, ALWAYS, or search << 4 while that has met it
+MASK = 19  # [SETS_MADE, token sets, tokens, these ..]: never interned
 
 # LEXER
 PARTS_OF = 0  # its record
@@ -149,21 +154,34 @@ def make(session_block: int, width: int, search: int) -> Tables:
             Column("taken", np.int64, 1 << 8),
             Column("single", np.int64, 1 << 12),
             Column("near", np.int64, 2 << 7),
+            Column("row_pool", np.int64, 1 << 16),
+            Column("row_hash", np.int64, 1 << 12),
         ]
     )
     head = made["head"]
     head[[SESSION_BLOCK, WIDTH_OF, SEARCH_LIMIT]] = session_block, width, search
     head[[LEXERS, LABELS, SETS, SETS_MADE]] = 1
-    head[[POOL_USED, SHUNS]] = 2
+    head[[POOL_USED, ROW_POOL_USED, SHUNS]] = 2
     return made
 
 
-def used_bytes(made: Tables) -> int:
-    """Memory that what has been worked out takes."""
+def used_words(made: Tables) -> int:
+    """Words that lexers and shuns take."""
     head = made["head"]
-    words = head[POOL_USED] + 10 * head[LEXERS] + 8 * head[SETS] + head[DENSE_USED] + len(made["hash"])
-    halves = 2 * head[STEPS] + 2 * 256 * head[SHUNS] + head[SPARSE_USED] + 4 * (head[CROSSINGS] + head[UNSURES])
-    return int(8 * words + 4 * halves + 256 * head[MAPS])
+    return int(head[POOL_USED] + 10 * head[LEXERS] + head[STEPS] + 256 * head[SHUNS] + 32 * head[MAPS])
+
+
+def used_bytes(made: Tables) -> int:
+    """Memory that all of it takes."""
+    head = made["head"]
+    words = head[ROW_POOL_USED] + 8 * head[SETS] + head[DENSE_USED] + 2 * (head[CROSSINGS] + head[UNSURES])
+    return int(8 * (used_words(made) + words + head[SPARSE_USED] // 2 + len(made["hash"]) + len(made["row_hash"])))
+
+
+def forget_rows(made: Tables) -> None:
+    """Forget what refers to rows."""
+    made["row_hash"][:] = 0
+    made["head"][[ROW_POOL_USED, ROW_HASH_USED]] = 2, 0
 
 
 @helper
@@ -187,12 +205,13 @@ def slot_of(pool, record):
 @unit
 def keep(L, kind, n):
     """Find or make the record with the first n words of RECORD as content. Its slot begins as 0."""
-    head, pool, table, content = i64(L, HEAD), i64(L, POOL), i64(L, HASH), i64(L, RECORD)
+    which, hashes, used = (ROW_POOL, ROW_HASH, ROW_POOL_USED) if kind >= BEGUN else (POOL, HASH, POOL_USED)
+    head, pool, table, content = i64(L, HEAD), i64(L, which), i64(L, hashes), i64(L, RECORD)
     first = (n << 8) | kind
     h = mix(11, first)
     for i in range(n):
         h = mix(h, content[i])
-    mask = size_of(L, HASH) - 1
+    mask = size_of(L, hashes) - 1
     k = h & mask
     while table[k]:
         record = table[k]
@@ -205,18 +224,18 @@ def keep(L, kind, n):
             if same:
                 return record
         k = (k + 1) & mask
-    record = head[POOL_USED]
-    if record + n + 2 > size_of(L, POOL):
-        return no_room(POOL)
-    if 2 * head[HASH_USED] > mask:
-        return no_room(HASH)
+    record = head[used]
+    if record + n + 2 > size_of(L, which):
+        return no_room(which)
+    if 2 * head[used + 1] > mask:
+        return no_room(hashes)
     pool[record] = first
     for i in range(n):
         pool[record + 1 + i] = content[i]
     pool[record + 1 + n] = 0
-    head[POOL_USED] = record + 2 + n
+    head[used] = record + 2 + n
     table[k] = record
-    head[HASH_USED] += 1
+    head[used + 1] += 1
     return record
 
 
@@ -244,13 +263,14 @@ def keep_three(L, kind, a, b, c):
 
 
 @unit
-def rehash(L):
-    """Enter all records into an empty HASH."""
-    head, pool, table = i64(L, HEAD), i64(L, POOL), i64(L, HASH)
-    mask = size_of(L, HASH) - 1
+def rehash(L, which):
+    """Enter all records of POOL or ROW_POOL into their hash table, which is empty."""
+    hashes, used = (ROW_HASH, ROW_POOL_USED) if which == ROW_POOL else (HASH, POOL_USED)
+    head, pool, table = i64(L, HEAD), i64(L, which), i64(L, hashes)
+    mask = size_of(L, hashes) - 1
     record = 2
-    head[HASH_USED] = 0
-    while record < head[POOL_USED]:
+    head[used + 1] = 0
+    while record < head[used]:
         first = pool[record]
         n = first >> 8
         if first & 255 != MASK:
@@ -261,6 +281,6 @@ def rehash(L):
             while table[k]:
                 k = (k + 1) & mask
             table[k] = record
-            head[HASH_USED] += 1
+            head[used + 1] += 1
         record += 2 + n
     return 0

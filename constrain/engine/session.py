@@ -134,8 +134,7 @@ class Session:
         self._begin_records()
         self.generation = Generation()
         """Of the records of states."""
-        longest = isinstance(constraint, Grammar) and constraint.longest  # whose lexers refer to records, too
-        self.budget = 1 << 62 if longest else limits.automata_bytes // _SHARE
+        self.budget = limits.automata_bytes // _SHARE
         """Words of HEAP beyond which `renew` is due."""
         self.start = self._begin()
         self._expand_reachable(EAGER)

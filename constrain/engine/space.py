@@ -93,7 +93,7 @@ class FlatSpace(StateSpace):
             self._is_full = False
             self.forget_states()
             self.session.renew()
-            self._completion_of = Completion(self.session)
+            self._completion_of.forget()
 
     def _read(self, state: State, data: bytes) -> State | None:
         reached, n = self.session.read(self._number(state), data)

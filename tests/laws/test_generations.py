@@ -43,6 +43,10 @@ SPECS = {
     ),
     "left recursion": constrain.grammar('start: e\ne: e "+" t | t\nt: "(" e ")" | "1" | "a" t'),
     "right recursion": constrain.grammar('start: "(" start ")" | "a" start | "b"'),
+    "longest match": constrain.grammar(
+        'start: (NAME ("(" start ")")? | "ab" "+"? | NUMBER)+\nNAME: /[a-c]+/\nNUMBER: /1+(,1+)?/\n%ignore /[ \\n]+|#.*/',
+        longest=True,
+    ),
     "pattern": constrain.regex(r"(ab?|ba){0,400}c"),
 }
 
