@@ -21,7 +21,7 @@ from constrain.engine.lower import plain_string
 from constrain.engine.space import FlatSpace, SpelledSpace
 from constrain.engine.stored_tables import know
 from constrain.engine.vocabulary_tables import VocabularyTables
-from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
+from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import (
     Alt,
     And,
@@ -173,27 +173,23 @@ class Compiler:
 
     def _begin(self, spec: Spec, flat: bool) -> tuple[StateSpace, State]:
         """The states of a constraint that no number of tokens is part of, and the first one."""
-        store = _store(self.limits)
         lowered = spec.lower(self.limits, DfaLanguages(_dfas(self.limits), self.limits))
         if isinstance(lowered, Grammar) and flat:
-            space = self._flat_space(lowered, store)
+            space = self._flat_space(lowered)
             begun = space.start()
             assert begun is not None
             return space, begun
         if isinstance(lowered, Grammar):
-            older = self._grammar_space(lowered, store)
+            older = self._grammar_space(lowered, _store(self.limits))
             return older, older.start()
         if isinstance(lowered, Restricted):
-            return self._begin_product(spec, self._grammar_space(lowered.grammar, store), lowered.expr)
-        try:
-            return self._begin_flat(spec, lowered) if flat else self._begin_regular(spec, lowered)
-        except UnsupportedError:  # lookaround, until the new automata have it
-            return self._begin_regular(spec, lowered)
+            return self._begin_product(spec, self._grammar_space(lowered.grammar, _store(self.limits)), lowered.expr)
+        return self._begin_flat(spec, lowered) if flat else self._begin_regular(spec, lowered)
 
-    def _flat_space(self, grammar: Grammar, store: ExpressionStore) -> FlatSpace:
+    def _flat_space(self, grammar: Grammar) -> FlatSpace:
         if grammar.is_plain:  # of a schema
             _know_common(self.vocabulary)
-        return FlatSpace(grammar, self.vocabulary, store, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
+        return FlatSpace(grammar, self.vocabulary, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
 
     def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
         shared = _terminals(self.vocabulary, self.limits)
@@ -241,7 +237,7 @@ class Compiler:
         with _lock:
             space = _shared.flat.get((vocabulary, limits, start))
             if space is None:
-                shared = vocabulary, _store(limits), dfas, limits, _masks(vocabulary, limits)
+                shared = vocabulary, dfas, limits, _masks(vocabulary, limits)
                 if vocabulary.units is None:
                     space = FlatSpace(start, *shared)
                 else:

@@ -339,6 +339,12 @@ def load(progress: Callable[[str, int, int], None] | None = None) -> int:
     return compiled
 
 
+def is_ready() -> bool:
+    """Whether `load` has nothing to compile."""
+    waiting = [unit for unit in _units.values() if unit.call is None]
+    return not waiting or {unit.key for unit in waiting} <= _read_bundle(_bundle()).keys()
+
+
 def entry(made: Any) -> Entry:
     """Find the function by which Python calls a unit; loads the units defined so far.
 

@@ -72,9 +72,11 @@ class StateSpace(ABC):
     """States over one vocabulary, with their masks. Thread-safe; readers of what is remembered take no lock."""
 
     def __init__(
-        self, vocabulary: Vocabulary, store: ExpressionStore, limits: Limits, masks: MaskCache | None = None
+        self, vocabulary: Vocabulary, store: ExpressionStore | None, limits: Limits, masks: MaskCache | None = None
     ) -> None:
-        self.vocabulary, self.store, self.limits = vocabulary, store, limits
+        self.vocabulary, self.limits = vocabulary, limits
+        if store is not None:
+            self.store = store
         self.width = (vocabulary.size + 31) // 32
         self._lock = threading.RLock()
         self._packer = packer_of(self.width)

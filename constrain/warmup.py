@@ -1,30 +1,50 @@
-"""Compile every kernel before it is needed: in a Dockerfile, in CI, before many processes start at once.
+"""Compile what is needed before it is needed: in a Dockerfile, in CI, before many processes start at once.
 
-In: nothing. Out: machine code in numba's disk cache and in this process. Costs about two minutes once per machine and
-version, a fraction of a second after that.
+In: nothing. Out: machine code on disk and in this process. The engine takes about half a minute once per machine and
+version, a tenth of a second after that; `everything` adds beam search, samplers, and what stands beside grammars.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+Progress = Callable[[str, int, int], None]
+"""Told before something is compiled: its name, its place, how many there are."""
 
-def warm_up() -> float:
-    """Call every kernel once, so that nothing is left to compile; the seconds that it took.
 
-    >>> warm_up() >= 0
+def warm_up(progress: Progress | None = None, *, everything: bool = True) -> float:
+    """Compile, or load, the engine, and everything else if asked for; the seconds that it took.
+
+    >>> warm_up(everything=False) >= 0
     True
     """
     begin = time.perf_counter()
-    _walk_an_automaton()
-    _enlarge_a_store()
-    _draw_tokens()
-    _search_with_phrases()
+    _load_engine(progress)
+    if everything:
+        _walk_an_automaton()
+        _enlarge_a_store()
+        _draw_tokens()
+        _search_with_phrases()
     return time.perf_counter() - begin
+
+
+def _load_engine(progress: Progress | None) -> None:
+    import constrain.compiler  # noqa: F401  it defines all units
+    from constrain import jit
+
+    jit.load(progress)
+
+
+def engine_is_ready() -> bool:
+    """Whether the engine's machine code is made: in this process, or on disk for this processor."""
+    import constrain.compiler  # noqa: F401
+    from constrain import jit
+
+    return jit.INTERPRETED or jit.is_ready()
 
 
 def kernels_are_cached() -> bool:
@@ -38,7 +58,7 @@ def kernels_are_cached() -> bool:
 
     if config.DISABLE_JIT:
         return True
-    return all(_is_cached(kernel) for kernel in kernels())
+    return engine_is_ready() and all(_is_cached(kernel) for kernel in kernels())
 
 
 def kernels() -> Iterator[Any]:
@@ -69,6 +89,9 @@ def _is_cached(kernel: Any) -> bool:
 
 def _walk_an_automaton() -> None:
     """Build a vocabulary and an automaton, ask for masks, read tokens, explain one; the same for a grammar."""
+    import numpy as np
+
+    from constrain.automata.store import ANYTHING, ExpressionStore
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler
     from constrain.ir.expr import Literal
@@ -93,11 +116,19 @@ def _walk_an_automaton() -> None:
     matcher = Compiler(vocabulary).compile(members).matcher()
     matcher.accept_tokens(list(b'{"c": 1, "'))
     matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
-    store, letter = matcher.automaton.space.store, Literal(b"a")
+    beside = json_schema({"type": "object"}) & regex("(?s).{2,40}") & choice(["{}", '{"a": 1}'])
+    matcher = Compiler(vocabulary).compile(beside).matcher()
+    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
+    matcher.completion()
+    store, letter = ExpressionStore(), Literal(b"a")
     node = store.build(letter, Limits())
     store.escapes(node, node, Limits())
     store.outcomes(store.lexer([node], Limits()), node, Limits())
     store.reach(node, node, vocabulary.trie, vocabulary.size, Limits())
+    walked = np.zeros(-(-vocabulary.size // 32), np.uint32)
+    store.walk(node, ANYTHING, vocabulary.trie, walked, Limits())
+    store.intersect(node, node, Limits())
+    store.unite(node, node, Limits())
 
 
 def _enlarge_a_store() -> None:

@@ -313,8 +313,7 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
         "known_mask_seconds": again - filled,
         "first_tokens": len(automaton.matcher().allowed_token_ids()),
         "may_be_empty": automaton.matcher().is_accepting(),
-        "expressions": automaton.space.store.size,
-        "expression_bytes": automaton.space.store.nbytes,
+        "automaton_bytes": automaton.space.nbytes,
         "trie_nodes": sum(trie.size for trie in tries),
         "trie_bytes": sum(table.nbytes for trie in tries for table in trie),
     }
@@ -329,5 +328,5 @@ def _compile_rows(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "first mask", f"{output.duration(fields['first_mask_seconds'])}; {known} when asked again"
     empty = "; the output may be empty" if fields["may_be_empty"] else ""
     yield "first tokens", f"{fields['first_tokens']:,} of {fields['vocabulary_size']:,} allowed{empty}"
-    yield "expressions", f"{fields['expressions']:,} in tables of {output.size(fields['expression_bytes'])}"
+    yield "automaton", output.size(fields["automaton_bytes"])
     yield "tries", f"{fields['trie_nodes']:,} nodes, {output.size(fields['trie_bytes'])}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,21 @@ def spinner(message: str) -> Iterator[None]:
         return
     with console.status(message):
         yield
+
+
+@contextmanager
+def progress(message: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar that names what is being done, at a terminal only; to be told a name, its place, and how many."""
+    console = stderr()
+    if not console.is_terminal:
+        yield lambda name, place, number: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[name]}")
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(message, total=None, name="")
+        yield lambda name, place, number: bar.update(task, completed=place, total=number, name=name)
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:

@@ -14,7 +14,7 @@ from urllib.request import getproxies
 
 import typer
 
-from constrain.cli.output import notice, spinner
+from constrain.cli.output import notice, progress, spinner
 from constrain.limits import Limits
 
 if TYPE_CHECKING:
@@ -50,18 +50,19 @@ def check_stdin(**arguments: str | None) -> None:
 # ---- kernels, vocabularies, models
 
 
-def ready_kernels() -> float:
+def ready_kernels(everything: bool = False) -> float:
     """Load the machine code, and say so where it has to be made first; the seconds that it took."""
-    from constrain.warmup import kernels_are_cached, warm_up
+    from constrain.warmup import engine_is_ready, kernels_are_cached, warm_up
 
-    if kernels_are_cached():
-        return warm_up()
+    if kernels_are_cached() if everything else engine_is_ready():
+        return warm_up(everything=everything)
     often = (
         "each time, because CONSTRAIN_NO_CACHE=1" if os.environ.get("CONSTRAIN_NO_CACHE") == "1" else "once per machine"
     )
-    notice(f"compiling kernels, {often}, about two minutes")
-    with spinner("compiling kernels"):
-        return warm_up()
+    how_long = "some minutes" if everything else "about half a minute"
+    notice(f"compiling the engine, {often}, {how_long}")
+    with progress("compiling") as told:
+        return warm_up(told, everything=everything)
 
 
 def byte_vocabulary(spec: Spec | None = None) -> Vocabulary:

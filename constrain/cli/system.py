@@ -34,7 +34,7 @@ def warmup(
     from constrain.warmup import kernels_are_cached
 
     places = [sources.model_path(one, "--tokenizer") for one in tokenizer or ()]
-    fields: dict[str, Any] = {"kernels_cached": kernels_are_cached(), "kernel_seconds": sources.ready_kernels()}
+    fields: dict[str, Any] = {"kernels_cached": kernels_are_cached(), "kernel_seconds": sources.ready_kernels(True)}
     fields["tokenizers"] = [_read_tokenizer(place) for place in places]
     if as_json:
         output.emit(fields)

@@ -23,7 +23,6 @@ from constrain.states import State, StateSpace
 
 if TYPE_CHECKING:
     from constrain.automata.dfa import DfaStore
-    from constrain.automata.store import ExpressionStore
     from constrain.vocab.vocabulary import Vocabulary
 
 
@@ -37,12 +36,11 @@ class FlatSpace(StateSpace):
         self,
         constraint: Grammar | int,
         vocabulary: Vocabulary,
-        store: ExpressionStore,
         dfas: DfaStore,
         limits: Limits,
         masks: MaskCache | None = None,
     ) -> None:
-        super().__init__(vocabulary, store, limits, masks)
+        super().__init__(vocabulary, None, limits, masks)
         self._is_full = False
         self.session: Session
         self._completion_of: Completion
@@ -170,12 +168,11 @@ class SpelledSpace(FlatSpace):
         constraint: int,
         units: int,
         vocabulary: Vocabulary,
-        store: ExpressionStore,
         dfas: DfaStore,
         limits: Limits,
         masks: MaskCache | None = None,
     ) -> None:
-        super().__init__(constraint, vocabulary, store, dfas, limits, masks)
+        super().__init__(constraint, vocabulary, dfas, limits, masks)
         self._units = units
 
     def _is_spelled(self, number: int) -> bool:
