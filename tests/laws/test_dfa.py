@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ import pytest
 from amounts import FULL, examples
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import expressions, leaves, repeats, texts
+from strategies import expressions, leaves, mutated, repeats, texts
 
 from benchmarks.patterns import PATTERNS
 from constrain.automata import interning, tables
@@ -224,6 +225,19 @@ def lockstep(exprs: list[tuple[str, ir.Expr]], rng: random.Random, walks: int, l
 def test_walks_through_some_terminals() -> None:
     rng = random.Random(7)
     assert lockstep(rng.sample(terminals(), 40), rng, 2, 12) > 500
+
+
+def test_whole_matches_of_patterns_are_those_of_re() -> None:
+    rng, store = random.Random(6), DfaStore()
+    for each in PATTERNS:
+        start = store.start(parse_regex(each.pattern))
+        assert all(has(store, start, text.encode()) for text in each.texts), each.name
+        oracle = None if each.unicode_property else re.compile(each.pattern)
+        for text in each.texts[: None if FULL else 2] if oracle else ():
+            for _ in range(12 if FULL else 2):
+                other = mutated(rng, text[:200], text)
+                expected = oracle is not None and oracle.fullmatch(other) is not None
+                assert has(store, start, other.encode()) == expected, (each.name, other)
 
 
 @pytest.mark.slow
