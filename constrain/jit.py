@@ -17,7 +17,7 @@ Units share `Tables`: growable arrays behind one address, the *block*. A unit re
 A unit returns a status below zero instead of raising; the caller mends what it names and calls again.
 
 The machine code of all units is one file on disk, read at once; that of kernels is in numba's own cache. Environment:
-`CONSTRAIN_NO_CACHE=1` keeps machine code off the disk; `NUMBA_CACHE_DIR` or `CONSTRAIN_CACHE_DIR` say where it goes.
+`CONSTRAIN_NO_CACHE=1` keeps machine code off the disk; `NUMBA_CACHE_DIR` says where it goes.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class _Loader:
         llvm.initialize_native_asmprinter()
         for name, address in _helperlib.c_helpers.items():  # what compiled code may call
             llvm.add_symbol(f"numba_{name}", address)
-        for name, address in runtime.c_helpers.items():
+        for name, address in runtime.c_helpers.items():  # type: ignore[attr-defined]
             llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
         machine = llvm.Target.from_default_triple().create_target_machine()
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
@@ -250,7 +250,7 @@ def _bundle() -> Path | None:
 
     what = (sys.version, numba.__version__, llvmlite.__version__, CHECKED, llvm.get_host_cpu_name())
     name = hashlib.sha256(repr((*what, llvm.get_host_cpu_features().flatten())).encode()).hexdigest()[:16]
-    folder = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("CONSTRAIN_CACHE_DIR")
+    folder = os.environ.get("NUMBA_CACHE_DIR")
     if not folder:
         from platformdirs import user_cache_dir
 
@@ -321,22 +321,55 @@ def load(progress: Callable[[str, int, int], None] | None = None) -> int:
             return 0
         _loader = _loader or _Loader()
         path = _bundle()
-        known, compiled = _read_bundle(path), 0
-        codes: dict[str, MachineCode] = {}
-        try:
-            for n, each in enumerate(waiting):
-                code = known.get(each.key)
-                if code is None:
-                    if progress is not None:
-                        progress(each.name, n, len(waiting))
-                    code = each.compile()
-                    compiled += 1
-                codes[each.key] = code
-                _loader.load(each, code)
-        finally:
-            if compiled:
-                _write_bundle(path, codes)
+        known = _read_bundle(path)
+        if {unit.key for unit in waiting} <= known.keys():
+            _load_all(waiting, known, None)
+            return 0
+        with _alone(path):  # one process compiles, others wait for what it writes
+            codes = _read_bundle(path)
+            compiled = 0
+            try:
+                compiled = _load_all(waiting, codes, progress)
+            finally:
+                if not {unit.key for unit in waiting if unit.call is not None} <= known.keys():
+                    _write_bundle(path, {unit.key: codes[unit.key] for unit in waiting if unit.key in codes})
     return compiled
+
+
+def _load_all(
+    waiting: Sequence[Unit], codes: dict[str, MachineCode], progress: Callable[[str, int, int], None] | None
+) -> int:
+    """Load units in order, and compile those whose code is not there, into `codes`; how many these were."""
+    assert _loader is not None
+    compiled = 0
+    for n, each in enumerate(waiting):
+        if each.key not in codes:
+            if progress is not None:
+                progress(each.name, n, len(waiting))
+            codes[each.key] = each.compile()
+            compiled += 1
+        _loader.load(each, codes[each.key])
+    return compiled
+
+
+@contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    """Keep other processes from compiling the same; not where no lock can be had."""
+    if path is None:
+        yield
+        return
+    from filelock import FileLock
+
+    lock = FileLock(f"{path}.lock", timeout=600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except (OSError, TimeoutError) as error:
+        _say_once(error)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_ready() -> bool:

@@ -59,12 +59,12 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
 def test_a_helper_that_has_changed_is_compiled_again(tmp_path: Path) -> None:
     run(tmp_path)
     assert run(tmp_path, factor=3) == "2 18 [0, 3, 6, 9]"
-    assert len(list((tmp_path / "cache").glob("units-*"))) == 1
+    assert len(list((tmp_path / "cache").glob("units-*.pickle"))) == 1
 
 
 def test_a_file_that_is_cut_short_costs_time_only(tmp_path: Path) -> None:
     run(tmp_path)
-    (file,) = (tmp_path / "cache").glob("units-*")
+    (file,) = (tmp_path / "cache").glob("units-*.pickle")
     file.write_bytes(file.read_bytes()[:1000])
     assert run(tmp_path).splitlines()[-1] == "2 12 [0, 2, 4, 6]"
     assert run(tmp_path) == "0 12 [0, 2, 4, 6]"
@@ -93,6 +93,6 @@ def test_stamps_reach_through_imports() -> None:
 
 def test_entries_are_kept_by_source(tmp_path: Path) -> None:
     run(tmp_path)
-    (file,) = (tmp_path / "cache").glob("units-*")
+    (file,) = (tmp_path / "cache").glob("units-*.pickle")
     keys = pickle.loads(file.read_bytes())
     assert [key.split()[0].rpartition("_")[2] for key in sorted(keys)] == ["inner", "outer"]
