@@ -184,7 +184,14 @@ class Compiler:
             return older, older.start()
         if isinstance(lowered, Restricted):
             return self._begin_product(spec, self._grammar_space(lowered.grammar, _store(self.limits)), lowered.expr)
-        return self._begin_flat(spec, lowered) if flat else self._begin_regular(spec, lowered)
+        if not flat:
+            return self._begin_regular(spec, lowered)
+        try:
+            return self._begin_flat(spec, lowered)
+        except LimitExceeded as error:
+            if error.limit != "search":
+                raise
+            return self._begin_regular(spec, lowered)  # whose search knows what each of many phrases needs
 
     def _flat_space(self, grammar: Grammar) -> FlatSpace:
         if grammar.is_plain:  # of a schema

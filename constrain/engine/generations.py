@@ -29,6 +29,11 @@ class Generation:
         """Of longest match: what its states refer to besides."""
 
 
+def words_of(heap: np.ndarray, state: int) -> int:
+    """Words of the records that an Earley set refers to, directly or not, with its own."""
+    return sum(1 + (int(heap[record]) >> 8) for record in _reached(heap, state))
+
+
 def copied(heap: np.ndarray, state: int, intern: Callable[[int, Sequence[int]], int]) -> int:
     """Copy an Earley set out of an old HEAP: its new offset. `intern` makes a record of a kind and content."""
     new: dict[int, int] = {0: 0}

@@ -132,6 +132,11 @@ class LongestSession(Session):
                 )
 
     @property
+    def token_sets_forgotten(self) -> int:
+        """How often all token sets have been forgotten."""
+        return int(self.lexers["head"][lt.SETS_MADE]) - 1
+
+    @property
     def nbytes(self) -> int:
         """See `Session.nbytes`."""
         return self.tables.nbytes + lt.used_bytes(self.lexers)

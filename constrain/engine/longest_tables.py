@@ -136,7 +136,7 @@ def make(session_block: int, width: int, search: int) -> Tables:
             Column("after", np.int32, 256 << 5),
             Column("label", np.int64, 2 << 7),
             Column("set", np.int64, 8 << 8),
-            Column("dense", np.int64, 64 * width),
+            Column("dense", np.int64, 4 * width),
             Column("sparse", np.int32, 1 << 14),
             Column("crossing", np.int32, 4 << 10),
             Column("unsure", np.int32, 4 << 8),

@@ -15,7 +15,7 @@ from constrain import jit
 from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
-from constrain.engine.generations import Generation, copied
+from constrain.engine.generations import Generation, copied, words_of
 from constrain.engine.lower import SPACED, Lowering, RegularLowering, plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
@@ -34,6 +34,8 @@ EAGER = 1000
 
 _SHARE = 64
 """Sessions begin anew at this share of `Limits.automata_bytes`, in words of 8 bytes."""
+_ROW = 16
+"""Words of HEAP that `Limits.rows` allows for each Earley set, with what belongs to it."""
 NAMED = 500
 """States of automata looked at to tell the name of a terminal that has been begun."""
 
@@ -134,7 +136,7 @@ class Session:
         self._begin_records()
         self.generation = Generation()
         """Of the records of states."""
-        self.budget = limits.automata_bytes // _SHARE
+        self.budget = min(limits.automata_bytes // _SHARE, limits.rows * _ROW)
         """Words of HEAP beyond which `renew` is due."""
         self.start = self._begin()
         self._expand_reachable(EAGER)
@@ -177,6 +179,9 @@ class Session:
         """A state of an earlier generation in this one."""
         assert generation.heap is not None
         with _lock:
+            words = words_of(generation.heap, state)
+            if 2 * words > self.budget:  # it would begin anew for ever
+                raise LimitExceeded("rows", words // _ROW + 1, self.limits.rows, "what a text may go on with")
             return copied(generation.heap, state, self._record)
 
     def is_accepting(self, state: int) -> bool:

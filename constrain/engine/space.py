@@ -15,6 +15,7 @@ from constrain.engine import tables as t
 from constrain.engine.completion import Completion
 from constrain.engine.longest_completion import LongestCompletion
 from constrain.engine.longest_session import LongestSession
+from constrain.engine.lower import Lowering
 from constrain.engine.session import Session
 from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
@@ -92,6 +93,14 @@ class FlatSpace(StateSpace):
             self.forget_states()
             self.session.renew()
             self._completion_of.forget()
+
+    def close(self) -> None:
+        """See `StateSpace.close`. What schemas are lowered by refers to itself."""
+        lowering = self.session.lowering
+        if isinstance(lowering, Lowering) and lowering.grammar.source is not None:
+            lowering.grammar.source.close()
+        vars(lowering).clear()
+        super().close()
 
     def _read(self, state: State, data: bytes) -> State | None:
         reached, n = self.session.read(self._number(state), data)

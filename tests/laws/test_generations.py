@@ -30,8 +30,8 @@ TOKENS = [
     None,
 ]
 VOCABULARY = Vocabulary.from_tokens(TOKENS, eos_ids=[len(TOKENS) - 1])
-TINY = Limits(automata_bytes=64 * 400)
-"""Sessions begin anew after 400 words."""
+TINY = Limits(automata_bytes=64 * 1200)
+"""Sessions begin anew after 1,200 words."""
 
 SPECS = {
     "open object": constrain.json_schema({"type": "object", "additionalProperties": {"type": ["integer", "object"]}}),
@@ -44,7 +44,8 @@ SPECS = {
     "left recursion": constrain.grammar('start: e\ne: e "+" t | t\nt: "(" e ")" | "1" | "a" t'),
     "right recursion": constrain.grammar('start: "(" start ")" | "a" start | "b"'),
     "longest match": constrain.grammar(
-        'start: (NAME ("(" start ")")? | "ab" "+"? | NUMBER)+\nNAME: /[a-c]+/\nNUMBER: /1+(,1+)?/\n%ignore /[ \\n]+|#.*/',
+        'start: (NAME ("(" start ")")? | "ab" "+"? | NUMBER)+\n'
+        "NAME: /[a-c]+/\nNUMBER: /1+(,1+)?/\n%ignore /[ \\n]+|#.*/",
         longest=True,
     ),
     "pattern": constrain.regex(r"(ab?|ba){0,400}c"),

@@ -20,6 +20,7 @@ from strategies import ALPHABET, LETTERS, Denoting, examples, expressions, leave
 
 import constrain
 from constrain import Compiler, Limits, Matcher, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
+from constrain.engine.space import FlatSpace
 from constrain.ir import expr as ir
 
 LIMITS = Limits(search=20_000)
@@ -379,16 +380,6 @@ def test_what_is_remembered_is_bounded() -> None:
     assert held() <= 2 * 50
 
 
-def test_a_mask_made_twice_at_once_is_counted_once() -> None:
-    """Two threads that miss the same mask both make it; the cache must not count it twice."""
-    vocabulary = Vocabulary.from_tokens([bytes([b]) for b in range(256)])
-    space = Compiler(vocabulary).compile(regex("[a-z]+")).space
-    state = Compiler(vocabulary).compile(regex("[a-z]+")).start
-    for _ in range(3):
-        space._make_mask(state)
-    assert space._masks.nbytes == sum(mask.nbytes for mask in space._masks._masks.values())
-
-
 def test_automata_that_are_remembered_are_bounded() -> None:
     """By memory, if they come to much; those in use keep working."""
     vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
@@ -425,10 +416,12 @@ def test_a_heavy_automaton_that_is_let_go_leaves_nothing_behind(spec: Spec, monk
         space = automaton.space
         grammar_space: Any = getattr(space, "grammar", None) or getattr(space, "inner", space)
         grammar_space = getattr(grammar_space, "grammar", grammar_space)
-        held = [weakref.ref(grammar_space.network)]
-        if grammar_space._grammar.source is not None:
-            held.append(weakref.ref(grammar_space._grammar.source))
-        del automaton, matcher, space, grammar_space
+        flat = isinstance(grammar_space, FlatSpace)
+        grammar = grammar_space.session.lowering.grammar if flat else grammar_space._grammar
+        held = [weakref.ref(grammar_space.session.lowering.network if flat else grammar_space.network)]
+        if grammar.source is not None:
+            held.append(weakref.ref(grammar.source))
+        del automaton, matcher, space, grammar_space, grammar
         assert [each() for each in held] == [None] * len(held)
     finally:
         gc.enable()
