@@ -35,6 +35,7 @@ class LongestSession(Session):
         self._fill, self._commit = entry(longest.fill_longest), entry(longest.commit_longest)
         self._begin_row, self._byte = entry(longest_lexers.begin), entry(longest.byte_longest)
         self._has_forgotten = False
+        self.budget //= 2  # masks look at many rows, and to grow large tables takes milliseconds
         end = int(self.tables["session"][t.END_CONT])
         closure = entry(earley.closure)
         start = self.call(closure, self.lowering.first(), 0, end)
