@@ -1,0 +1,260 @@
+"""States of a grammar together with a regular constraint: texts that meet both.
+
+In:  a `FlatSpace`, an expression.
+Out: a `StateSpace`.
+
+A state is a state of the grammar and the DFA state of what the regular constraint still asks for, its *rest*. A token
+is allowed if both allow it *and some text meets both from there on*. To tell, a search reads on, where little seems to
+be left first: most of the time it comes by a place from where a text has been found before. Where it finds none,
+summaries decide. So no prefix is a dead end; what takes more than `Limits.search` steps to find out raises
+LimitExceeded. The exception are names or items that must not occur again, of which the search remembers those that
+have been read, and not those that it reads itself.
+
+All of it is compiled: see `intersect_search`, `intersect_summaries` and `intersect_walk`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from constrain import jit
+from constrain.automata.tables import FULL
+from constrain.closing import Piece, joined
+from constrain.engine import intersect_alive, intersect_search, intersect_walk, intersect_whole
+from constrain.engine import intersect_tables as p
+from constrain.engine import session as sessions
+from constrain.errors import LimitExceeded
+from constrain.ir.expr import And, Closed, Expr, Repeat, Words
+from constrain.jit import entry
+from constrain.states import State, StateSpace
+
+if TYPE_CHECKING:
+    from constrain.engine.space import FlatSpace
+    from constrain.masks import Words as Bits
+
+MOST_PLACES = 1 << 20
+"""Places that are remembered."""
+_HASHES = ("place_hash", "frame_hash", "entry_hash", "edge_hash", "outcome_hash", "follow_hash")
+_COMPLETION = 10
+"""A search for a whole text looks at this part of `Limits.search`."""
+_NEVER = 1 << 20
+
+
+class Place(NamedTuple):
+    """A state of the grammar's session, and what the regular constraint still asks for."""
+
+    state: int
+    rest: int
+
+
+class IntersectionSpace(StateSpace):
+    """The states of one grammar and one regular constraint. `State.place` is a `Place`."""
+
+    def __init__(self, grammar: FlatSpace, expr: Expr) -> None:
+        super().__init__(grammar.vocabulary, grammar.store, grammar.limits, grammar.masks)
+        self.grammar, self._session = grammar, grammar.session
+        self._dfas = self._session.dfas
+        units = self.vocabulary.units
+        parts = (Closed(expr),) if units is None else (Closed(expr), Repeat(Words(units), 0, None))
+        self._rest = self._dfas.start(And(parts), self.limits)
+        self._tables = p.make(self._session.block, self.limits.search, self.vocabulary.size)
+        self._walk, self._follow = entry(intersect_walk.walk), entry(intersect_alive.follow_token)
+        self._alive = entry(intersect_alive.is_alive)
+        self._no_row = np.zeros(self.width, np.uint32)
+
+    @property
+    def nbytes(self) -> int:
+        """See `StateSpace.nbytes`."""
+        return self.grammar.nbytes + self._tables.nbytes
+
+    def start(self) -> State | None:
+        """The state of the empty text; None if no text meets both."""
+        place = Place(self._session.start, self._rest)
+        return self._intern(place) if self._rest and self._is_alive(place) else None
+
+    def close(self) -> None:
+        """See `StateSpace.close`."""
+        self.grammar.close()
+        super().close()
+
+    def forget_states(self) -> None:
+        """See `StateSpace.forget_states`."""
+        super().forget_states()
+        with sessions._lock:
+            self.grammar.forget_states()
+            p.begin(self._tables, self._session.block, self.limits.search)
+
+    def viable_bytes(self, state: State) -> bytes:
+        """See `StateSpace.viable_bytes`."""
+        if state.terminated:
+            return b""
+        both = set(self._session.viable_bytes(state.place.state)) & set(self._dfas.viable_bytes(state.place.rest))
+        return bytes(b for b in sorted(both) if self._after(state.place, bytes([b])))
+
+    def read(self, state: State, data: bytes) -> tuple[State, int]:
+        """See `StateSpace.read`."""
+        place: Place = state.place
+        for n in range(len(data)):
+            after = self._after(place, data[n : n + 1])
+            if after is None:
+                return self._intern(place), n
+            place = after
+        return self._intern(place), len(data)
+
+    def expected_names(self, state: State) -> tuple[str, ...]:
+        """See `StateSpace.expected_names`."""
+        return () if state.terminated else self._session.names(state.place.state)
+
+    def expects_special(self, state: State) -> bool:
+        """See `StateSpace.expects_special`."""
+        return not state.terminated and self.grammar.expects_special(self.grammar._intern(state.place.state))
+
+    # ----------------------------------------------------------------------------------------------------- steps
+
+    def _intern(self, place: Place) -> State:
+        state = self._states.get(place)
+        if state is None:
+            with self._lock:
+                accepting = self._session.is_accepting(place.state) and self._dfas.accepts(place.rest)
+                state = self._states.setdefault(place, State(place, (self._owner, place), accepting))
+        return state
+
+    def _after(self, place: Place, data: bytes) -> Place | None:
+        """Where bytes lead from where a text can be completed."""
+        rest, read = self._dfas.read(place.rest, data)
+        state, n = self._session.read(place.state, data) if read == len(data) else (0, -1)
+        after = Place(state, rest)
+        return after if n == len(data) and self._is_alive(after) else None
+
+    def _read(self, state: State, data: bytes) -> State | None:
+        after = self._after(state.place, data)
+        return None if after is None else self._intern(after)
+
+    def _read_token(self, state: State, token: int) -> State | None:
+        after = self._follow_token(state.place, token)
+        return None if after is None else self._intern(after)
+
+    def _follow_token(self, place: Place, token: int) -> Place | None:
+        with sessions._lock:
+            reached = self._call(self._follow, *place, token)
+            return Place(reached, int(self._tables["head"][p.REST_AFTER])) if reached else None
+
+    def _is_alive(self, place: Place) -> bool:
+        with sessions._lock:
+            return self._call(self._alive, *place) == 1
+
+    # ------------------------------------------------------------------------------------------------ completion
+
+    def _completion(self, state: State) -> tuple[Piece, ...] | None:
+        with sessions._lock:
+            for mode in (p.TO_END, p.TO_END | p.EXACTLY):
+                pieces = self._find(state.place, mode)
+                if pieces is None or self._reads(state.place, pieces):
+                    return pieces
+        return None
+
+    def _find(self, place: Place, mode: int) -> tuple[Piece, ...] | None:
+        """Search for a text that completes a place, shortest rests first; None if none was found."""
+        if self._session.is_accepting(place.state) and self._dfas.accepts(place.rest):
+            return ()
+        started = self._call(entry(intersect_search.begin), *place, mode)
+        found = self._call(entry(intersect_search.find), started, max(1, self.limits.search // _COMPLETION), mode)
+        if found != 1:
+            return None
+        head, places = self._tables["head"], self._tables["place"]
+        ids = self._session.lowering.terminals.special_ids
+        steps, here = [int(head[p.LAST_STEP])], int(head[p.OPEN])
+        while here:
+            steps.append(int(places[8 * here + p.STEP]) & (1 << p.STEP_BITS) - 1)
+            here = int(places[8 * here + p.FROM])
+        pieces: list[Piece] = []
+        for step in reversed(steps):
+            if step < p.NO_STEP:
+                pieces.append(bytes([step]))
+            elif step >= p.SPECIAL_STEP:
+                pieces.append(min(ids[step - p.SPECIAL_STEP]))
+        return joined(pieces)
+
+    def _reads(self, place: Place, pieces: tuple[Piece, ...]) -> bool:
+        """Whether a text ends both constraints: those that search for one remember less than states do."""
+        state, rest = place
+        for piece in pieces:
+            if isinstance(piece, int):
+                state = self._session.commit(state, piece)
+            else:
+                state, read = self._session.read(state, piece)
+                rest, n = self._dfas.read(rest, piece)
+                if min(read, n) < len(piece):
+                    return False
+        return self._session.is_accepting(state) and self._dfas.accepts(rest)
+
+    # ----------------------------------------------------------------------------------------------------- masks
+
+    def _allow(self, state: State, words: Bits) -> int | None:
+        place: Place = state.place
+        with sessions._lock:
+            self._make_room()
+            self._call(self._walk, *place, words.ctypes.data, len(words), intersect_whole.MASK)
+            tried = np.unique(self._tables["try"][: int(self._tables["head"][p.TRIES])])
+            for token in tried.tolist():
+                if not words[token >> 5] >> (token & 31) & 1 and self._call(self._follow, *place, token):
+                    words[token >> 5] |= np.uint32(1 << (token & 31))
+        return None
+
+    def _sorted_out(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, list[State]]:
+        """See `StateSpace`. Tokens are alike that lead to the same places."""
+        place: Place = state.place
+        with sessions._lock:
+            self._make_room()
+            row = self._no_row
+            self._call(self._walk, *place, row.ctypes.data, len(row), intersect_whole.KINDS_OF)
+            kinds = self._tables["kind"][tokens]
+        _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
+        numbers: dict[State, int] = {}
+        places = []
+        for token in tokens[first].tolist():
+            after = self._read_token(state, token)
+            assert after is not None
+            places.append(numbers.setdefault(after, len(numbers)))
+        return np.array(places, np.int64)[which] if places else which, list(numbers)
+
+    # ---------------------------------------------------------------------------------------------------- tables
+
+    def _make_room(self) -> None:
+        if self._tables["head"][p.PLACES] > MOST_PLACES:
+            p.begin(self._tables, self._session.block, self.limits.search)
+
+    def _call(self, unit: jit.Entry, *args: int) -> int:
+        """Call a unit until it has what it needs. Raises LimitExceeded."""
+        while (found := unit(self._tables.block, *args)) < 0:
+            what, kind = -found >> 4, -found & 15
+            if kind == FULL and what >= p.PLACES_TABLE:
+                self._grow(what - p.PLACES_TABLE)
+            elif found == -p.NEED_COST:
+                self._write_costs()
+            elif found == -p.TOO_MUCH:
+                most = self.limits.search
+                raise LimitExceeded("search", most + 1, most, "finding text that meets a grammar and what is beside it")
+            elif found != -p.AGAIN:
+                self._session.serve(found)
+        return found
+
+    def _grow(self, table: int) -> None:
+        name = self._tables.columns[table].name
+        self._tables.grow(table, 2 * len(self._tables[name]))
+        if name in _HASHES:
+            self._tables[name][:] = 0
+            entry(p.rehash)(self._tables.block, table)
+        elif name == "cost_behind":
+            self._tables[name][:] = 0
+            self._tables["head"][p.COSTS_BEHIND] = 0
+
+    def _write_costs(self) -> None:
+        """Write down how many bytes are at least left of the rules, of all states of the network."""
+        lowering = self._session.lowering
+        self._tables.grow(p.COST, lowering.size)
+        costs = self._tables["cost"]
+        for flat in np.flatnonzero(costs[: lowering.size] == 0).tolist():
+            costs[flat] = 1 + min(lowering.cost(flat), p.FAR)
