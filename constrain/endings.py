@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from constrain.automata.lexer import Lexer
 from constrain.automata.rows import Row
 from constrain.automata.store import EMPTY, ExpressionStore
-from constrain.closing import Piece, joined, shortest
+from constrain.closing import Piece, joined
 from constrain.limits import Limits
+from constrain.regular import shortest
 from constrain.symbols import SPECIAL, Symbols, node_of
 
 if TYPE_CHECKING:

@@ -9,13 +9,16 @@ the masks that they have in common.
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
+from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from constrain.automata.store import ANYTHING, EMPTY, ExpressionStore, Reached
-from constrain.closing import Piece, shortest
+from constrain.closing import Piece
 from constrain.ir.expr import Repeat
 from constrain.ir.expr import Words as Listed
 from constrain.limits import Limits
@@ -25,6 +28,54 @@ from constrain.vocab.vocabulary import NEAR
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
+
+_EXPLORED = 20_000
+_PATIENCE = 500
+
+
+def shortest(store: ExpressionStore, node: int, is_end: Callable[[int], bool], limits: Limits) -> bytes | None:
+    """A short text from a node of the store to one that `is_end`; None if none was found among 20,000 nodes.
+
+    It is the shortest there is, unless that takes looking at more than `_PATIENCE` nodes. An A* search: the length of
+    the shortest string that a node denotes never says too much. For many phrases at once it says far too little; then
+    what each of them needs is taken together, which may say too much.
+    """
+    found = _search(store, node, is_end, limits, store.shortest, min(_PATIENCE, _EXPLORED))
+    return _search(store, node, is_end, limits, store.missing, _EXPLORED) if found is None else found
+
+
+def _search(
+    store: ExpressionStore,
+    node: int,
+    is_end: Callable[[int], bool],
+    limits: Limits,
+    left: Callable[[int], int],
+    most: int,
+) -> bytes | None:
+    """Of texts that promise the same, the longest goes first, and a node is left for a while as soon as one of its
+    bytes promises no more than it."""
+    order = count()
+    todo: list[tuple[int, int, int, int, bytes, list[tuple[int, int]] | None]] = [
+        (left(node), 0, next(order), node, b"", None)
+    ]
+    reached = {node: 0}
+    while todo and len(reached) < most:
+        total, _, _, here, text, rest = heapq.heappop(todo)
+        if rest is None:
+            if is_end(here):
+                return text
+            rest = store.ways(here, limits)
+        length = len(text) + 1
+        for n, (b, after) in enumerate(rest, 1):
+            if reached.get(after, length + 1) <= length:
+                continue
+            reached[after] = length
+            promised = length + left(after)
+            heapq.heappush(todo, (promised, -length, next(order), after, text + bytes([b]), None))
+            if promised <= total:
+                heapq.heappush(todo, (total, 1 - length, next(order), here, text, rest[n:]))
+                break
+    return None
 
 
 class RegularSpace(StateSpace):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -238,9 +239,23 @@ def _nullable(terminal: Terminal) -> GrammarSyntaxError:
 
 def spelled_by(vocabulary: Vocabulary) -> Expr | None:
     """What tokens can spell, if not everything. Raises VocabularyError unless each character can be spelled alone."""
-    from constrain.symbols import _characters
-
-    return _characters(vocabulary)
+    units = vocabulary.units
+    if units is None:
+        return None
+    joined = [unit for unit in units if len(unit) > 1 and len(unit.decode(errors="replace")) > 1]
+    if joined:
+        raise VocabularyError(
+            f"{vocabulary!r} spells {joined[0]!r} only as a whole: a grammar needs a vocabulary in which every "
+            "character that it can spell is a token, or a sequence of byte tokens"
+        )
+    ordered = sorted(units)
+    for part, whole in pairwise(ordered):  # what begins with a unit stands right after it
+        if whole.startswith(part):
+            raise VocabularyError(
+                f"{vocabulary!r} spells {whole!r} as a whole, and has a token for its beginning {part!r} without "
+                "tokens for the rest: a grammar needs a vocabulary in which every character begun can be ended"
+            )
+    return Repeat(Words(units), 0, None)
 
 
 class Lowering:
