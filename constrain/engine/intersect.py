@@ -15,6 +15,8 @@ All of it is compiled: see `intersect_search`, `intersect_summaries` and `inters
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,24 +24,32 @@ import numpy as np
 from constrain import jit
 from constrain.automata.tables import FULL
 from constrain.closing import Piece, joined
-from constrain.engine import intersect_alive, intersect_search, intersect_walk, intersect_whole
+from constrain.engine import intersect_alive, intersect_items, intersect_search, intersect_walk
 from constrain.engine import intersect_tables as p
 from constrain.engine import session as sessions
+from constrain.engine.lower import RegularLowering
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import And, Closed, Expr, Repeat, Words
 from constrain.jit import entry
-from constrain.states import State, StateSpace
+from constrain.states import State, StateSpace, Successors
 
 if TYPE_CHECKING:
     from constrain.engine.space import FlatSpace
     from constrain.masks import Words as Bits
 
-MOST_PLACES = 1 << 20
+GLANCE = 2000
+"""Places that a search looks at before summaries are made."""
+FEW = 400
+"""Sets of up to so many tokens are better found by a walk."""
+MOST_PLACES = 1 << 18
 """Places that are remembered."""
+MOST_SETS = 500
+"""Sets of tokens of DFA states that are remembered."""
 _HASHES = ("place_hash", "frame_hash", "entry_hash", "edge_hash", "outcome_hash", "follow_hash")
+_BEGIN_ANEW = {"cost_behind": p.COSTS_BEHIND, "inner_hash": p.INNERS}
+"""Tables that are worked out again where they grow."""
 _COMPLETION = 10
 """A search for a whole text looks at this part of `Limits.search`."""
-_NEVER = 1 << 20
 
 
 class Place(NamedTuple):
@@ -53,16 +63,24 @@ class IntersectionSpace(StateSpace):
     """The states of one grammar and one regular constraint. `State.place` is a `Place`."""
 
     def __init__(self, grammar: FlatSpace, expr: Expr) -> None:
-        super().__init__(grammar.vocabulary, grammar.store, grammar.limits, grammar.masks)
+        super().__init__(grammar.vocabulary, None, grammar.limits, grammar.masks)
         self.grammar, self._session = grammar, grammar.session
         self._dfas = self._session.dfas
         units = self.vocabulary.units
         parts = (Closed(expr),) if units is None else (Closed(expr), Repeat(Words(units), 0, None))
         self._rest = self._dfas.start(And(parts), self.limits)
-        self._tables = p.make(self._session.block, self.limits.search, self.vocabulary.size)
+        self._tables = p.make(self.vocabulary.size)
+        self._is_full = False
+        """Whether the session is to begin anew."""
+        self._forget()
         self._walk, self._follow = entry(intersect_walk.walk), entry(intersect_alive.follow_token)
         self._alive = entry(intersect_alive.is_alive)
         self._no_row = np.zeros(self.width, np.uint32)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a regular constraint alone."""
+        return isinstance(self._session.lowering, RegularLowering)
 
     @property
     def nbytes(self) -> int:
@@ -71,54 +89,77 @@ class IntersectionSpace(StateSpace):
 
     def start(self) -> State | None:
         """The state of the empty text; None if no text meets both."""
-        place = Place(self._session.start, self._rest)
-        return self._intern(place) if self._rest and self._is_alive(place) else None
+        with sessions._lock:
+            place = Place(self._session.start, self._rest)
+            return self._intern(place) if self._rest and self._is_alive(place) else None
 
     def close(self) -> None:
         """See `StateSpace.close`."""
         self.grammar.close()
         super().close()
 
-    def forget_states(self) -> None:
-        """See `StateSpace.forget_states`."""
-        super().forget_states()
-        with sessions._lock:
-            self.grammar.forget_states()
-            p.begin(self._tables, self._session.block, self.limits.search)
-
     def viable_bytes(self, state: State) -> bytes:
         """See `StateSpace.viable_bytes`."""
         if state.terminated:
             return b""
-        both = set(self._session.viable_bytes(state.place.state)) & set(self._dfas.viable_bytes(state.place.rest))
-        return bytes(b for b in sorted(both) if self._after(state.place, bytes([b])))
+        with self._held(state) as (number, rest):
+            both = set(self._session.viable_bytes(number)) & set(self._dfas.viable_bytes(rest))
+            return bytes(b for b in sorted(both) if self._after(Place(number, rest), bytes([b])))
 
     def read(self, state: State, data: bytes) -> tuple[State, int]:
         """See `StateSpace.read`."""
-        place: Place = state.place
-        for n in range(len(data)):
-            after = self._after(place, data[n : n + 1])
-            if after is None:
-                return self._intern(place), n
-            place = after
-        return self._intern(place), len(data)
+        with self._held(state) as place:
+            for n in range(len(data)):
+                after = self._after(place, data[n : n + 1])
+                if after is None:
+                    return self._intern(place), n
+                place = after
+            return self._intern(place), len(data)
 
     def expected_names(self, state: State) -> tuple[str, ...]:
         """See `StateSpace.expected_names`."""
-        return () if state.terminated else self._session.names(state.place.state)
+        if state.terminated:
+            return ()
+        with self._held(state) as place:
+            return self._session.names(place.state)
 
     def expects_special(self, state: State) -> bool:
         """See `StateSpace.expects_special`."""
-        return not state.terminated and self.grammar.expects_special(self.grammar._intern(state.place.state))
+        if state.terminated:
+            return False
+        with self._held(state) as place:
+            return self._session.expects_special(place.state)
 
     # ----------------------------------------------------------------------------------------------------- steps
 
+    @contextmanager
+    def _held(self, state: State) -> Iterator[Place]:
+        """Hold the engine, and say which place a state is: its numbers change when the session begins anew."""
+        session = self._session
+        if self._is_full:
+            with self._lock, sessions._lock:  # always in this order
+                if self._is_full:
+                    self.forget_states()
+                    self.grammar._renew()
+                    self._forget()
+                    self._is_full = False
+        with sessions._lock:
+            if state.generation is not session.generation:
+                place: Place = state.place
+                state.place = Place(session.adopt(state.generation, place.state), place.rest)
+                state.generation = session.generation
+                state.mask_key = (self._owner, session.generation, state.place)
+            yield state.place
+
     def _intern(self, place: Place) -> State:
+        """The state of a place, under the lock of the engine."""
         state = self._states.get(place)
         if state is None:
-            with self._lock:
-                accepting = self._session.is_accepting(place.state) and self._dfas.accepts(place.rest)
-                state = self._states.setdefault(place, State(place, (self._owner, place), accepting))
+            session = self._session
+            accepting = session.is_accepting(place.state) and self._dfas.accepts(place.rest)
+            state = self._states[place] = State(place, (self._owner, session.generation, place), accepting)
+            state.generation = session.generation
+            self._is_full = session.is_full
         return state
 
     def _after(self, place: Place, data: bytes) -> Place | None:
@@ -129,29 +170,25 @@ class IntersectionSpace(StateSpace):
         return after if n == len(data) and self._is_alive(after) else None
 
     def _read(self, state: State, data: bytes) -> State | None:
-        after = self._after(state.place, data)
-        return None if after is None else self._intern(after)
+        with self._held(state) as place:
+            after = self._after(place, data)
+            return None if after is None else self._intern(after)
 
     def _read_token(self, state: State, token: int) -> State | None:
-        after = self._follow_token(state.place, token)
-        return None if after is None else self._intern(after)
-
-    def _follow_token(self, place: Place, token: int) -> Place | None:
-        with sessions._lock:
+        with self._held(state) as place:
             reached = self._call(self._follow, *place, token)
-            return Place(reached, int(self._tables["head"][p.REST_AFTER])) if reached else None
+            return self._intern(Place(reached, int(self._tables["head"][p.REST_AFTER]))) if reached else None
 
     def _is_alive(self, place: Place) -> bool:
-        with sessions._lock:
-            return self._call(self._alive, *place) == 1
+        return self._call(self._alive, *place) == 1
 
     # ------------------------------------------------------------------------------------------------ completion
 
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
-        with sessions._lock:
+        with self._held(state) as place:
             for mode in (p.TO_END, p.TO_END | p.EXACTLY):
-                pieces = self._find(state.place, mode)
-                if pieces is None or self._reads(state.place, pieces):
+                pieces = self._find(place, mode)
+                if pieces is None or self._reads(place, pieces):
                     return pieces
         return None
 
@@ -178,7 +215,7 @@ class IntersectionSpace(StateSpace):
         return joined(pieces)
 
     def _reads(self, place: Place, pieces: tuple[Piece, ...]) -> bool:
-        """Whether a text ends both constraints: those that search for one remember less than states do."""
+        """Whether a text ends both constraints: a search for one remembers less than states do."""
         state, rest = place
         for piece in pieces:
             if isinstance(piece, int):
@@ -193,38 +230,49 @@ class IntersectionSpace(StateSpace):
     # ----------------------------------------------------------------------------------------------------- masks
 
     def _allow(self, state: State, words: Bits) -> int | None:
-        place: Place = state.place
-        with sessions._lock:
+        with self._held(state) as place:
             self._make_room()
-            self._call(self._walk, *place, words.ctypes.data, len(words), intersect_whole.MASK)
+            self._call(self._walk, *place, words.ctypes.data, len(words), intersect_items.MASK)
             tried = np.unique(self._tables["try"][: int(self._tables["head"][p.TRIES])])
             for token in tried.tolist():
                 if not words[token >> 5] >> (token & 31) & 1 and self._call(self._follow, *place, token):
                     words[token >> 5] |= np.uint32(1 << (token & 31))
         return None
 
-    def _sorted_out(self, state: State, tokens: np.ndarray) -> tuple[np.ndarray, list[State]]:
-        """See `StateSpace`. Tokens are alike that lead to the same places."""
-        place: Place = state.place
-        with sessions._lock:
+    def successors(self, state: State) -> Successors:
+        """See `StateSpace.successors`. Tokens are alike that lead to the same places."""
+        with self._held(state) as place:
             self._make_room()
             row = self._no_row
-            self._call(self._walk, *place, row.ctypes.data, len(row), intersect_whole.KINDS_OF)
-            kinds = self._tables["kind"][tokens]
-        _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
+            self._call(self._walk, *place, row.ctypes.data, len(row), intersect_items.KINDS_OF)
+            kinds = self._tables["kind"][: self.vocabulary.size].copy()
+            head = self._tables["head"]
+            has_doubts, kind_count = bool(head[p.TRIES]), int(head[p.KINDS])
+        kinds[list(self._eos)] = 0
+        tokens = self.tokens_of(state) if has_doubts else kinds.nonzero()[0]
+        kinds = kinds[tokens]
+        one_of = np.zeros(kind_count + 1, np.int64)
+        one_of[kinds[::-1]] = tokens[::-1]
         numbers: dict[State, int] = {}
-        places = []
-        for token in tokens[first].tolist():
-            after = self._read_token(state, token)
+        places = np.zeros(kind_count + 1, np.int64)
+        for kind in np.bincount(kinds, minlength=kind_count + 1).nonzero()[0].tolist():
+            after = self._read_token(state, int(one_of[kind]))
             assert after is not None
-            places.append(numbers.setdefault(after, len(numbers)))
-        return np.array(places, np.int64)[which] if places else which, list(numbers)
+            places[kind] = numbers.setdefault(after, len(numbers))
+        return Successors(tokens, places[kinds], list(numbers))
 
     # ---------------------------------------------------------------------------------------------------- tables
 
+    def _forget(self) -> None:
+        p.begin(self._tables, self._session.block, self.limits.search, GLANCE, FEW)
+
     def _make_room(self) -> None:
-        if self._tables["head"][p.PLACES] > MOST_PLACES:
-            p.begin(self._tables, self._session.block, self.limits.search)
+        head = self._tables["head"]
+        if head[p.PLACES] > MOST_PLACES:
+            self._forget()
+        elif head[p.INNERS] > MOST_SETS:
+            self._tables["inner_hash"][:] = 0
+            head[p.INNERS] = 0
 
     def _call(self, unit: jit.Entry, *args: int) -> int:
         """Call a unit until it has what it needs. Raises LimitExceeded."""
@@ -247,9 +295,9 @@ class IntersectionSpace(StateSpace):
         if name in _HASHES:
             self._tables[name][:] = 0
             entry(p.rehash)(self._tables.block, table)
-        elif name == "cost_behind":
+        elif name in _BEGIN_ANEW:
             self._tables[name][:] = 0
-            self._tables["head"][p.COSTS_BEHIND] = 0
+            self._tables["head"][_BEGIN_ANEW[name]] = 0
 
     def _write_costs(self) -> None:
         """Write down how many bytes are at least left of the rules, of all states of the network."""

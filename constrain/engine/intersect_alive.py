@@ -8,13 +8,14 @@ import numpy as np
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, STATE, step
 from constrain.engine.advance import commit
-from constrain.engine.intersect_search import GLANCE, find, local_of
+from constrain.engine.intersect_search import find, local_of
 from constrain.engine.intersect_summaries import forget_summaries, judge
 from constrain.engine.intersect_tables import (
     ALIVE,
     ASKED,
     DEAD_PLACE,
     DOUBTFUL,
+    GLANCE,
     HEAD,
     LIVE_PLACE,
     MOST,
@@ -27,12 +28,14 @@ from constrain.engine.intersect_tables import (
     WORK,
     WORK_BEFORE,
     frame_of,
+    normal,
     place_of,
 )
 from constrain.engine.records import length
 from constrain.engine.tables import (
     AUTOMATA,
     BYTES,
+    DOUBT,
     HEAP,
     ITEM,
     OFFSET,
@@ -40,6 +43,9 @@ from constrain.engine.tables import (
     VOCABULARY_BLOCK,
 )
 from constrain.jit import i32, i64, u8, unit
+
+_SURELY = 500
+"""Places that a search looks at that saves a try."""
 
 
 @unit
@@ -68,7 +74,7 @@ def decide(P, here):
         head[ASKED], head[STAGE], head[WORK_BEFORE] = here, 1 if head[PREFERS] > 0 else 0, head[WORK]
     found = np.int64(2)
     if head[STAGE] == 0:
-        found = find(P, here, GLANCE, 0)
+        found = find(P, here, head[GLANCE], 0)
         if found == 2:
             head[STAGE] = 1
     if found == 2 and head[STAGE] == 1:
@@ -86,6 +92,21 @@ def decide(P, here):
         head[ASKED] = 0
         place[alive] = LIVE_PLACE if found else DEAD_PLACE
     return found
+
+
+@unit
+def is_surely_alive(P, a, x, frame, rest):
+    """Look for a text from a place in which no tracked terminal begins: 1, 0 if none was found; or a status."""
+    here = place_of(P, a, normal(x) | DOUBT, frame, rest)
+    if here < 0:
+        return here
+    place, alive = i64(P, PLACE), 8 * here + ALIVE
+    if place[alive] == 0:
+        found = find(P, here, _SURELY, 0)
+        if found < 0:
+            return found
+        place[alive] = LIVE_PLACE if found == 1 else DEAD_PLACE
+    return place[alive] - 1
 
 
 @unit

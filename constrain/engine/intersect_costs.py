@@ -38,6 +38,7 @@ from constrain.engine.tables import (
     CHILD_MASK,
     CHILDREN,
     CHILDREN_MASK,
+    COUNTED_STRING,
     HEAP,
     LEAF,
     LITERAL,
@@ -45,6 +46,7 @@ from constrain.engine.tables import (
     PAYLOAD_MASK,
     SESSION,
     SPECIAL_ITEM,
+    UNBOUNDED,
 )
 from constrain.jit import helper, i32, i64, mix, size_of, unit
 
@@ -166,7 +168,7 @@ def missing_of_rest(automata, rest, todo):
 
 
 @unit
-def missing(P, a, frame, rest):
+def missing(P, a, x, frame, rest):
     """About how many bytes are left from a place, if what both ask for comes one after the other; or a status."""
     frames, cost = i64(P, FRAME), i32(P, COST)
     S = i64(P, HEAD)[SESSION_BLOCK]
@@ -189,4 +191,6 @@ def missing(P, a, frame, rest):
         own -= 1
     elif a < SPECIAL_ITEM:
         own = min(np.int64(i32(automata, DISTANCE)[a]), FAR)
+        if x & COUNTED_STRING:
+            own += (x >> 24) & UNBOUNDED
     return own + frames[4 * frame + COST_OF] - 1 + missing_of_rest(automata, rest, i64(P, PATH))

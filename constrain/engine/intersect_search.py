@@ -23,6 +23,7 @@ from constrain.automata.tables import (
     TARGET,
     step,
 )
+from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import closure
 from constrain.engine.intersect_costs import missing
 from constrain.engine.intersect_tables import (
@@ -70,6 +71,8 @@ from constrain.engine.tables import (
     CHILD_MASK,
     CHILDREN,
     CHILDREN_MASK,
+    COUNTED_STRING,
+    DOUBT,
     EXCLUDED,
     EXCLUDED_MASK,
     HEAP,
@@ -89,11 +92,9 @@ from constrain.engine.tables import (
     TEXT_SHIFT,
     TRACKED,
     VALUE,
+    VOCABULARY_BLOCK,
 )
 from constrain.jit import helper, i32, i64, size_of, unit
-
-GLANCE = 2000
-"""Places that a search looks at before summaries are made."""
 
 # ---------------------------------------------------------------------------------------------------------- one step
 
@@ -138,7 +139,7 @@ def meet(P, a, x, frame, rest, before, by, mode):
         return 0
     if place[o + ALIVE] == LIVE_PLACE and not mode & TO_END:
         return 1
-    left = missing(P, a, frame, rest)
+    left = missing(P, a, x, frame, rest)
     if left < 0:
         return left
     if head[QUEUED] >= size_of(P, QUEUE):
@@ -193,13 +194,17 @@ def enter(P, before, earley, rest, by, mode):
     if heap[earley + 1] and i32(i64(S, SESSION)[AUTOMATA], STATE)[8 * rest + FLAGS] & ACCEPTS:
         head[LAST_STEP] = by
         return 1
+    only_others = i64(P, PLACE)[8 * before + X] & DOUBT if before else np.int64(0)
     for o in range(earley + 3, earley + 1 + length(heap, earley), ITEM):
+        if only_others and heap[o + 1] & TRACKED:
+            continue
         frame = frame_of(P, heap[o + 2], heap[o + 3], heap[o + 4])
         if frame < 0:
             return frame
         x = local_of(S, heap[o + 1], heap[o + 3], mode)
         if x < 0:
             return x
+        x |= only_others
         found = meet(P, heap[o], x, frame, rest, before, by, mode)
         if found:
             return found
@@ -245,7 +250,7 @@ def meet_tracked(P, here, q, rest, first, last, mode):
         elif after == before:
             continue
         else:
-            local = TRACKED | after
+            local = (x & (TRACKED | DOUBT)) | after
         before = after
         found = meet(P, q, local, place[o + FRAME_OF], rest, here, b, mode)
         if found:
@@ -258,7 +263,7 @@ def expand(P, here, mode):
     """Meet what may follow a place. 1: a text ends, or is known to follow; 0; or a status."""
     place, frames = i64(P, PLACE), i64(P, FRAME)
     S = i64(P, HEAD)[SESSION_BLOCK]
-    automata = i64(S, SESSION)[AUTOMATA]
+    automata, vocabulary = i64(S, SESSION)[AUTOMATA], i64(S, SESSION)[VOCABULARY_BLOCK]
     state, o = i32(automata, STATE), 8 * here
     a, x, frame, rest = place[o], place[o + X], place[o + FRAME_OF], place[o + REST]
     goal, data, c = frames[4 * frame + GOAL], frames[4 * frame + DATA], frames[4 * frame + CONT]
@@ -311,8 +316,9 @@ def expand(P, here, mode):
         next_j = np.int64(run[j + 1] & 255) if j + 1 < end_j else np.int64(256)
         stop = min(next_i, next_j)
         if q and after:
-            if x == 0:
-                found = meet(P, q, 0, frame, after, here, at, mode)
+            if not x & TRACKED:
+                local = count_step(vocabulary, a, q, x) if x & COUNTED_STRING else x
+                found = meet(P, q, local, frame, after, here, at, mode) if local >= 0 else np.int64(0)
             else:
                 found = meet_tracked(P, here, q, after, at, stop, mode)
             if found:

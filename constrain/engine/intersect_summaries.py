@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from constrain.automata.derive import make_ready
-from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
+from constrain.automata.tables import ACCEPTS, FLAGS, STATE
+from constrain.engine.intersect_outcomes import MOST_WORK, outcomes
 from constrain.engine.intersect_tables import (
     AGAIN,
     BEGUN,
@@ -52,8 +52,6 @@ from constrain.engine.intersect_tables import (
     PLACE,
     REST,
     SESSION_BLOCK,
-    SPREAD,
-    SPREAD_HASH,
     TODO,
     TOO_MUCH,
     WORK,
@@ -66,15 +64,10 @@ from constrain.engine.tables import (
     ARC,
     AUTOMATA,
     CALL,
-    CHILD,
-    CHILD_MASK,
-    CHILDREN,
-    CHILDREN_MASK,
+    COUNTED_STRING,
     ENDS,
     EXPANDED,
     HEAP,
-    LEAF,
-    LITERAL,
     NEED_NET,
     NET,
     NET_ARC,
@@ -85,128 +78,12 @@ from constrain.engine.tables import (
     NET_LITERALS,
     NET_SPECIAL,
     NET_SPECIALS,
-    PAYLOAD,
-    PAYLOAD_MASK,
     SESSION,
     SPECIAL,
     SPECIAL_ITEM,
     TRACKED,
 )
 from constrain.jit import helper, i32, i64, mix, size_of, unit
-
-_WORK = 20
-"""Pairs and edges that summaries may have for each of Limits.search."""
-_ENDED = 1 << 62
-
-# ---------------------------------------------------------------------------------------------------------- terminals
-
-
-@helper
-def note(table, mask, generation, key):
-    """Note a key in SPREAD_HASH; whether it is new."""
-    k = mix(5, key) & mask
-    while table[2 * k] == generation:
-        if table[2 * k + 1] == key:
-            return False
-        k = (k + 1) & mask
-    table[2 * k], table[2 * k + 1] = generation, key
-    return True
-
-
-@unit
-def outcomes(P, a, rest):
-    """Find where a terminal may end that is read from an automaton or a literal node on: an index of OUTCOME."""
-    head, outcome, table = i64(P, HEAD), i64(P, OUTCOME), i64(P, OUTCOME_HASH)
-    mask = size_of(P, OUTCOME_HASH) - 1
-    place = mix(mix(5, a), rest) & mask
-    while table[place]:
-        o = 4 * table[place]
-        if outcome[o] == a and outcome[o + 1] == rest:
-            return table[place]
-        place = (place + 1) & mask
-    new = head[OUTCOMES]
-    if 4 * new + 4 > size_of(P, OUTCOME):
-        return part_full(OUTCOME)
-    if 2 * new > mask:
-        return part_full(OUTCOME_HASH)
-    S = head[SESSION_BLOCK]
-    automata = i64(S, SESSION)[AUTOMATA]
-    literal, leaf, state = i64(S, LITERAL), i32(S, LEAF), i32(automata, STATE)
-    target, run, mapped = i32(automata, TARGET), i32(automata, RUN), i32(automata, MAPPED)
-    spread, hashes, listed = i64(P, SPREAD), i64(P, SPREAD_HASH), i64(P, LISTED)
-    hash_mask = (size_of(P, SPREAD_HASH) >> 1) - 1
-    room, most_listed = size_of(P, SPREAD) // 2 - 256, size_of(P, LISTED) // 2
-    head[GENERATION] += 1
-    now, at = head[GENERATION], head[LISTS]
-    spread[0], spread[1] = a, rest
-    note(hashes, hash_mask, now, abs(a) << 31 | rest)
-    n, i = 1, 0
-    while i < n:
-        q, r = spread[2 * i], spread[2 * i + 1]
-        i += 1
-        head[WORK] += 1
-        if head[WORK] > _WORK * head[MOST]:
-            return -TOO_MUCH
-        if not state[8 * r + FLAGS] & READY:
-            status = make_ready(automata, r)
-            if status < 0:
-                return status
-        if n > room:
-            return part_full(SPREAD)
-        if 2 * (n + at - head[LISTS] + 512) > hash_mask:
-            return part_full(SPREAD_HASH)
-        if q < 0:
-            word = literal[-q]
-            ended = (word >> PAYLOAD) & PAYLOAD_MASK
-            for k in range(leaf[ended] if ended else 0):
-                goal = np.int64(leaf[ended + 1 + k])
-                if at >= most_listed:
-                    return part_full(LISTED)
-                if note(hashes, hash_mask, now, _ENDED | goal << 31 | r):
-                    listed[2 * at], listed[2 * at + 1] = goal, r
-                    at += 1
-            first = (word >> CHILD) & CHILD_MASK
-            for below in range(first, first + ((word >> CHILDREN) & CHILDREN_MASK)):
-                after = np.int64(step(automata, r, literal[below] & 255))
-                if after:
-                    spread[2 * n], spread[2 * n + 1] = -below, after
-                    n += 1
-            continue
-        if not state[8 * q + FLAGS] & READY:
-            status = make_ready(automata, q)
-            if status < 0:
-                return status
-        if state[8 * q + FLAGS] & ACCEPTS:
-            if at >= most_listed:
-                return part_full(LISTED)
-            if note(hashes, hash_mask, now, _ENDED | r):
-                listed[2 * at], listed[2 * at + 1] = 0, r
-                at += 1
-        if not state[8 * q + FLAGS] & GOES_ON:
-            continue
-        row, row_of_rest = np.int64(state[8 * q + ROW]), np.int64(state[8 * r + ROW])
-        m, m_of_rest = 4 * np.int64(state[8 * q + MAP]), 4 * np.int64(state[8 * r + MAP])
-        j, k = np.int64(mapped[m]), np.int64(mapped[m_of_rest])
-        end_j, end_k = j + mapped[m + 1], k + mapped[m_of_rest + 1]
-        b = np.int64(0)
-        while b < 256:
-            to, after = np.int64(target[row + (run[j] >> 8)]), np.int64(target[row_of_rest + (run[k] >> 8)])
-            if to and after and note(hashes, hash_mask, now, to << 31 | after):
-                spread[2 * n], spread[2 * n + 1] = to, after
-                n += 1
-            next_j = np.int64(run[j + 1] & 255) if j + 1 < end_j else np.int64(256)
-            next_k = np.int64(run[k + 1] & 255) if k + 1 < end_k else np.int64(256)
-            b = min(next_j, next_k)
-            if next_j == b:
-                j += 1
-            if next_k == b:
-                k += 1
-    o = 4 * new
-    outcome[o], outcome[o + 1], outcome[o + 2], outcome[o + 3] = a, rest, head[LISTS], at - head[LISTS]
-    table[place] = new
-    head[OUTCOMES], head[LISTS] = new + 1, at
-    return new
-
 
 # --------------------------------------------------------------------------------------------------------------- rules
 
@@ -241,7 +118,7 @@ def add_edge(P, entry, state, rest):
     if 2 * new > mask:
         return part_full(EDGE_HASH)
     head[WORK] += 1
-    if head[WORK] > _WORK * head[MOST]:
+    if head[WORK] > MOST_WORK * head[MOST]:
         return -TOO_MUCH
     edge[3 * new], edge[3 * new + 1], edge[3 * new + 2] = entry, state, rest
     table[k] = new + 1
@@ -314,16 +191,16 @@ def explore_edge(P, o):
         if k < 0:
             if net[n + NET_LITERALS] == 0:
                 continue
-            a, goal = -np.int64(net[n + NET_LITERALS]), np.int64(0)
+            a, x, goal = -np.int64(net[n + NET_LITERALS]), np.int64(0), np.int64(0)
         else:
-            a, goal = arc[3 * (first + k)], arc[3 * (first + k) + 2]
-            if arc[3 * (first + k) + 1] & TRACKED:
+            a, x, goal = arc[3 * (first + k)], arc[3 * (first + k) + 1], arc[3 * (first + k) + 2]
+            if x & TRACKED:
                 head[DOUBTFUL] = 1
-        found = outcomes(P, a, rest)
+        found = outcomes(P, a, x if x & COUNTED_STRING else np.int64(0), rest)
         if found < 0:
             return found
-        begin = outcome[4 * found + 2]
-        for i in range(begin, begin + outcome[4 * found + 3]):
+        begin = outcome[5 * found + 3]
+        for i in range(begin, begin + outcome[5 * found + 4]):
             status = add_edge(P, row, goal if k >= 0 else listed[2 * i], listed[2 * i + 1])
             if status < 0:
                 return status
@@ -455,10 +332,11 @@ def judge(P, here):
     goal, c = frames[frame + GOAL], frames[frame + CONT]
     begin, n = np.int64(-1), np.int64(1)
     if a < SPECIAL_ITEM:
-        found = outcomes(P, a, rest)
+        x = place[o + X]
+        found = outcomes(P, a, x if x & COUNTED_STRING else np.int64(0), rest)
         if found < 0:
             return found
-        begin, n = outcome[4 * found + 2], outcome[4 * found + 3]
+        begin, n = outcome[5 * found + 3], outcome[5 * found + 4]
         if place[o + X] & TRACKED:
             i64(P, HEAD)[DOUBTFUL] = 1
     for i in range(n):
