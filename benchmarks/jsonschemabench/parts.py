@@ -17,34 +17,26 @@ from typing import Any
 from benchmarks.jsonschemabench.engines import installed, made
 from benchmarks.jsonschemabench.masks import Encoded
 from benchmarks.tables import Table
+from constrain.automata.dfa import DfaStore
 from constrain.automata.network import Network
-from constrain.automata.rows import Recogniser, Row, Template
-from constrain.automata.store import ExpressionStore
-from constrain.contextfree import GrammarSpace
+from constrain.engine.lower import Lowering as Flattening
+from constrain.engine.session import Session
+from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.frontends.json_schema.lowering import Lowering
 from constrain.matcher import Matcher
-from constrain.pieces import Pieces
-from constrain.states import StateSpace
-from constrain.symbols import TextTerminals
-from constrain.terminals import TokenSets
 from constrain.warmup import warm_up as warm_up_kernels
 
 PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {
-    "kernels: derivatives, walks over the vocabulary, and calls of them": [(ExpressionStore, "_call")],
-    "expressions of terminals, up to their kernels": [
-        (TextTerminals, "number"),
-        (ExpressionStore, "build"),
-        (ExpressionStore, "lexer"),
-    ],
+    "masks: compiled code, and calls of it": [(Session, "fill")],
+    "steps: compiled code, and calls of it": [(Session, "commit")],
+    "expressions to automata": [(DfaStore, "start")],
+    "token sets of automata": [(VocabularyTables, "ready"), (VocabularyTables, "counted_set")],
     "schema to rules": [(Lowering, "_body")],
     "rules to networks": [(Network, "_read_rules"), (Network, "line")],
-    "templates: what rows predict": [(Template, "__init__")],
-    "rows": [(Row, "after"), (Recogniser, "join"), (Recogniser, "shape_after")],
-    "token sets: what tokens do to a lexer": [(TokenSets, "of"), (TokenSets, "narrow")],
-    "pieces: masks of shapes, put together": [(Pieces, "allow"), (Pieces, "whole")],
-    "masks: keys, packing, what is tried token by token": [(GrammarSpace, "_make_mask")],
-    "steps: the state after a token": [(StateSpace, "step")],
-    "copies of finished masks, remembered steps": [(Matcher, "fill_bitmask"), (Matcher, "accept_token")],
+    "networks to tables": [(Flattening, "expand")],
+    "values that may not come again": [(Session, "_excluded"), (Session, "_data_with"), (Session, "_rule_after")],
+    "masks: tokens that are tried one by one": [(Session, "_try_tokens")],
+    "matchers": [(Matcher, "fill_bitmask"), (Matcher, "accept_token")],
 }
 
 

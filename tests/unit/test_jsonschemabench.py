@@ -341,6 +341,25 @@ def test_masks_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "llguidance" in capsys.readouterr().err
 
 
+def test_parts_of_what_a_mask_takes(tmp_path: Path) -> None:
+    """They add up to the whole, and nothing is left clocked."""
+    schema = {"properties": {"a": {"enum": ["x", "y"]}, "b": {"type": "integer"}}, "required": ["a"]}
+    item = {"id": "one", "schema": schema, "tests": [{"valid": True, "data": {"a": "x", "b": 12}}]}
+    (tmp_path / "items.jsonl").write_text(json.dumps(item))
+    (tmp_path / "README.md").write_text("<!-- jsonschemabench-parts:begin -->\n<!-- jsonschemabench-parts:end -->\n")
+    before = [getattr(owner, name) for places in PARTS.values() for owner, name in places]
+    common = ["--data", str(tmp_path / "items.jsonl"), "--tokenizer", str(MODEL_PATH)]
+    assert main(["parts", *common, "--readme", str(tmp_path / "README.md")]) == 0
+    assert [getattr(owner, name) for places in PARTS.values() for owner, name in places] == before
+    written = (tmp_path / "README.md").read_text()
+    rows = {
+        row[0]: row[1:] for line in written.splitlines() if line.startswith("| ") for row in [line[2:-2].split(" | ")]
+    }
+    assert set(PARTS) <= set(rows) and float(rows["masks: compiled code, and calls of it"][0]) > 0
+    times = [float(rows[part][1]) for part in PARTS]
+    whole = float(rows["all, with the clocks"][1])
+    assert 0.5 * whole < sum(times) <= whole + 1
+
 
 def test_a_part_within_a_part_is_counted_once() -> None:
     clock = Clock()
