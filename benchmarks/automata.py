@@ -1,4 +1,4 @@
-"""What automata cost: from an expression to a state, and a row of transitions; derivatives in a store against points.
+"""What automata cost: from an expression to a state, and a row of transitions.
 
     python -m benchmarks.automata
 
@@ -25,7 +25,6 @@ from benchmarks.patterns import PATTERNS
 from constrain.automata import derive, tables
 from constrain.automata.build import Built
 from constrain.automata.dfa import DfaStore
-from constrain.automata.store import ANYTHING, ExpressionStore, byte_trie
 from constrain.errors import ConstrainError
 from constrain.frontends.json_schema import number_texts, numbers
 from constrain.frontends.json_schema.formats import FORMATS
@@ -38,8 +37,6 @@ from constrain.limits import Limits
 
 ROWS = 200
 """Rows made of one expression."""
-OLD_EXPRESSIONS, OLD_ROWS = 300, 30
-"""The store of derivatives takes long."""
 Times = list[int]
 LIMITS = Limits()
 
@@ -177,37 +174,16 @@ def rows(store: DfaStore, start: int) -> Times:
     return found
 
 
-def derivatives(exprs: list[Expr]) -> dict[str, Times]:
-    """The times of the store of derivatives."""
-    store, trie = ExpressionStore(), byte_trie()
-    times: dict[str, Times] = {"old build and start": [], "old row": []}
-    for expr in exprs[:: max(1, len(exprs) // OLD_EXPRESSIONS)]:
-        begun = perf_counter_ns()
-        start = store.alive(store.build(expr, LIMITS), LIMITS)
-        times["old build and start"].append(perf_counter_ns() - begun)
-        met, todo = {start}, [start]
-        for node in todo:
-            begun = perf_counter_ns()
-            reached = store.reach(ANYTHING, node, trie, 256, LIMITS)[2]
-            times["old row"].append(perf_counter_ns() - begun)
-            for after in dict.fromkeys(reached.tolist()):
-                if after not in met and after and len(todo) < OLD_ROWS:
-                    met.add(after)
-                    todo.append(after)
-    return times
-
-
 def main() -> None:
     """Print a line of microseconds for each kind of expression and each step."""
     store = Timed(LIMITS)
-    derivatives([parse_regex("[a-z]+")])  # compiles
-    points([parse_regex("[a-z]+(?!b)")], Timed(LIMITS))
+    points([parse_regex("[a-z]+(?!b)")], Timed(LIMITS))  # compiles
     print(f"{'us':18}{'step':22}{'p50':>9}{'p90':>9}{'p99':>9}{'mean':>9}{'count':>8}")
     gc.disable()
     for kind, exprs in expressions().items():
         if not exprs:
             continue
-        for step, times in (points(exprs, store) | derivatives(exprs)).items():
+        for step, times in points(exprs, store).items():
             us = np.array(times) / 1000
             figures = "".join(f"{value:9.2f}" for value in (*np.percentile(us, [50, 90, 99]), us.mean()))
             print(f"{kind:18}{step:22}{figures}{len(us):8}", flush=True)
