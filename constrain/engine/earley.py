@@ -500,7 +500,7 @@ def list_items(S, contexts):
                     return x
             n = put_item(item, n, arc[3 * k], x, arc[3 * k + 2], data, c)
         for k in range(net[o + NET_SPECIAL], net[o + NET_SPECIAL] + net[o + NET_SPECIALS]):
-            n = put_item(item, n, SPECIAL_ITEM + special[2 * k], 0, special[2 * k + 1], data, c)
+            n = put_item(item, n, SPECIAL_ITEM + np.int64(special[2 * k]), 0, special[2 * k + 1], data, c)
     return n
 
 
