@@ -15,9 +15,9 @@ from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import earley, longest, longest_lexers, longest_tables
 from constrain.engine import longest_tables as lt
 from constrain.engine import tables as t
-from constrain.engine.generations import Generation, copied
+from constrain.engine.generations import Generation, copied, words_of
 from constrain.engine.lower import SPACED, Lowering
-from constrain.engine.session import Session, _lock
+from constrain.engine.session import ROW, Session, _lock
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Literal
 from constrain.jit import Tables, entry
@@ -166,9 +166,12 @@ class LongestSession(Session):
         assert generation.heap is not None and generation.lexers is not None
         heap, old = generation.heap, generation.lexers
         with _lock:
-            n = int(heap[state]) >> 8
+            items = heap[state + 3 : state + 1 + (int(heap[state]) >> 8)].reshape(-1, t.ITEM).tolist()
+            words = sum(words_of(heap, item[t.GOAL]) for item in items)
+            if words > self.budget:  # it would begin anew for ever
+                raise LimitExceeded("rows", words // ROW + 1, self.limits.rows, "what a text may go on with")
             elements = []
-            for item in heap[state + 3 : state + 1 + n].reshape(-1, t.ITEM).tolist():
+            for item in items:
                 lexer, shun, row = item[t.A], item[t.X], copied(heap, item[t.GOAL], self._record)
                 if old is not self.lexers:
                     lexer, shun = self._adopt_lexer(old, lexer), self._adopt_shun(old, shun)

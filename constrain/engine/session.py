@@ -34,7 +34,7 @@ EAGER = 1000
 
 _SHARE = 64
 """Sessions begin anew at this share of `Limits.automata_bytes`, in words of 8 bytes."""
-_ROW = 16
+ROW = 16
 """Words of HEAP that `Limits.rows` allows for each Earley set, with what belongs to it."""
 NAMED = 500
 """States of automata looked at to tell the name of a terminal that has been begun."""
@@ -136,7 +136,7 @@ class Session:
         self._begin_records()
         self.generation = Generation()
         """Of the records of states."""
-        self.budget = min(limits.automata_bytes // _SHARE, limits.rows * _ROW)
+        self.budget = min(limits.automata_bytes // _SHARE, limits.rows * ROW)
         """Words of HEAP beyond which `renew` is due."""
         self.start = self._begin()
         self._expand_reachable(EAGER)
@@ -181,7 +181,7 @@ class Session:
         with _lock:
             words = words_of(generation.heap, state)
             if 2 * words > self.budget:  # it would begin anew for ever
-                raise LimitExceeded("rows", words // _ROW + 1, self.limits.rows, "what a text may go on with")
+                raise LimitExceeded("rows", words // ROW + 1, self.limits.rows, "what a text may go on with")
             return copied(generation.heap, state, self._record)
 
     def is_accepting(self, state: int) -> bool:
