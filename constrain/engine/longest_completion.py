@@ -62,14 +62,14 @@ class LongestCompletion(Completion):
 
         The state is 0 for special tokens.
         """
-        session, label = self._session, self._session.lexers["label"]
-        left = {(int(label[2 * k]), int(label[2 * k + 1])): q for k, q in session.parts(lexer)} if lexer else {}
+        session = self._session
+        left = dict(session.parts(lexer)) if lexer else {}
         for item in session.items(row).tolist():
             a, x, goal, _, c = item
             if a >= t.SPECIAL_ITEM and lexer == 0:
                 yield session.lowering.cost(goal) + self.behind(c), item, 0
-            elif a < t.SPECIAL_ITEM and (lexer == 0 or (x, a) in left):
-                yield session.lowering.cost(goal) + self.behind(c), item, left[x, a] if lexer else a
+            elif a < t.SPECIAL_ITEM and (lexer == 0 or x in left):
+                yield session.lowering.cost(goal) + self.behind(c), item, left[x] if lexer else a
 
     def _ways(self, row: int, lexer: int) -> list[tuple[float, list[int], Piece]]:
         """How a text may go on where a row was reached, and a lexer since: least cost, item, text of the terminal.
@@ -109,13 +109,12 @@ class LongestCompletion(Completion):
     def _steps(self, row: int, lexer: int) -> Iterator[tuple[Piece, int]]:
         """The terminals that may come next or be ended: a text of each, and the row after it."""
         session = self._session
-        for _, (a, x, goal, data, c), piece in self._ways(row, lexer):
+        for _, (_, x, goal, data, c), piece in self._ways(row, lexer):
             if isinstance(piece, int):
                 yield piece, session.call(entry(earley.closure), goal, data, c)
                 continue
             winners = self._won(lexer or session.begun(row), piece)
-            label = session.ask(entry(longest_lexers.label_of), x, a)
-            if winners and label in session.content(winners):
+            if winners and x in session.content(winners):
                 yield piece, session.ask(entry(longest_lexers.goto), row, winners)
 
     def _won(self, lexer: int, text: bytes) -> int:

@@ -28,7 +28,6 @@ from constrain.engine.longest_tables import (
     HEAD,
     KNOWN,
     LABEL,
-    LABELLED,
     LABELS,
     LEFT,
     LEFT_OVER,
@@ -39,6 +38,7 @@ from constrain.engine.longest_tables import (
     MAP,
     MAPS,
     MATCHED,
+    NEED_LABELS,
     NOTHING,
     PARTS,
     PARTS_OF,
@@ -86,25 +86,6 @@ from constrain.jit import helper, i32, i64, size_of, u8, unit
 def automata_of(L):
     """The block of the automata."""
     return i64(i64(L, HEAD)[SESSION_BLOCK], SESSION)[AUTOMATA]
-
-
-@unit
-def label_of(L, priority, start):
-    """The label of a terminal."""
-    head, pool, labels = i64(L, HEAD), i64(L, POOL), i64(L, LABEL)
-    record = keep_two(L, LABELLED, priority, start)
-    if record < 0:
-        return record
-    known = pool[slot_of(pool, record)]
-    if known:
-        return known - 1
-    new = head[LABELS]
-    if 2 * new + 2 > size_of(L, LABEL):
-        return no_room(LABEL)
-    labels[2 * new], labels[2 * new + 1] = priority, start
-    head[LABELS] = new + 1
-    pool[slot_of(pool, record)] = new + 1
-    return new
 
 
 @unit
@@ -182,6 +163,8 @@ def make_row(L, lexer):
         status = make_ready(automata, pool[parts + 1 + k] & LOW)
         if status < 0:
             return status
+        if pool[parts + 1 + k] >> 32 >= head[LABELS]:
+            return -NEED_LABELS
     known, here = 0, 0
     for byte in range(256):
         same, k = byte > 0, 0
@@ -202,11 +185,10 @@ def make_row(L, lexer):
                     content[going] = (word >> 32 << 32) | reached
                     going += 1
                 if flags & ACCEPTS:
-                    priority = labels[2 * (word >> 32)]
-                    if priority > best:
+                    priority = labels[word >> 32]
+                    if ends == 0 or priority > best:
                         ends, best = 0, priority
-                    if priority == best or ends == 0:
-                        best = priority
+                    if priority == best:
                         by_byte[256 + ends] = word >> 32
                         ends += 1
             after = lexer_of(L, going)
@@ -249,10 +231,7 @@ def begin(L, row):
     for o in range(row + 3, last, ITEM):
         if heap[o + A] >= SPECIAL_ITEM:
             continue
-        label = label_of(L, heap[o + X], heap[o + A])
-        if label < 0:
-            return label
-        word = label << 32 | heap[o + A]
+        word = heap[o + X] << 32 | heap[o + A]
         k = n
         while k > 0 and parts[k - 1] > word:
             k -= 1
@@ -282,16 +261,13 @@ def goto(L, row, winners):
     if known:
         return known
     n, accepting = 0, 0
-    labels = i64(L, POOL)
-    first, last = winners + 1, winners + 1 + size(labels, winners)
+    won = i64(L, POOL)
+    first, last = winners + 1, winners + 1 + size(won, winners)
     for o in range(row + 3, row + 1 + length(heap, row), ITEM):
         if heap[o + A] >= SPECIAL_ITEM:
             continue
-        label = label_of(L, heap[o + X], heap[o + A])
-        if label < 0:
-            return label
         for k in range(first, last):
-            if labels[k] == label:
+            if won[k] == heap[o + X]:
                 reached = closure(S, heap[o + GOAL], heap[o + D], heap[o + CONT])
                 n = add_set(S, reached, JOINED, n) if reached > 0 else reached
                 if n < 0:

@@ -22,6 +22,9 @@ from constrain.errors import LimitExceeded
 from constrain.ir.expr import Literal
 from constrain.jit import Tables, entry
 
+_FAR = 1 << 62
+"""Priorities beyond are all one."""
+
 
 class LongestSession(Session):
     """The states of one grammar over one vocabulary, by longest match."""
@@ -119,13 +122,12 @@ class LongestSession(Session):
 
     def _numbers(self, row: int, labels: set[int], lexer: int) -> Iterator[int]:
         """The numbers of the terminals of a row that have some labels, and of special tokens at its start."""
-        label, lowering = self.lexers["label"], self.lowering
-        starts = {(int(label[2 * k]), int(label[2 * k + 1])) for k in labels}
+        lowering = self.lowering
         for a, x, goal, *_ in self.items(row).tolist():
             if a >= t.SPECIAL_ITEM:
                 if not lexer:
                     yield lowering.terminals.special[a - t.SPECIAL_ITEM]
-            elif (x, a) in starts:
+            elif x in labels:
                 yield from (
                     number
                     for number, start in lowering.begun[goal].items()
@@ -182,11 +184,7 @@ class LongestSession(Session):
         """A lexer of an earlier block L in this one."""
         if not lexer:
             return 0
-        label = old["label"]
-        parts = sorted(
-            self.ask(entry(longest_lexers.label_of), int(label[2 * k]), int(label[2 * k + 1])) << 32 | q
-            for k, q in parts_of(old, lexer)
-        )
+        parts = content_of(old, int(old["lexer"][10 * lexer + lt.PARTS_OF]))
         self.lexers.grow(lt.RECORD, len(parts))
         while True:
             self.lexers["record"][: len(parts)] = parts
@@ -236,7 +234,11 @@ class LongestSession(Session):
         if kind == EXCEEDED and what == lt.SEARCHED:
             most = self.limits.search
             raise LimitExceeded("search", most + 1, most, "finding text that is not too short a match")
-        if kind == FULL and what >= lt.LEXERS_TABLE:
+        if kind == lt.NEED_LABELS:
+            labels = self.lowering.terminals.labels
+            self.lexers.replace("label", np.clip(np.array(labels, object), -_FAR, _FAR).astype(np.int64))
+            self.lexers["head"][lt.LABELS] = len(labels)
+        elif kind == FULL and what >= lt.LEXERS_TABLE:
             self._grow_lexers(what - lt.LEXERS_TABLE)
         else:
             super().serve(status)

@@ -3,7 +3,7 @@
 
 * A *row* is an Earley set of the session: all terminals that may begin at a place of the text.
 * A *lexer* is what is left of the terminals of a row after some bytes: pairs (label, DFA state), those alone that can
-  read on. A *label* is a terminal as lexers know it: its priority, and the DFA state where it begins.
+  read on. A *label* is a terminal as lexers know it: X of the items of a row, see `lower.Terminals.labels`.
 * A *shun* is what must not be matched from a place on, since a terminal that has ended there would have been longer:
   a row of what each byte does to it. Whatever behaves alike over the next byte is one shun.
 
@@ -29,7 +29,7 @@ CLASS = 6  # uint8[256 n]: interned maps from bytes to classes
 STEP = 7  # int32[2 n]: by class: the lexer after it, the WINNERS that end with it; 0: none
 LEFT = 8  # int32[256 n]: of a shun: what each byte leaves of it: NOTHING, MATCHED, or a LEFT_OVER record
 AFTER = 9  # int32[256 n]: the same as a shun: NOTHING, MATCHED, a shun; -1: not asked yet
-LABEL = 10  # int64[2 n]: priority, DFA state
+LABEL = 10  # int64: priorities, by label
 SET = 11  # int64[8 n]: token sets, columns below; set 0 is none
 DENSE = 12  # int64: bitmasks of token sets, `WIDTH` words each
 SPARSE = 13  # int32: tokens of small token sets
@@ -73,7 +73,6 @@ PARTS = 1  # [label << 32 | DFA state, ..] ascending; slot: lexer
 LEFT_OVER = 2  # [DFA states], ascending; slot: the shun, plus 1
 SHUN_ROW = 3  # [byte << 32 | what is left from this byte on, ..]; slot: shun
 WINNERS = 4  # [labels], ascending: terminals that end together, of those of highest priority
-LABELLED = 5  # [priority, DFA state]; slot: label, plus 1
 SHUNNED = 6  # [shun, lexer]; slot: the shun of either, plus 1
 ESCAPES = 7  # [lexer, shun]; slot: NEVER, ALWAYS, DEPENDS
 TOKENS = 8  # [lexer, shun, FOREST record or VOCABULARY ..]; slot: SETS_MADE << 32 | token set
@@ -118,6 +117,7 @@ LOW = 0xFFFFFFFF
 # Status, besides those of the session
 LEXERS_TABLE = 320  # `what` of FULL for these tables
 SEARCHED = 1  # `what` of EXCEEDED: a search for a way out of a shun
+NEED_LABELS = 13  # LABEL lacks some
 
 
 def make(session_block: int, width: int, search: int) -> Tables:
@@ -134,7 +134,7 @@ def make(session_block: int, width: int, search: int) -> Tables:
             Column("step", np.int32, 2 << 12),
             Column("left", np.int32, 256 << 5),
             Column("after", np.int32, 256 << 5),
-            Column("label", np.int64, 2 << 7),
+            Column("label", np.int64, 1),
             Column("set", np.int64, 8 << 8),
             Column("dense", np.int64, 4 * width),
             Column("sparse", np.int32, 1 << 14),
@@ -160,7 +160,7 @@ def make(session_block: int, width: int, search: int) -> Tables:
     )
     head = made["head"]
     head[[SESSION_BLOCK, WIDTH_OF, SEARCH_LIMIT]] = session_block, width, search
-    head[[LEXERS, LABELS, SETS, SETS_MADE]] = 1
+    head[[LEXERS, SETS, SETS_MADE]] = 1
     head[[POOL_USED, ROW_POOL_USED, SHUNS]] = 2
     return made
 

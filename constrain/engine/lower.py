@@ -40,8 +40,6 @@ SPACED = "", "space before the text"
 _QUOTE = Literal(b'"')
 _STRING = Concat((_QUOTE, Closed(BODY), _QUOTE))
 _SPACE = Terminal("space", Literal(b" "))
-_NO_PRIORITY = 1 << 50
-"""The local state of a terminal of priority 0 under longest match."""
 
 
 class Spelled(NamedTuple):
@@ -102,7 +100,7 @@ class Terminals:
     """The terminals of one grammar over one vocabulary: their numbers, and how the engine reads them."""
 
     def __init__(self, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits, longest: bool = False) -> None:
-        """Under `longest` match they are all automata, and their priority is their local state."""
+        """Under `longest` match they are all automata, and their labels are their local states."""
         self._vocabulary, self._dfas, self._limits, self._longest = vocabulary, dfas, limits, longest
         self._numbers: dict[int, int] = {}
         self._units = spelled_by(vocabulary)
@@ -115,6 +113,9 @@ class Terminals:
         """The numbers of special tokens: symbol k of the engine is terminal `special[k]`."""
         self.special_ids: list[list[int]] = []
         self.unspellable: list[str] = []
+        self.labels: list[int] = [0]
+        """Under longest match: priorities by label. Terminals of one language and priority have one label."""
+        self._labels: dict[tuple[int, int], int] = {}
 
     def number(self, terminal: Terminal | Special) -> int:
         """The number of a terminal."""
@@ -186,7 +187,10 @@ class Terminals:
             if start == 0:
                 self.unspellable.append(terminal.name)
         if self._longest:
-            return Spelled(None, start, min(max(terminal.priority + _NO_PRIORITY, 0), 2 * _NO_PRIORITY))
+            label = self._labels.setdefault((terminal.priority, start), len(self.labels))
+            if label == len(self.labels):
+                self.labels.append(terminal.priority)
+            return Spelled(None, start, label)
         return Spelled(None, start, _local(terminal, number))
 
     def _ids(self, special: Special) -> list[int]:
