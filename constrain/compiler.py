@@ -11,12 +11,11 @@ from weakref import WeakSet, WeakValueDictionary
 
 from constrain import spec as spec_module
 from constrain.automata.dfa import DfaStore
-from constrain.automata.lexer import Lexer
 from constrain.automata.queries import DfaLanguages
-from constrain.automata.store import ANYTHING, ExpressionStore
 from constrain.automaton import TokenAutomaton
-from constrain.contextfree import GrammarSpace
-from constrain.counting import CountingSpace
+from constrain.engine.count import CountingSpace
+from constrain.engine.intersect import IntersectionSpace
+from constrain.engine.longest_intersect import LongestIntersectionSpace
 from constrain.engine.lower import plain_string
 from constrain.engine.space import FlatSpace, SpelledSpace
 from constrain.engine.stored_tables import know
@@ -42,13 +41,9 @@ from constrain.length import without_tokens
 from constrain.limits import Limits
 from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
-from constrain.product import ProductSpace
-from constrain.regular import RegularSpace
 from constrain.room import check_room
 from constrain.spec import Spec
 from constrain.states import State, StateSpace
-from constrain.symbols import TextTerminals
-from constrain.terminals import TokenSets
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -69,12 +64,9 @@ class _Shared:
         self.clear()
 
     def clear(self) -> None:
-        self.store: ExpressionStore | None = None
         self.dfas: DfaStore | None = None
         self.flat: WeakValueDictionary[tuple[Vocabulary, Limits, int], FlatSpace] = WeakValueDictionary()
         """The states of regular constraints, by vocabulary, limits and DFA state."""
-        self.spaces: dict[tuple[Vocabulary, Limits], RegularSpace] = {}
-        self.terminals: dict[tuple[Vocabulary, Limits], tuple[TextTerminals, TokenSets]] = {}
         self.masks: dict[tuple[Vocabulary, Limits], MaskCache] = {}
 
 
@@ -156,14 +148,12 @@ class Compiler:
     def _compile(self, spec: Spec) -> TokenAutomaton:
         check_room(spec)
         counted, rest = without_tokens(spec)
-        space, start = self._begin(rest, counted is None)
+        space, start = self._begin(rest, counted is not None)
         if counted is None:
             return TokenAutomaton(spec, space, start, self.vocabulary)
         low, high = counted
-        if isinstance(space, GrammarSpace):  # which can tell where tokens lead
-            space = ProductSpace(space, ANYTHING)
-            start = space.start() or start
-        counting = CountingSpace(space, start, low, high)
+        assert isinstance(space, IntersectionSpace | LongestIntersectionSpace)
+        counting = CountingSpace(space, start, low, high, space.is_regular)
         begun = counting.start()
         if begun is None:
             raise UnsatisfiableError(
@@ -171,76 +161,52 @@ class Compiler:
             )
         return TokenAutomaton(spec, counting, begun, self.vocabulary)
 
-    def _begin(self, spec: Spec, flat: bool) -> tuple[StateSpace, State]:
-        """The states of a constraint that no number of tokens is part of, and the first one."""
-        lowered = spec.lower(self.limits, DfaLanguages(_dfas(self.limits), self.limits))
-        if isinstance(lowered, Grammar) and flat:
-            space = self._flat_space(lowered)
-            begun = space.start()
-            assert begun is not None
-            return space, begun
-        if isinstance(lowered, Grammar):
-            older = self._grammar_space(lowered, _store(self.limits))
-            return older, older.start()
-        if isinstance(lowered, Restricted):
-            return self._begin_product(spec, self._grammar_space(lowered.grammar, _store(self.limits)), lowered.expr)
-        if not flat:
-            return self._begin_regular(spec, lowered)
-        try:
-            return self._begin_flat(spec, lowered)
-        except LimitExceeded as error:
-            if error.limit != "search":
-                raise
-            return self._begin_regular(spec, lowered)  # whose search knows what each of many phrases needs
+    def _begin(self, spec: Spec, counted: bool) -> tuple[StateSpace, State]:
+        """The states of a constraint that no number of tokens is part of, and the first one.
 
-    def _flat_space(self, grammar: Grammar) -> FlatSpace:
+        Those of a `counted` constraint say where each token leads.
+        """
+        lowered = spec.lower(self.limits, DfaLanguages(_dfas(self.limits), self.limits))
+        grammar = lowered.grammar if isinstance(lowered, Restricted) else lowered
+        expr: Expr = Anything()
+        if isinstance(lowered, Restricted):
+            expr = self._spelled(spec, lowered.expr)[0]
+        if isinstance(grammar, Grammar):
+            space = self._grammar_space(grammar)
+        else:
+            space = self._regular_space(self._spelled(spec, lowered)[1])
+        begun = space.start()
+        if begun is None:
+            raise _unspellable(spec, self.vocabulary)
+        if not counted and not isinstance(lowered, Restricted):
+            return space, begun
+        is_longest = isinstance(grammar, Grammar) and grammar.longest
+        both = LongestIntersectionSpace(grammar, expr, space) if is_longest else IntersectionSpace(space, expr)
+        begun = both.start()
+        if begun is None:
+            raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")
+        return both, begun
+
+    def _grammar_space(self, grammar: Grammar) -> FlatSpace:
         if grammar.is_plain:  # of a schema
             _know_common(self.vocabulary)
         return FlatSpace(grammar, self.vocabulary, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
 
-    def _grammar_space(self, grammar: Grammar, store: ExpressionStore) -> GrammarSpace:
-        shared = _terminals(self.vocabulary, self.limits)
-        return GrammarSpace(grammar, self.vocabulary, store, self.limits, shared, _masks(self.vocabulary, self.limits))
-
-    def _begin_product(self, spec: Spec, grammar: GrammarSpace, expr: Expr) -> tuple[StateSpace, State]:
-        """The same for a grammar and what is beside it."""
-        node = self._regular_node(spec, expr, grammar.store)
-        space = ProductSpace(grammar, node)
-        start = space.start()
-        if start is None:
-            raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")
-        return space, start
-
-    def _regular_node(self, spec: Spec, expr: Expr, store: ExpressionStore) -> int:
-        """The node of a regular constraint, as the tokens of the vocabulary spell it."""
-        limits = self.limits
-        _check_repeats(expr, limits)
-        node = store.build(expr, limits)
-        if store.advance(node, b"", limits).node == 0:
-            raise UnsatisfiableError(f"no text at all meets {spec!r:.200}")
-        if self.vocabulary.strips_leading_space:
-            starts_with_space = store.advance(node, b" ", limits).read == 1
-            node = store.build(_with_leading_space(expr, starts_with_space), limits)
-        return node
-
-    def _begin_flat(self, spec: Spec, expr: Expr) -> tuple[StateSpace, State]:
+    def _spelled(self, spec: Spec, expr: Expr) -> tuple[Expr, int]:
+        """A regular constraint as the tokens of the vocabulary spell it, and its DFA state."""
         _check_repeats(expr, self.limits)
-        dfas, vocabulary = _dfas(), self.vocabulary
+        dfas = _dfas()
         start = dfas.start(expr, self.limits)
         if start == 0:
             raise UnsatisfiableError(f"no text at all meets {spec!r:.200}")
-        if vocabulary.strips_leading_space:
+        if self.vocabulary.strips_leading_space:
             expr = _with_leading_space(expr, dfas.step(start, ord(" ")) != 0)
             start = dfas.start(expr, self.limits)
-        space = self._regular_flat(start, dfas)
-        begun = space.start()
-        if begun is None:
-            raise _unspellable(spec, vocabulary)
-        return space, begun
+        return expr, start
 
-    def _regular_flat(self, start: int, dfas: DfaStore) -> FlatSpace:
+    def _regular_space(self, start: int) -> FlatSpace:
         """The states of the language of a DFA state: one space for all compilers, as long as it is used."""
-        vocabulary, limits = self.vocabulary, self.limits
+        vocabulary, limits, dfas = self.vocabulary, self.limits, _dfas()
         with _lock:
             space = _shared.flat.get((vocabulary, limits, start))
             if space is None:
@@ -252,14 +218,6 @@ class Compiler:
                 _shared.flat[vocabulary, limits, start] = space
         return space
 
-    def _begin_regular(self, spec: Spec, expr: Expr) -> tuple[StateSpace, State]:
-        space = _regular_space(self.vocabulary, self.limits)
-        node = self._regular_node(spec, expr, space.store)
-        start = space.start(node)
-        if start is None:
-            raise _unspellable(spec, self.vocabulary)
-        return space, start
-
 
 def clear_caches() -> None:
     """Forget every automaton, state and mask of the process. Automata in use keep working."""
@@ -268,34 +226,12 @@ def clear_caches() -> None:
         _forget()
 
 
-def _store(limits: Limits) -> ExpressionStore:
-    """The expressions of the process.
-
-    Once they are a quarter of what one constraint may have they are left to the automata in use, and new ones begun.
-    """
-    with _lock:
-        if _shared.store is None or 4 * _shared.store.size > limits.expressions:
-            _forget()
-            _shared.store = ExpressionStore()
-        return _shared.store
-
-
 def _forget() -> None:
     """Forget what is worked out, and the automata that would keep it."""
     _shared.clear()
     for compiler in _compilers:
         compiler._compiled.clear()
         compiler._held = 0
-
-
-def _regular_space(vocabulary: Vocabulary, limits: Limits) -> RegularSpace:
-    """The states of all regular constraints over a vocabulary."""
-    with _lock:
-        store = _store(limits)
-        key = (vocabulary, limits)
-        if key not in _shared.spaces:
-            _shared.spaces[key] = RegularSpace(vocabulary, store, limits, _masks(vocabulary, limits))
-        return _shared.spaces[key]
 
 
 def _dfas(limits: Limits | None = None) -> DfaStore:
@@ -326,17 +262,6 @@ def _masks(vocabulary: Vocabulary, limits: Limits) -> MaskCache:
     """The finished masks of all automata over a vocabulary."""
     with _lock:
         return _shared.masks.setdefault((vocabulary, limits), MaskCache(limits.mask_cache_bytes))
-
-
-def _terminals(vocabulary: Vocabulary, limits: Limits) -> tuple[TextTerminals, TokenSets]:
-    """Terminals, and what tokens do to them, for all grammars over a vocabulary that are read in every way."""
-    with _lock:
-        store = _store(limits)
-        key = (vocabulary, limits)
-        if key not in _shared.terminals:
-            text = TextTerminals(vocabulary, store, False, limits)
-            _shared.terminals[key] = text, TokenSets(vocabulary, Lexer(store, False, text.priorities, limits), limits)
-        return _shared.terminals[key]
 
 
 def _with_leading_space(expr: Expr, starts_with_space: bool) -> Expr:

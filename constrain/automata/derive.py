@@ -13,7 +13,6 @@ from constrain.automata.tables import (
     COUNT,
     CUTS,
     DEAD,
-    DISTANCE,
     ENTRY,
     EXACT,
     EXCEEDED,
@@ -29,6 +28,7 @@ from constrain.automata.tables import (
     MAP,
     MAPPED,
     MEMBER,
+    MISSING,
     NOT,
     P_COUNT,
     POINT,
@@ -168,7 +168,7 @@ G_ENTRIES, G_ENTRY_COUNT = 3, 4  # its part of ENTRY
 G_HEAP, G_HEAP_COUNT = 5, 6  # its part of HEAP
 G_OPEN = 7  # the entry that it is about to leave; -1: none
 TO_READY, TO_SETTLE = 0, 1
-_INDEX = (1 << 25) - 1  # HEAP: bytes read and missing 18 | bytes missing 18 | entry 25
+_INDEX = (1 << 25) - 1  # HEAP: bytes read and 4 times those missing 18 | bytes missing 18 | entry 25
 _MOST = (1 << 18) - 1
 
 
@@ -229,7 +229,7 @@ def foresee(automata, q):
 
 @unit
 def push_entry(automata, at, q, parent):
-    """Put a state that a search has met into its heap. Nearest to the end comes first."""
+    """Put a state that a search has met into its heap. Where little is missing comes first."""
     goal, entry, heap = i64(automata, GOAL), i32(automata, ENTRY), i64(automata, HEAP)
     n, first = int(goal[at + G_ENTRY_COUNT]), int(goal[at + G_ENTRIES])
     size, base = int(goal[at + G_HEAP_COUNT]), int(goal[at + G_HEAP])
@@ -239,8 +239,8 @@ def push_entry(automata, at, q, parent):
         return full(HEAP)
     read = 0 if parent < 0 else int(entry[3 * (first + parent) + 2]) + 1
     entry[3 * (first + n)], entry[3 * (first + n) + 1], entry[3 * (first + n) + 2] = q, parent, read
-    missing = min(int(i32(automata, DISTANCE)[q]), _MOST)
-    x = min(read + missing, _MOST) << 43 | missing << 25 | n
+    missing = min(int(i32(automata, MISSING)[q]), _MOST)
+    x = min(read + 4 * missing, _MOST) << 43 | missing << 25 | n
     i = size
     while i and heap[base + (i - 1 >> 1)] > x:
         heap[base + i] = heap[base + (i - 1 >> 1)]

@@ -57,7 +57,7 @@ _HASHES = (NODE_HASH, POINT_HASH, STATE_HASH, MAP_HASH)
 _BESIDE = {
     NODE: ("node", "visit", "node_hash"),
     POINT: ("point", "stamp", "place", "point_hash"),
-    STATE: ("state", "seen", "distance", "bound", "met", "state_hash"),
+    STATE: ("state", "seen", "distance", "missing", "bound", "met", "state_hash"),
 }
 """Tables that have an entry for each node, point or state: they grow together."""
 _MOST_GENERATIONS = 1 << 30

@@ -34,6 +34,7 @@ from constrain.automata.tables import (
     MAPS,
     MEMBER,
     MEMBERS,
+    MISSING,
     N_A,
     N_B,
     N_C,
@@ -141,6 +142,7 @@ def intern_state(automata, kind, first, size, flags, live, distance):
     state[8 * new + FLAGS], state[8 * new + LIVE] = flags, live
     state[8 * new + ROW], state[8 * new + MAP], state[8 * new + CLASSES] = -1, 0, 0
     i32(automata, DISTANCE)[new] = distance
+    i32(automata, MISSING)[new] = distance
     i32(automata, SEEN)[new] = 0
     return new
 
@@ -287,7 +289,11 @@ def make_pair(automata, kind, a, b):
         return intern_state(automata, kind, a, b, flags | (left & (GOES_ON | SETTLED)), 1, distance)
     if kind == AND and a > b:
         a, b = b, a
-    return intern_state(automata, kind, a, b, flags, 1 if flags else -1, distance)
+    missing = int(i32(automata, MISSING)[a]) + int(i32(automata, MISSING)[b])
+    q = intern_state(automata, kind, a, b, flags, 1 if flags else -1, distance)
+    if q > 0:
+        i32(automata, MISSING)[q] = min(missing, FAR)
+    return q
 
 
 @unit

@@ -50,6 +50,7 @@ VISIT = 33  # int32[n nodes]: scratch: the generation that met a node
 BOUND = 34  # int32[n states]: no state reached from here needs a longer text than so many bytes, plus 1; 0: not known
 MET = 35  # int32[n states]: scratch: the generation that met a state
 QUEUE = 36  # int32: scratch: states met
+MISSING = 37  # int32[n states]: about so many bytes are missing to the end: what both of AND ask for comes in turn
 
 # COUNT
 NODES, PARTS, POINTS, EDGES, STATES, MEMBERS, TARGETS, MAPS, RUNS = range(9)
@@ -188,6 +189,7 @@ def make() -> Tables:
             Column("bound", np.int32, n),
             Column("met", np.int32, n),
             Column("queue", np.int32, 1 << 8),
+            Column("missing", np.int32, n),
         ]
     )
     begin(made)
@@ -208,7 +210,7 @@ def begin(made: Tables) -> None:
     made["member"][0] = ANYTHING
     made["target"][:2] = DEAD, ALL
     made["mapped"][:4] = 0, 1, 1, 0
-    made["distance"][DEAD] = FAR
+    made["distance"][DEAD] = made["missing"][DEAD] = FAR
     count = made["count"]
     count[[NODES, POINTS, STATES, MEMBERS, TARGETS, MAPS, RUNS]] = 4, 2, 2, 1, 2, 1, 1
     count[WORK_LIMIT], count[SIZE_LIMIT] = 50_000, 100_000

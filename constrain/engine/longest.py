@@ -14,6 +14,7 @@ from constrain.engine.longest_alive import alive, expects_special
 from constrain.engine.longest_lexers import begin, clip, goto, make_row, shunned, step_shun
 from constrain.engine.longest_sets import set_of
 from constrain.engine.longest_tables import (
+    ANSWER,
     AT,
     CLASS,
     CLIPPED_VOCABULARY,
@@ -204,6 +205,22 @@ def commit_longest(L, state, token):
     if offset[token] == offset[token + 1]:
         return longest_special(L, state, token)
     return longest_bytes(L, state, offset[token], offset[token + 1])
+
+
+@unit
+def commit_all(L, state, n):
+    """Replace the first n tokens of ANSWER by the states after them, 0 for those that cannot follow; 0, or a status.
+
+    State q is written as -1 - q, so that a call goes on where the one before it stopped.
+    """
+    answer = i64(L, ANSWER)
+    for i in range(n):
+        if answer[i] >= 0:
+            reached = commit_longest(L, state, answer[i])
+            if reached < 0:
+                return reached
+            answer[i] = -1 - reached
+    return 0
 
 
 @unit

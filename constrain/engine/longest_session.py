@@ -78,6 +78,14 @@ class LongestSession(Session):
         with _lock:
             return self.ask(self._commit, state, token)
 
+    def leads(self, state: int, tokens: np.ndarray) -> np.ndarray:
+        """The state after each of some tokens, 0 for those that are not allowed: int64[n]."""
+        with _lock:
+            self.lexers.grow(lt.ANSWER, len(tokens))
+            self.lexers["answer"][: len(tokens)] = tokens
+            self.ask(entry(longest.commit_all), state, len(tokens))
+            return -1 - self.lexers["answer"][: len(tokens)]
+
     def _read_byte(self, state: int, byte: int) -> int:
         return self.ask(self._byte, state, byte)
 

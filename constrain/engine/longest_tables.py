@@ -54,6 +54,7 @@ NEAR = 29  # int64[2 n]: lexers and shuns that a search has met
 # what goes with the records of the session, see generations.py
 ROW_POOL = 30  # int64: records that refer to rows, laid out as in POOL
 ROW_HASH = 31  # int64: their offsets
+ANSWER = 32  # int64: tokens that are asked about; then what is answered
 
 # HEAD
 SESSION_BLOCK = 0
@@ -156,6 +157,7 @@ def make(session_block: int, width: int, search: int) -> Tables:
             Column("near", np.int64, 2 << 7),
             Column("row_pool", np.int64, 1 << 16),
             Column("row_hash", np.int64, 1 << 12),
+            Column("answer", np.int64, 1),
         ]
     )
     head = made["head"]

@@ -110,6 +110,11 @@ class FlatSpace(StateSpace):
         reached = self.session.commit(self._number(state), token)
         return self._intern(reached) if reached else None
 
+    def leads(self, state: State, tokens: np.ndarray) -> np.ndarray:
+        """Numbers of the states after some tokens, 0 for those that are not allowed, under longest match: int64[n]."""
+        assert isinstance(self.session, LongestSession)
+        return self.session.leads(self._number(state), tokens)
+
     def fill(self, state: State, row: Row) -> None:
         """See `StateSpace.fill`."""
         if state.terminated:

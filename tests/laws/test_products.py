@@ -30,15 +30,15 @@ from constrain import (
     VocabularyError,
     grammar,
     json_schema,
-    product,
     regex,
 )
+from constrain.engine import intersect
+from constrain.engine.intersect import IntersectionSpace
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Grammar
 from constrain.ir.semantics import accepts
 from constrain.length import length
 from constrain.lexical import lexical
-from constrain.product import ProductSpace
 
 LIMITS = Limits(search=20_000)
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
@@ -55,9 +55,9 @@ seeds = st.integers(0, 2**32)
 @pytest.fixture(autouse=True, scope="module")
 def _all_tokens_are_put_together() -> Iterator[None]:
     """By what they lead to, as it is done where many are allowed."""
-    before, product._FEW = product._FEW, 0
+    before, intersect.FEW = intersect.FEW, 0
     yield
-    product._FEW = before
+    intersect.FEW = before
 
 
 def bind(spec: Spec, vocabulary: Vocabulary) -> Matcher:
@@ -87,7 +87,7 @@ def test_texts_of_both(drawn: Grammar, beside: Spec) -> None:
     except LimitExceeded:
         assume(False)
         raise
-    assert isinstance(automaton.space, ProductSpace)
+    assert isinstance(automaton.space, IntersectionSpace)
     for text in EVERY:
         assert automaton.accepts(list(text)) == (text in texts), text
     prefixes = {text[:end] for text in texts for end in range(len(text) + 1)}

@@ -14,7 +14,7 @@ from strategies import Denoting, Deriving, examples, expressions, grammars, voca
 
 import constrain
 from constrain import Compiler, LimitExceeded, Limits, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
-from constrain.counting import CountingSpace
+from constrain.engine.count import CountingSpace
 from constrain.ir.grammar import Grammar
 from constrain.ir.semantics import accepts
 from constrain.length import Length, length
