@@ -167,21 +167,28 @@ class Compiler:
         Those of a `counted` constraint say where each token leads.
         """
         lowered = spec.lower(self.limits, DfaLanguages(_dfas(self.limits), self.limits))
-        grammar = lowered.grammar if isinstance(lowered, Restricted) else lowered
         expr: Expr = Anything()
+        space: FlatSpace
         if isinstance(lowered, Restricted):
             expr = self._spelled(spec, lowered.expr)[0]
-        if isinstance(grammar, Grammar):
+            grammar: Grammar | None = lowered.grammar
+        else:
+            grammar = lowered if isinstance(lowered, Grammar) else None
+        if grammar is not None:
             space = self._grammar_space(grammar)
         else:
+            assert not isinstance(lowered, Grammar | Restricted)
             space = self._regular_space(self._spelled(spec, lowered)[1])
         begun = space.start()
         if begun is None:
             raise _unspellable(spec, self.vocabulary)
         if not counted and not isinstance(lowered, Restricted):
             return space, begun
-        is_longest = isinstance(grammar, Grammar) and grammar.longest
-        both = LongestIntersectionSpace(grammar, expr, space) if is_longest else IntersectionSpace(space, expr)
+        both: StateSpace
+        if grammar is not None and grammar.longest:
+            both = LongestIntersectionSpace(grammar, expr, space)
+        else:
+            both = IntersectionSpace(space, expr)
         begun = both.start()
         if begun is None:
             raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")

@@ -43,7 +43,7 @@ class LongestPlace(NamedTuple):
 
 
 class LongestIntersectionSpace(StateSpace):
-    """The states of one grammar read by longest match, and one regular constraint. `State.place` is a `LongestPlace`."""
+    """The states of a grammar read by longest match and a regular constraint. `State.place` is a `LongestPlace`."""
 
     is_regular = False
 
@@ -137,7 +137,7 @@ class LongestIntersectionSpace(StateSpace):
         return known
 
     def _find(self, place: LongestPlace) -> tuple[Piece, ...] | None:
-        """Search for a text that completes a place, and remember what that says of places met; None if there is none."""
+        """A text that completes a place, None if there is none. Remembers what that says of places met."""
         if len(self._alive) > _REMEMBERED:
             self._alive.clear()
         came: dict[LongestPlace, tuple[LongestPlace, Piece] | None] = {place: None}
