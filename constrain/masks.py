@@ -8,13 +8,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from functools import lru_cache
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
-
-from constrain.kernels.words import put, take
 
 Row = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint32]
@@ -36,42 +33,10 @@ class Sparse:
         row[self.at] = self._signed
 
 
-def add(words: Words, more: Sparse | Words) -> None:
-    """Set the bits of `more`."""
-    if isinstance(more, Sparse):
-        put(words, more.at, more.words)
-    else:
-        words |= more
-
-
-class Packer(threading.local):
-    """Puts bits of masks into the form that takes less room. Every thread has memory of its own for it."""
-
-    def __init__(self, width: int) -> None:
-        self.words = np.zeros(width, np.uint32)
-        """An empty mask to write to, and to pack."""
-        self._at, self._found = np.zeros(width, np.intp), np.zeros(width, np.uint32)
-
-    def tokens(self, words: Words) -> list[int]:
-        """Move the bits out of `words`, as tokens."""
-        n = take(words, self._at, self._found)
-        bits = np.unpackbits(self._found[:n].view(np.uint8), bitorder="little").nonzero()[0]
-        return ((self._at[bits >> 5] << 5) + (bits & 31)).tolist() if n else []
-
-    def pack(self, words: Words) -> Sparse | Words | None:
-        """Move the bits out of `words`, which is left empty; None if there are none."""
-        n = take(words, self._at, self._found)
-        if 8 * n < len(words):
-            return Sparse(self._at[:n].copy(), self._found[:n].copy()) if n else None
-        dense = np.zeros_like(words)
-        put(dense, self._at[:n], self._found[:n])
-        return dense
-
-
-@lru_cache(maxsize=8)
-def packer_of(width: int) -> Packer:
-    """The one for masks of `width` words: it is idle between calls, and its memory takes long to fill."""
-    return Packer(width)
+def pack(words: Words) -> Sparse | Row:
+    """Words of a bitmask in the form that takes less room."""
+    at = words.nonzero()[0]
+    return Sparse(at, words[at]) if 8 * len(at) < len(words) else words.view(np.int32)
 
 
 class MaskCache:

@@ -5,7 +5,7 @@ Out: `State` values and bitmask rows.
 
 `StateSpace` is what all kinds of constraints share: steps and masks are made when first asked for; what is remembered
 is bounded by `Limits`, and dropping it costs time, never correctness. What a state is, and what it may read, is the
-business of its two kinds: `constrain.regular` and `constrain.contextfree`.
+business of its kinds in `constrain.engine`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from constrain.automata.store import ExpressionStore
 from constrain.closing import Piece, tokens_of
 from constrain.errors import TerminatedError, TokenError
 from constrain.limits import Limits
-from constrain.masks import MaskCache, Row, Sparse, Words, packer_of
+from constrain.masks import MaskCache, Row, Sparse, Words, pack
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -71,15 +70,10 @@ class Successors(NamedTuple):
 class StateSpace(ABC):
     """States over one vocabulary, with their masks. Thread-safe; readers of what is remembered take no lock."""
 
-    def __init__(
-        self, vocabulary: Vocabulary, store: ExpressionStore | None, limits: Limits, masks: MaskCache | None = None
-    ) -> None:
+    def __init__(self, vocabulary: Vocabulary, limits: Limits, masks: MaskCache | None = None) -> None:
         self.vocabulary, self.limits = vocabulary, limits
-        if store is not None:
-            self.store = store
         self.width = (vocabulary.size + 31) // 32
         self._lock = threading.RLock()
-        self._packer = packer_of(self.width)
         self._states: dict[Any, State] = {}
         self._steps = 0
         self._walked: set[State] = set()  # the states that remember steps; automata and matchers may hold more states
@@ -209,11 +203,8 @@ class StateSpace(ABC):
         return None
 
     @abstractmethod
-    def _allow(self, state: State, words: Words) -> int | None:
-        """Set the bits of the tokens allowed in a state, in an empty mask. EOS ids are left out.
-
-        What it returns tells subclasses which other states have the same mask.
-        """
+    def _allow(self, state: State, words: Words) -> None:
+        """Set the bits of the tokens allowed in a state, in an empty mask. EOS ids are left out."""
 
     def _check(self, state: State, token: int) -> None:
         if not 0 <= token < self.vocabulary.size:
@@ -250,18 +241,12 @@ class StateSpace(ABC):
         vars(self).clear()
 
     def _make_mask(self, state: State) -> Row | Sparse:
-        mask, _ = self._fresh_mask(state)
-        self._masks.keep(state.mask_key, mask)
-        return mask
-
-    def _fresh_mask(self, state: State) -> tuple[Row | Sparse, int | None]:
-        """The mask of a state, and what `_allow` returned."""
         words = np.zeros(self.width, np.uint32)
-        found = None if state.terminated else self._allow(state, words)
+        if not state.terminated:
+            self._allow(state, words)
         if state.accepting:
             for token in self._eos:
                 words[token >> 5] |= np.uint32(1 << (token & 31))
-        mask = self._packer.pack(words)
-        if mask is None:
-            return Sparse(np.zeros(0, np.intp), np.zeros(0, np.uint32)), found
-        return mask if isinstance(mask, Sparse) else mask.view(np.int32), found
+        mask = pack(words)
+        self._masks.keep(state.mask_key, mask)
+        return mask

@@ -1,7 +1,7 @@
 """Compile what is needed before it is needed: in a Dockerfile, in CI, before many processes start at once.
 
 In: nothing. Out: machine code on disk and in this process. The engine takes about half a minute once per machine and
-version, a tenth of a second after that; `everything` adds beam search, samplers, and what stands beside grammars.
+version, a tenth of a second after that; `everything` adds beam search and samplers.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ def warm_up(progress: Progress | None = None, *, everything: bool = True) -> flo
     begin = time.perf_counter()
     _load_engine(progress)
     if everything:
-        _walk_an_automaton()
-        _enlarge_a_store()
         _draw_tokens()
         _search_with_phrases()
     return time.perf_counter() - begin
@@ -85,61 +83,6 @@ def _is_cached(kernel: Any) -> bool:
         return any(key[1] == processor for key in kernel._cache._cache_file._load_index())
     except Exception:  # no cache at all, or a damaged one: numba will compile
         return False
-
-
-def _walk_an_automaton() -> None:
-    """Build a vocabulary and an automaton, ask for masks, read tokens, explain one; the same for a grammar."""
-    import numpy as np
-
-    from constrain.automata.store import ANYTHING, ExpressionStore
-    from constrain.automaton import allocate_bitmask
-    from constrain.compiler import Compiler
-    from constrain.ir.expr import Literal
-    from constrain.limits import Limits
-    from constrain.schema import json_schema
-    from constrain.spec import choice, grammar, regex
-    from constrain.vocab.vocabulary import Vocabulary
-
-    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", None], eos_ids=[257])
-    automaton = Compiler(vocabulary).compile(regex(r"(?!x)\w{2,3}\b") & (choice(["abc", "ab"]) | regex("[^y]+")))
-    matcher = automaton.matcher()
-    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
-    matcher.accept_token(256)
-    matcher.explain(257)
-    balanced = grammar('start: "(" start ")" | /[a-z]+/ | /[a-z]+ x/', longest=True)
-    matcher = Compiler(vocabulary).compile(balanced).matcher()
-    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
-    matcher.accept_tokens(list(b"(ab"))
-    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
-    matcher.completion()
-    members = json_schema({"type": "object", "properties": {"ab": {}}}, property_order="any")
-    matcher = Compiler(vocabulary).compile(members).matcher()
-    matcher.accept_tokens(list(b'{"c": 1, "'))
-    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
-    beside = json_schema({"type": "object"}) & regex("(?s).{2,40}") & choice(["{}", '{"a": 1}'])
-    matcher = Compiler(vocabulary).compile(beside).matcher()
-    matcher.fill_bitmask(allocate_bitmask(1, vocabulary.size))
-    matcher.completion()
-    store, letter = ExpressionStore(), Literal(b"a")
-    node = store.build(letter, Limits())
-    store.escapes(node, node, Limits())
-    store.outcomes(store.lexer([node], Limits()), node, Limits())
-    store.reach(node, node, vocabulary.trie, vocabulary.size, Limits())
-    walked = np.zeros(-(-vocabulary.size // 32), np.uint32)
-    store.walk(node, ANYTHING, vocabulary.trie, walked, Limits())
-    store.intersect(node, node, Limits())
-    store.unite(node, node, Limits())
-
-
-def _enlarge_a_store() -> None:
-    """The two kernels that run only when tables grow."""
-    from constrain.automata.store import ExpressionStore
-    from constrain.kernels import expressions
-    from constrain.limits import Limits
-
-    store = ExpressionStore()
-    for need in (expressions.NEED_NODES, expressions.NEED_MEMO):
-        store._grow(int(need), Limits())
 
 
 def _draw_tokens() -> None:

@@ -294,7 +294,7 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
     from constrain.automaton import allocate_bitmask
     from constrain.compiler import Compiler, clear_caches
 
-    tries, _ = (vocabulary.trie, vocabulary.near_trie, vocabulary.far_trie), vocabulary.units
+    trie, _ = vocabulary.trie, vocabulary.units
     mask = allocate_bitmask(1, vocabulary.size)
     clear_caches()
     start = time.perf_counter()
@@ -314,8 +314,8 @@ def _measured(spec: Spec, vocabulary: Vocabulary) -> dict[str, Any]:
         "first_tokens": len(automaton.matcher().allowed_token_ids()),
         "may_be_empty": automaton.matcher().is_accepting(),
         "automaton_bytes": automaton.space.nbytes,
-        "trie_nodes": sum(trie.size for trie in tries),
-        "trie_bytes": sum(table.nbytes for trie in tries for table in trie),
+        "trie_nodes": trie.size,
+        "trie_bytes": sum(table.nbytes for table in trie),
     }
 
 

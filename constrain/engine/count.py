@@ -46,7 +46,7 @@ class CountingSpace(StateSpace):
 
     def __init__(self, inner: StateSpace, start: State, low: int, high: int | None, is_regular: bool = False) -> None:
         """`is_regular` says that the other space is that of a regular constraint."""
-        super().__init__(inner.vocabulary, None, inner.limits, inner.masks)
+        super().__init__(inner.vocabulary, inner.limits, inner.masks)
         self._most = EXACT if is_regular else EXACT_OF_GRAMMARS
         self.inner, self.low, self.high = inner, low, high
         self._last = low if high is None else high
@@ -296,11 +296,10 @@ class CountingSpace(StateSpace):
     def note_completion(self, state: State, tokens: tuple[int, ...]) -> None:
         """See `StateSpace`. What completes a state is worked out from the numbers that are known."""
 
-    def _allow(self, state: State, words: Words) -> int | None:
+    def _allow(self, state: State, words: Words) -> None:
         place: Counted = state.place
         leads = self._after_tokens(place.state)
         alive = np.array([self._is_alive(after, place.number + 1) for after in leads.states], np.bool_)
         good = np.zeros(32 * self.width, np.bool_)
         good[leads.tokens[alive[leads.which]] if len(alive) else leads.tokens] = True
         words |= np.packbits(good, bitorder="little").view(np.uint32)
-        return None

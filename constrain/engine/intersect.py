@@ -63,7 +63,7 @@ class IntersectionSpace(StateSpace):
     """The states of one grammar and one regular constraint. `State.place` is a `Place`."""
 
     def __init__(self, grammar: FlatSpace, expr: Expr) -> None:
-        super().__init__(grammar.vocabulary, None, grammar.limits, grammar.masks)
+        super().__init__(grammar.vocabulary, grammar.limits, grammar.masks)
         self.grammar, self._session = grammar, grammar.session
         self._dfas = self._session.dfas
         units = self.vocabulary.units
@@ -229,7 +229,7 @@ class IntersectionSpace(StateSpace):
 
     # ----------------------------------------------------------------------------------------------------- masks
 
-    def _allow(self, state: State, words: Bits) -> int | None:
+    def _allow(self, state: State, words: Bits) -> None:
         with self._held(state) as place:
             self._make_room()
             self._call(self._walk, *place, words.ctypes.data, len(words), intersect_items.MASK)
@@ -237,7 +237,6 @@ class IntersectionSpace(StateSpace):
             for token in tried.tolist():
                 if not words[token >> 5] >> (token & 31) & 1 and self._call(self._follow, *place, token):
                     words[token >> 5] |= np.uint32(1 << (token & 31))
-        return None
 
     def successors(self, state: State) -> Successors:
         """See `StateSpace.successors`. Tokens are alike that lead to the same places."""

@@ -49,7 +49,7 @@ class LongestIntersectionSpace(StateSpace):
 
     def __init__(self, grammar: Grammar, expr: Expr, space: FlatSpace) -> None:
         """`space` is that of the grammar."""
-        super().__init__(space.vocabulary, None, space.limits, space.masks)
+        super().__init__(space.vocabulary, space.limits, space.masks)
         in_every_way = replace(grammar, longest=False)
         self._own = space
         self._beside = IntersectionSpace(
@@ -228,11 +228,10 @@ class LongestIntersectionSpace(StateSpace):
         places = leads[kinds]
         return Successors(tokens[places >= 0], places[places >= 0], list(numbers))
 
-    def _allow(self, state: State, words: Words) -> int | None:
+    def _allow(self, state: State, words: Words) -> None:
         good = np.zeros(32 * self.width, np.bool_)
         good[self.successors(state).tokens] = True
         words |= np.packbits(good, bitorder="little").view(np.uint32)
-        return None
 
 
 def _accepts(place: LongestPlace) -> bool:

@@ -41,7 +41,7 @@ class FlatSpace(StateSpace):
         limits: Limits,
         masks: MaskCache | None = None,
     ) -> None:
-        super().__init__(vocabulary, None, limits, masks)
+        super().__init__(vocabulary, limits, masks)
         self._is_full = False
         self.session: Session
         self._completion_of: Completion
@@ -167,7 +167,7 @@ class FlatSpace(StateSpace):
     def _completion(self, state: State) -> tuple[Piece, ...] | None:
         return self._completion_of.of(self._number(state))
 
-    def _allow(self, state: State, words: Words) -> int | None:
+    def _allow(self, state: State, words: Words) -> None:
         raise AssertionError("masks are made by the session")
 
 

@@ -16,9 +16,10 @@ from constrain.engine import counted_strings, stored_tables, token_sets, token_t
 from constrain.engine import tables as t
 from constrain.errors import LimitExceeded, VocabularyError
 from constrain.jit import Column, Tables, entry
-from constrain.kernels.trie import group_of
-from constrain.vocab.vocabulary import NEAR, Vocabulary
+from constrain.vocab.vocabulary import Vocabulary
 
+SHORT = 16
+"""Bytes. Tokens up to this length, nearly all, have a trie apart from the longer ones, for which counts matter."""
 _MOST_IDS = t.MANY - 1
 _known: weakref.WeakKeyDictionary[DfaStore, weakref.WeakValueDictionary[str, VocabularyTables]] = (
     weakref.WeakKeyDictionary()
@@ -82,7 +83,7 @@ class VocabularyTables:
             ]
         )
         self.block, self._size = self.tables.block, size
-        self.tables["group"][:128] = group_of()
+        self.tables["group"][:128] = token_tries.group_of()
         self.tables.replace("bytes", vocabulary.data)
         self.tables.replace("offset", vocabulary.offsets)
         self.head[t.SETS_SCRATCH] = self.scratch.block
@@ -105,8 +106,8 @@ class VocabularyTables:
         """Lay the tries."""
         head, lay = self.head, entry(token_tries.lay_trie)
         head[[t.WIDTH, t.TOKEN_COUNT, t.TRIE_USED, t.SET_USED]] = width, self._size, 1, 1
-        head[[t.HORIZON, t.SHORT_HORIZON]] = longest, min(longest, NEAR)
-        for which, (least, most) in enumerate([(1, longest), (1, NEAR), (NEAR + 1, 1 << 30)]):
+        head[[t.HORIZON, t.SHORT_HORIZON]] = longest, min(longest, SHORT)
+        for which, (least, most) in enumerate([(1, longest), (1, SHORT), (SHORT + 1, 1 << 30)]):
             while (status := lay(self.block, which, least, most)) < 0:
                 self.grow(status)
         used = int(head[t.TRIE_USED])

@@ -1,7 +1,7 @@
 """Which bytes each token id spells: the only view of a tokenizer that the rest of the package has.
 
 In: a list of byte strings, a tiktoken encoding, or a Hugging Face tokenizer (read by `constrain.hf.tokenizers`).
-Out: `Vocabulary`, a frozen value over flat arrays, with the trie of its tokens.
+Out: `Vocabulary`, a frozen value over flat arrays.
 
 An id spells nothing (zero bytes), and is never allowed as text, when it is a special token, ends the output, is a
 hole in the range of ids, or lies past the tokenizer (models pad their logits).
@@ -10,8 +10,10 @@ hole in the range of ids, or lies past the tokenizer (models pad their logits).
 from __future__ import annotations
 
 import hashlib
+import itertools
 import operator
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -29,11 +31,8 @@ if TYPE_CHECKING:
     from constrain.hf.tokenizers import Reading
     from constrain.kernels.trie import TrieTables
 
-FORMAT = 7
+FORMAT = 8
 """Counts up whenever the same tokenizer would give another vocabulary, or is stored in another way."""
-
-NEAR = 16
-"""Bytes. Tokens up to this length, nearly all of them, are walked apart from the longer ones, where counts matter."""
 
 _TOKENIZER_FILES = {".json", ".txt", ".model", ".tiktoken", ".bpe", ".py"}
 
@@ -71,8 +70,6 @@ class Vocabulary:
     encode: Callable[[str], Sequence[int]] | None = None
     """The tokenizer's own way to cut a text into tokens, if it is at hand. No part of the content."""
 
-    _trie_arrays: Mapping[str, npt.NDArray[Any]] | None = None  # from the disk cache: saves building the trie
-
     def __post_init__(self) -> None:
         _set(self, "data", _flat(self.data, np.uint8, "data"))
         _set(self, "offsets", _flat(self.offsets, np.int32, "offsets"))
@@ -106,25 +103,23 @@ class Vocabulary:
     @cached_property
     def trie(self) -> TrieTables:
         """The trie of all tokens."""
-        return self._trie("whole")
+        from constrain.kernels.trie import build  # here: it brings numba, which the tables do not need
+
+        return build(self.data, self.offsets)
 
     @cached_property
-    def near_trie(self) -> TrieTables:
-        """The trie of the tokens of at most NEAR bytes."""
-        return self._trie("near")
+    def _by_bytes(self) -> tuple[list[bytes], npt.NDArray[np.int32]]:
+        """What tokens spell, ascending, and their ids; equals by id."""
+        data, ends = self.data.tobytes(), self.offsets.tolist()
+        spelled = [(data[a:b], token) for token, (a, b) in enumerate(itertools.pairwise(ends)) if a < b]
+        spelled.sort()
+        return [each for each, _ in spelled], np.array([token for _, token in spelled], np.int32)
 
     @cached_property
-    def far_trie(self) -> TrieTables:
-        """The trie of the longer tokens: few, but they see further."""
-        return self._trie("far")
-
-    def _trie(self, part: str) -> TrieTables:
-        from constrain.kernels.trie import TrieTables, build  # here: it brings numba, which the tables do not need
-
-        if self._trie_arrays is not None:
-            return TrieTables(**{name: self._trie_arrays[f"{part}_{name}"] for name in TrieTables._fields})
-        lengths = np.diff(self.offsets)
-        return build(self.data, self.offsets, {"near": lengths <= NEAR, "far": lengths > NEAR}.get(part))
+    def _first_of(self) -> dict[bytes, int]:
+        """The lowest id of what tokens spell."""
+        spelled, tokens = self._by_bytes
+        return dict(zip(reversed(spelled), tokens[::-1].tolist()))
 
     @cached_property
     def max_token_bytes(self) -> int:
@@ -176,10 +171,8 @@ class Vocabulary:
         >>> Vocabulary.from_tokens([b"a", b"b", b"a"]).tokens_of(b"a")
         (0, 2)
         """
-        from constrain.kernels.trie import tokens_at
-
-        node = _descend(self.trie, spelled)
-        return () if node < 0 else tokens_at(self.trie, node)
+        known, tokens = self._by_bytes
+        return tuple(tokens[bisect_left(known, spelled) : bisect_right(known, spelled)].tolist()) if spelled else ()
 
     def longer_tokens(self, prefix: bytes) -> npt.NDArray[np.int32]:
         """The ids of the tokens that begin with `prefix` and go on.
@@ -187,20 +180,30 @@ class Vocabulary:
         >>> Vocabulary.from_tokens([b"a", b"ab", b"b"]).longer_tokens(b"a").tolist()
         [1]
         """
-        trie, node = self.trie, _descend(self.trie, prefix)
-        return trie.order[trie.first[node + 1] : trie.first[trie.skip[node]]] if node >= 0 else np.zeros(0, np.int32)
+        known, tokens = self._by_bytes
+        first = bisect_right(known, prefix) if prefix else 0
+        last = bisect_left(known, True, key=lambda each: each > prefix and not each.startswith(prefix))
+        return tokens[first:last]
 
     def spell(self, data: bytes) -> list[int] | None:
-        """The fewest tokens (of at most NEAR bytes each) that spell `data`; None if none do.
+        """The fewest tokens that spell `data`; None if none do.
 
         >>> Vocabulary.from_tokens([b"a", b"ab", b"b", b"ba"]).spell(b"aba")
         [0, 3]
         """
-        from constrain.kernels.trie import spell
-
-        tokens = np.zeros(len(data) + 1, np.int64)
-        count = int(spell(self.near_trie, np.frombuffer(data, np.uint8), tokens))
-        return None if count < 0 else tokens[:count].tolist()
+        known, longest, n = self._first_of, self.max_token_bytes, len(data)
+        fewest, choice = [n + 1] * n + [0], [0] * n
+        for at in range(n - 1, -1, -1):
+            for end in range(at + 1, min(at + longest, n) + 1):
+                if fewest[end] + 1 < fewest[at] and data[at:end] in known:
+                    fewest[at], choice[at] = fewest[end] + 1, end
+        if fewest[0] > n:
+            return None
+        tokens, at = [], 0
+        while at < n:
+            tokens.append(known[data[at : choice[at]]])
+            at = choice[at]
+        return tokens
 
     def __len__(self) -> int:
         return self.size
@@ -316,19 +319,6 @@ class Vocabulary:
         return vocabulary
 
 
-def _descend(trie: TrieTables, spelled: bytes) -> int:
-    """The node of a trie that is reached by some bytes; -1 if there is none."""
-    node = 0
-    for byte in spelled:
-        end, child = int(trie.skip[node]), node + 1
-        while child < end and trie.byte[child] < byte:
-            child = int(trie.skip[child])
-        if child >= end or trie.byte[child] != byte:
-            return -1
-        node = child
-    return node
-
-
 def _assemble(
     tokens: Sequence[bytes | None],
     eos_ids: Sequence[int],
@@ -423,11 +413,9 @@ def _folder_key(path: Path, options: tuple[object, ...]) -> str | None:
 
 
 def _store(key: str, vocabulary: Vocabulary) -> None:
-    tries = {"whole": vocabulary.trie, "near": vocabulary.near_trie, "far": vocabulary.far_trie}
-    trie = {f"trie_{part}_{name}": array for part, t in tries.items() for name, array in t._asdict().items()}
     names = ("eos_ids", "strips_leading_space", "kind", "name")
     meta = {name: getattr(vocabulary, name) for name in names} | {"special_tokens": dict(vocabulary.special_tokens)}
-    cache.store("vocabulary", key, {"data": vocabulary.data, "offsets": vocabulary.offsets, **trie}, meta)
+    cache.store("vocabulary", key, {"data": vocabulary.data, "offsets": vocabulary.offsets}, meta)
 
 
 def _load(key: str) -> Vocabulary | None:
@@ -436,8 +424,7 @@ def _load(key: str) -> Vocabulary | None:
         return None
     arrays, meta = entry
     try:
-        trie = {name[5:]: arrays.pop(name) for name in list(arrays) if name.startswith("trie_")}
-        content: dict[str, Any] = {**arrays, **meta, "_trie_arrays": trie}
+        content: dict[str, Any] = {**arrays, **meta}
         return Vocabulary(**content)
     except (TypeError, KeyError, VocabularyError):  # written by something else under our name: make it again
         return None

@@ -273,7 +273,7 @@ def test_many_phrases() -> None:
             masks.add(frozenset(mask_of(matcher)))
             assert matcher.accept_token(byte)
     assert matcher.is_accepting()
-    assert masks == {frozenset(range(256))}
+    assert len(masks) <= 4
 
 
 @pytest.mark.parametrize("listed", [2, 3])

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Node(NamedTuple):
-    """One node: the byte that leads to it, its depth, the first node after its subtree, the tokens it spells.
-
-    `below` is what the subtree holds: ASCII bytes; whether there are whole characters beyond ASCII; whether there is
-    anything else, or the path to the node does not end with a whole character.
-    """
+    """One node: the byte that leads to it, its depth, the first node after its subtree, the tokens it spells."""
 
     byte: int
     depth: int
     skip: int
     tokens: tuple[int, ...]
-    below: tuple[frozenset[int], bool, bool]
 
 
 def build_ref(tokens: Sequence[bytes]) -> list[Node]:
@@ -50,31 +44,4 @@ def _node(i: int, paths: Sequence[bytes], tokens: Sequence[bytes]) -> Node:
     path = paths[i]
     below = sum(other.startswith(path) for other in paths)
     spelled = tuple(t for t, token in enumerate(tokens) if token == path and path)
-    rests = [token[len(path) :] for token in tokens if token.startswith(path)]
-    return Node(path[-1] if path else 0, len(path), i + below, spelled, _below(path, rests))
-
-
-def _below(path: bytes, rests: Sequence[bytes]) -> tuple[frozenset[int], bool, bool]:
-    ascii_bytes = frozenset(b for rest in rests for b in rest if b < 0x80)
-    if not _is_text(path):
-        return ascii_bytes, False, True
-    broken = any(not _is_text(rest) for rest in rests)
-    whole = any(not rest[:n].isascii() and _is_begun(rest[:n]) for rest in rests for n in range(len(rest) + 1))
-    return ascii_bytes, whole, broken
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_begun(data: bytes) -> bool:
-    """Whether something makes `data` valid UTF-8: it ends at most inside of a character."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return Node(path[-1] if path else 0, len(path), i + below, spelled)
