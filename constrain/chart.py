@@ -170,7 +170,8 @@ class Chart:
         return self._terminal(symbol).name
 
     def _priority(self, symbol: int) -> int:
-        return self._lowering.terminals.spelled(symbol).local
+        terminal = self._terminal(symbol)
+        return terminal.priority
 
     def _start(self, symbol: int) -> int:
         """The DFA state in which a terminal begins; 0 if no tokens spell it."""
@@ -218,7 +219,7 @@ class Chart:
 
     def _possible(self, session: LongestSession, reached: int) -> list[_Element]:
         """The elements that something can follow: those of the session's state."""
-        pool, label, left = (session.lexers[name] for name in ("pool", "label", "left"))
+        pool, left = session.lexers["pool"], session.lexers["left"]
 
         def rest(record: int) -> frozenset[int] | None:
             first = record + 1
@@ -226,7 +227,7 @@ class Chart:
 
         known = set()
         for lexer, shun, row in session.elements(reached):
-            parts = {(int(label[2 * k]), int(label[2 * k + 1]), q) for k, q in session.parts(lexer)} if lexer else ()
+            parts = session.parts(lexer) if lexer else ()
             starts = {(x, a, goal) for a, x, goal, *_ in session.items(row).tolist() if a < t.SPECIAL_ITEM}
             rests = map(rest, left[256 * shun : 256 * shun + 256].tolist()) if shun else ()
             known.add((frozenset(parts), frozenset(starts), tuple(rests)))
@@ -235,9 +236,9 @@ class Chart:
     def _as_in_sessions(self, element: _Element) -> tuple[object, ...]:
         """Terminals as far as they are read, those of the column, what each byte leaves of what is shunned."""
         column, parts, begun, shun = element
-        read = {(self._priority(part.symbol), self._start(part.symbol), part.state) for part in parts if begun}
+        read = {(self._label(part.symbol), part.state) for part in parts if begun}
         starts = {
-            (self._priority(symbol), self._start(symbol), self._lowering.state(item.state, item.register, item.ignores))
+            (self._label(symbol), self._start(symbol), self._lowering.state(item.state, item.register, item.ignores))
             for (symbol, _), items in column.scans.items()
             for _, item in items
         }
@@ -246,6 +247,9 @@ class Chart:
             rest = frozenset(after) - {0}
             rests.append(None if any(map(self._dfas.accepts, rest)) else rest)
         return frozenset(read), frozenset(starts), tuple(rests) if any(rest != frozenset() for rest in rests) else ()
+
+    def _label(self, symbol: int) -> int:
+        return self._lowering.terminals.spelled(symbol).local
 
     # ---- columns
 

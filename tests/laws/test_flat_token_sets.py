@@ -21,10 +21,9 @@ from constrain.automata.dfa import DfaStore
 from constrain.engine import stored_tables
 from constrain.engine import tables as t
 from constrain.engine.token_tries import BROKEN, INSIDE, LENGTH, WHOLE
-from constrain.engine.vocabulary_tables import VocabularyTables
+from constrain.engine.vocabulary_tables import SHORT, VocabularyTables
 from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
-from constrain.vocab.vocabulary import NEAR
 
 # ------------------------------------------------------------------------------------------- automata, written by hand
 
@@ -180,7 +179,7 @@ def spelled(tables: VocabularyTables, node: int, path: bytes) -> Iterator[tuple[
 
 def parts(tokens: list[bytes], which: int) -> list[bytes]:
     """The tokens that stand in a trie: all, the short ones, the long ones."""
-    return [b"" if (which == 1 and len(s) > NEAR) or (which == 2 and len(s) <= NEAR) else s for s in tokens]
+    return [b"" if (which == 1 and len(s) > SHORT) or (which == 2 and len(s) <= SHORT) else s for s in tokens]
 
 
 def shrunk(tables: VocabularyTables) -> VocabularyTables:

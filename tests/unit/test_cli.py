@@ -547,7 +547,7 @@ def test_other_missing_modules_are_bugs() -> None:
 
 def test_warm_up_leaves_nothing_to_compile() -> None:
     warm_up()
-    assert {kernel.__name__ for kernel in kernels()} >= {"build", "advance", "walk", "fill_trie"}
+    assert {kernel.__name__ for kernel in kernels()} >= {"fill_trie", "look"}
     compiled = {kernel.__name__: list(kernel.signatures) for kernel in kernels()}
     assert all(compiled.values()), compiled
     assert kernels_are_cached()
