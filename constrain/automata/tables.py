@@ -123,8 +123,8 @@ EXACT = 16  # DISTANCE is exact
 # Status of units, all below zero; the rest of the word names what is missing: -(what << 4 | status)
 FULL = 1  # table `what` is full: grow it and call again
 EXCEEDED = 2  # the budget of work is used up
-TOO_MANY = 4  # a state of too many points
-UNSUPPORTED = 3  # an expression that no automaton is made for
+TOO_MANY = 14  # a state of too many points
+UNSUPPORTED = 15  # an expression that no automaton is made for
 
 # WORK, as `row_of_set` and its like use it
 BOUNDS = 0  # int64[8]: 256 bits: the bytes at which something begins

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from constrain import jit
-from constrain.automata.tables import EXCEEDED, FULL
+from constrain.automata.tables import FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
 from constrain.engine.generations import Generation, copied, words_of
@@ -385,9 +385,8 @@ class Session:
         elif kind == t.NEED_RULE:
             terminal, text = self._arguments()
             self._settle(t.NEXT_RULE, (terminal, text), 2 + self._rule_after(terminal, text))
-        elif kind == EXCEEDED:
-            raise LimitExceeded("search", self.limits.search + 1, self.limits.search, "a regular language")
         else:
+            self.dfas.grow(status)  # which raises
             raise AssertionError(f"a unit returned {status}")
 
     def _grow(self, what: int, status: int) -> None:
