@@ -6,8 +6,8 @@ from __future__ import annotations
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, READY, STATE, step
 from constrain.engine.counted_strings import count_step
-from constrain.engine.earley import closure, finish
-from constrain.engine.records import intern_two, length, scratch_full, slot, unite
+from constrain.engine.earley import finish, reach, some_missing
+from constrain.engine.records import SHORT, intern_two, length, scratch_full, slot, sort_rows, unite
 from constrain.engine.tables import (
     ARGUMENT,
     AUTOMATA,
@@ -32,6 +32,7 @@ from constrain.engine.tables import (
     READ,
     RECORD,
     REMEMBERS,
+    SCRATCH,
     SCRATCH_BLOCK,
     SESSION,
     SPECIAL_AT,
@@ -42,6 +43,7 @@ from constrain.engine.tables import (
     TRACKED,
     VALUE,
     VOCABULARY_BLOCK,
+    WANTED_COUNT,
     child,
 )
 from constrain.jit import helper, i32, i64, size_of, u8, unit
@@ -69,10 +71,12 @@ def merge_items(S, table, n):
     """Make one of items that differ in continuations alone; the new number, or a status."""
     item = i64(i64(S, SESSION)[SCRATCH_BLOCK], table)
     m = 0
+    if n > SHORT:  # equal ones side by side
+        sort_rows(i64(S, SESSION)[SCRATCH_BLOCK], table, 0, n, ITEM)
     for i in range(n):
         o = ITEM * i
         found = False
-        for j in range(m):
+        for j in range(0 if n <= SHORT else max(m - 1, 0), m):
             p = ITEM * j
             if (
                 item[p] == item[o]
@@ -140,6 +144,7 @@ def read_byte(S, before, n, after, byte, text):
     literal, leaf, state = i64(S, LITERAL), i32(S, LEAF), i32(automata, STATE)
     room = size_of(scratch, after) // ITEM - 1
     m, accepting = 0, 0
+    i64(scratch, SCRATCH)[WANTED_COUNT] = 0
     for i in range(n):
         o = ITEM * i
         a, x, goal, data, c = item[o], item[o + 1], item[o + 2], item[o + 3], item[o + 4]
@@ -159,7 +164,7 @@ def read_byte(S, before, n, after, byte, text):
             ended = (there >> PAYLOAD) & PAYLOAD_MASK
             if ended:
                 for k in range(leaf[ended]):
-                    earley = closure(S, leaf[ended + 1 + k], data, c)
+                    earley = reach(S, leaf[ended + 1 + k], data, c)
                     m = add_set(S, earley, after, m) if earley > 0 else earley
                     if m < 0:
                         return m
@@ -206,16 +211,16 @@ def read_byte(S, before, n, after, byte, text):
             left[p], left[p + 1], left[p + 2], left[p + 3], left[p + 4] = q, local, goal, data, c
             m += 1
         if flags & ACCEPTS:
-            earley = closure(S, following, behind, c)
+            earley = reach(S, following, behind, c)
             m = add_set(S, earley, after, m) if earley > 0 else earley
             if m < 0:
                 return m
             accepting |= heap[earley + 1]
-    if n > 1 and m > 1:
+    status = some_missing(scratch)
+    if n > 1 and m > 1 and status == 0:
         m = merge_items(S, after, m)
-        if m < 0:
-            return m
-    return m << 1 | accepting
+        status = min(m, 0)
+    return m << 1 | accepting if status == 0 else status
 
 
 @helper
@@ -236,18 +241,23 @@ def read_special(S, earley, token):
     """The Earley set after a token that spells nothing, 0 if it cannot follow; or a status."""
     heap, ids, at = i64(S, HEAP), i32(S, SPECIAL_ID), i32(S, SPECIAL_AT)
     n, accepting = 0, 0
+    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    i64(scratch, SCRATCH)[WANTED_COUNT] = 0
     for o in range(earley + 3, earley + 1 + length(heap, earley), ITEM):
         if heap[o] < SPECIAL_ITEM:
             continue
         symbol = heap[o] - SPECIAL_ITEM
         for k in range(at[symbol], at[symbol + 1]):
             if ids[k] == token:
-                reached = closure(S, heap[o + 2], heap[o + 3], heap[o + 4])
+                reached = reach(S, heap[o + 2], heap[o + 3], heap[o + 4])
                 n = add_set(S, reached, FRONT, n) if reached > 0 else reached
                 if n < 0:
                     return n
                 accepting |= heap[reached + 1]
                 break
+    status = some_missing(scratch)
+    if status < 0:
+        return status
     return finish(S, FRONT, n, accepting, text_of(S, earley)) if n or accepting else 0
 
 

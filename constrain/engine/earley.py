@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.engine.records import (
+    SHORT,
     add_pairs,
     intern,
     intern_two,
@@ -21,6 +22,7 @@ from constrain.engine.records import (
     pairs_of,
     scratch_full,
     slot,
+    sort_rows,
     sort_triples,
     unite,
 )
@@ -67,6 +69,7 @@ from constrain.engine.tables import (
     NEW_ITEM,
     NEXT_IN,
     NEXT_OUT,
+    NO_ITEMS,
     NULLABLE,
     OF_CONT,
     OF_DATA,
@@ -84,6 +87,8 @@ from constrain.engine.tables import (
     SPECIAL_ITEM,
     TEXT_SHIFT,
     TRACKED,
+    WANTED,
+    WANTED_COUNT,
 )
 from constrain.jit import helper, i32, i64, mix, size_of, unit
 
@@ -129,6 +134,25 @@ def new_activation(activation, n, rule, data, continuation):
         activation[o + k] = 0
 
 
+@helper
+def want(scratch, state):
+    """Note a state of the network that is missing: -1, or a status."""
+    numbers = i64(scratch, SCRATCH)
+    n = numbers[WANTED_COUNT]
+    if n >= size_of(scratch, WANTED):
+        return scratch_full(WANTED)
+    i64(scratch, WANTED)[n] = state
+    numbers[WANTED_COUNT] = n + 1
+    return -1
+
+
+@helper
+def some_missing(scratch):
+    """The status for states of the network that are missing, 0 if none is."""
+    n = i64(scratch, SCRATCH)[WANTED_COUNT]
+    return -(i64(scratch, WANTED)[n - 1] << 4 | NEED_NET) if n else np.int64(0)
+
+
 @unit
 def expand(S, state, data, continuation):
     """Find the contexts of a closure: complete, predict, step over.
@@ -144,7 +168,10 @@ def expand(S, state, data, continuation):
     table = i64(scratch, SEEN)
     most = size_of(scratch, ACTIVATION) // 8 - 1
     new_activation(activation, 0, -1, data, continuation)
-    acts, calls, accepting = 1, 0, 0
+    acts, calls, accepting, missing = 1, 0, 0, 0
+    key = (1 << 61) ^ (data << 31 | continuation)
+    place = place_of(scratch, key)
+    table[2 * place], table[2 * place + 1] = key, now << 32
     n = add_context(S, state, 0, 0)
     i = 0
     while i < n:
@@ -152,7 +179,10 @@ def expand(S, state, data, continuation):
         i += 1
         flags = net[8 * s + NET_FLAGS]
         if not flags & EXPANDED:
-            return -(s << 4 | NEED_NET)
+            missing = want(scratch, s)
+            if missing < -1:
+                return missing
+            continue
         if flags & ENDS and activation[8 * act + RULE] < 0:
             pairs = pairs_of(S, activation[8 * act + OF_CONT])
             if pairs < 0:
@@ -162,16 +192,17 @@ def expand(S, state, data, continuation):
                 if heap[o] < 0:
                     accepting = 1
                     continue
-                kernel = 0
-                while kernel < acts and not (
-                    activation[8 * kernel + RULE] < 0
-                    and activation[8 * kernel + OF_DATA] == heap[o + 1]
-                    and activation[8 * kernel + OF_CONT] == heap[o + 2]
-                ):
-                    kernel += 1
-                if kernel == acts:
+                key = (1 << 61) ^ (heap[o + 1] << 31 | heap[o + 2])
+                place = place_of(scratch, key)
+                if table[2 * place + 1] >> 32 == now:
+                    kernel = table[2 * place + 1] & 0xFFFFFFFF
+                else:
+                    kernel = acts
                     if acts >= most:
                         return scratch_full(ACTIVATION)
+                    if 8 * (n + acts) + 16 > size_of(scratch, SEEN):
+                        return scratch_full(SEEN)
+                    table[2 * place], table[2 * place + 1] = key, now << 32 | acts
                     new_activation(activation, acts, -1, heap[o + 1], heap[o + 2])
                     acts += 1
                 n = add_context(S, heap[o], kernel, n)
@@ -211,7 +242,7 @@ def expand(S, state, data, continuation):
                 n = add_context(S, back, act, n)
                 if n < 0:
                     return n
-    return n << 32 | acts << 1 | accepting
+    return n << 32 | acts << 1 | accepting if missing == 0 else -(s << 4 | NEED_NET)
 
 
 @helper
@@ -339,7 +370,7 @@ def left_recursive(S, first, last):
             triples[3 * n], triples[3 * n + 1] = member(activation, inner[o + CALLER]), inner[o + BACK_TO]
             triples[3 * n + 2] = member(activation, ordered[i])
             n += 1
-    n = sort_triples(triples, n)
+    n = sort_triples(scratch, GATHER, n)
     if 3 * n + 2 * held + 2 > size_of(scratch, RECORD):
         return scratch_full(RECORD)
     for k in range(3 * n):
@@ -420,7 +451,9 @@ def finish(S, table, n, accepting, text):
     """Intern the n items in a table of X as an Earley set; items that differ in their continuations alone are one."""
     scratch = i64(S, SESSION)[SCRATCH_BLOCK]
     item, content = i64(scratch, table), i64(scratch, RECORD)
-    for i in range(1, n):
+    if n > SHORT:
+        sort_rows(scratch, table, 0, n, ITEM)
+    for i in range(1, n if n <= SHORT else 0):
         o = ITEM * i
         a, x, goal, data, c = item[o], item[o + 1], item[o + 2], item[o + 3], item[o + 4]
         j = i - 1
@@ -531,3 +564,13 @@ def closure(S, state, data, continuation):
     if made > 0:
         heap[memo + 4] = made
     return made
+
+
+@unit
+def reach(S, state, data, continuation):
+    """The same, but nothing where states of the network are missing: all of these that a walk meets are in WANTED.
+
+    What is made of such sets is to be thrown away.
+    """
+    found = closure(S, state, data, continuation)
+    return i64(S, SESSION)[NO_ITEMS] if found < 0 and -found & 15 == NEED_NET else found

@@ -39,7 +39,8 @@ def copied(heap: np.ndarray, state: int, intern: Callable[[int, Sequence[int]], 
     new: dict[int, int] = {0: 0}
     for record in sorted(_reached(heap, state)):
         kind, content = _content(heap, record)
-        new[record] = intern(kind, [value for value, _ in _translated(kind, content, new)])
+        after = [value for value, _ in _translated(kind, content, new)]
+        new[record] = intern(kind, sorted(after) if kind == t.UNION else after)
     return new[state]
 
 
@@ -88,6 +89,7 @@ def _translated(kind: int, content: list[int], new: dict[int, int] | None) -> It
             or (kind == t.PAIRS and place % 3 == 2)
             or (kind == t.OUTER and place % 2 == 0)
             or (kind == t.LOOP and place == 0)
+            or kind == t.UNION
             or (kind == t.READ and place == 0 and value >= 0)
         ):
             yield moved(value), (value,)

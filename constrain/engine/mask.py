@@ -15,13 +15,14 @@ from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, READY, STATE, step
 from constrain.engine.advance import rule_after, text_of
 from constrain.engine.counted_strings import known_counted
-from constrain.engine.earley import closure
+from constrain.engine.earley import reach, some_missing
 from constrain.engine.records import intern, intern_two, length, scratch_full, session_full, slot
 from constrain.engine.tables import (
     ARGUMENT,
     AUTOMATA,
     BASE,
     BASE_COUNT,
+    BEFORE_ROW,
     CHILD,
     CHILD_MASK,
     CHILDREN,
@@ -86,6 +87,7 @@ from constrain.engine.tables import (
     VISITED,
     VOCABULARY,
     VOCABULARY_BLOCK,
+    WANTED_COUNT,
     WHOLE_SET,
     D,
     X,
@@ -118,7 +120,7 @@ def take_set(S, out_address, words, index, goal, data, c):
         base[numbers[BASE_COUNT]] = at
         numbers[BASE_COUNT] += 1
     if record[o + SET_SUFFIXES]:
-        earley = closure(S, goal, data, c)
+        earley = reach(S, goal, data, c)
         n = push_set(S, earley, record[o + SET_SUFFIXES], 0, STACK, 0) if earley > 0 else earley
         return walk(S, out_address, words, n) if n > 0 else n
     return 0
@@ -150,7 +152,8 @@ def take_automaton(S, out_address, words, q, x, goal, data, c):
 
 @helper
 def clear_below(vocabulary, scratch, out, stack, sp, node):
-    """Clear all tokens at a node and below it; 0, or a status. Uses STACK from `sp` on."""
+    """Clear all tokens at a node and below it that BEFORE_ROW lacks; 0, or a status. Uses STACK from `sp` on."""
+    before = halves(scratch, BEFORE_ROW)
     trie, numbers = i64(vocabulary, TRIE), i64(scratch, SCRATCH)
     bottom = sp
     stack[sp] = node
@@ -167,7 +170,7 @@ def clear_below(vocabulary, scratch, out, stack, sp, node):
             return scratch_full(CLEARED)
         for i in range(n):
             token = payload - 1 if payload < MANY else i32(vocabulary, TOKENS)[at + 1 + i]
-            if (out[token >> 5] >> (token & 31)) & 1:
+            if ((out[token >> 5] & ~before[token >> 5]) >> (token & 31)) & 1:
                 out[token >> 5] &= 0xFFFFFFFF ^ (1 << (token & 31))
                 i64(scratch, CLEARED)[numbers[CLEARED_COUNT]] = token
                 numbers[CLEARED_COUNT] += 1
@@ -182,7 +185,10 @@ def clear_below(vocabulary, scratch, out, stack, sp, node):
 
 @unit
 def clear_excluded(S, out_address, words, excluded):
-    """Clear the tokens by which a terminal would match what it must not: those that pass an accepting state."""
+    """Clear the tokens by which a terminal would match what it must not: those that pass an accepting state.
+
+    Those in BEFORE_ROW stay: another item allows them.
+    """
     session = i64(S, SESSION)
     scratch, vocabulary, automata = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK], session[AUTOMATA]
     numbers, stack, trie = i64(scratch, SCRATCH), i64(scratch, STACK), i64(vocabulary, TRIE)
@@ -349,19 +355,16 @@ def work_out(S, earley, out_address, words):
     for i in range(words):
         out[i] = 0
     last = earley + 1 + length(heap, earley)
-    tracked = 0
+    before = halves(scratch, BEFORE_ROW)
     for o in range(earley + 3, last, ITEM):
         if is_tracked(heap, o):
-            tracked += 1
-            x = heap[o + X]
-            data = heap[o + D]
-            if tracked > 1:
-                status = walk_item(S, out_address, words, o)
-            else:
-                data = -1 - data if data >= 0 else data
-                status = take_automaton(S, out_address, words, heap[o], 0, heap[o + GOAL], data, heap[o + CONT])
-                if status == 0 and x & EXCLUDED_MASK:
-                    status = clear_excluded(S, out_address, words, x & EXCLUDED_MASK)
+            for i in range(words):
+                before[i] = out[i]
+            x, data = heap[o + X], heap[o + D]
+            data = -1 - data if data >= 0 else data
+            status = take_automaton(S, out_address, words, heap[o], 0, heap[o + GOAL], data, heap[o + CONT])
+            if status == 0 and x & EXCLUDED_MASK:
+                status = clear_excluded(S, out_address, words, x & EXCLUDED_MASK)
             if status < 0:
                 return status
     for o in range(earley + 3, last, ITEM):
@@ -419,7 +422,10 @@ def fill(S, earley, out_address, words):
         heap[slot(heap, earley)] = heap[slot(heap, key)]
         return paint(S, heap[slot(heap, key)], out_address, words)
     made = i64_at(i64(S, SESSION)[SCRATCH_BLOCK], 2 * MASK_ROW)
+    i64(i64(S, SESSION)[SCRATCH_BLOCK], SCRATCH)[WANTED_COUNT] = 0
     status = work_out(S, key, made, words)
+    if status == 0:
+        status = some_missing(i64(S, SESSION)[SCRATCH_BLOCK])
     if status < 0:
         return status
     if i64(i64(S, SESSION)[SCRATCH_BLOCK], SCRATCH)[TRY_COUNT]:

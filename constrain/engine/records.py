@@ -22,6 +22,7 @@ from constrain.engine.tables import (
     NET,
     NET_FLAGS,
     OUTER,
+    OUTERS,
     PAIRS,
     PURE,
     RECORD,
@@ -126,9 +127,57 @@ def rehash(S, first):
 
 
 @helper
-def sort_triples(content, n):
-    """Sort n triples, drop equal ones; the number left."""
-    for i in range(1, n):
+def is_less(rows, p, q, width):
+    """Whether the row at p stands before that at q."""
+    for k in range(width):
+        if rows[p + k] != rows[q + k]:
+            return rows[p + k] < rows[q + k]
+    return False
+
+
+@helper
+def swap_rows(rows, p, q, width):
+    """Swap two rows."""
+    for k in range(width):
+        word = rows[p + k]
+        rows[p + k] = rows[q + k]
+        rows[q + k] = word
+
+
+@unit
+def sort_rows(block, table, first, last, width):
+    """Sort rows first .. last of a table of int64, `width` words each, by their words: a heap sort."""
+    rows, base, size = i64(block, table), width * first, last - first
+    root = size // 2
+    while size > 1:
+        if root > 0:
+            root -= 1
+        else:
+            size -= 1
+            swap_rows(rows, base, base + width * size, width)
+        at = root
+        while 2 * at + 1 < size:
+            below = 2 * at + 1
+            if below + 1 < size and is_less(rows, base + width * below, base + width * (below + 1), width):
+                below += 1
+            if not is_less(rows, base + width * at, base + width * below, width):
+                break
+            swap_rows(rows, base + width * at, base + width * below, width)
+            at = below
+    return 0
+
+
+SHORT = 24
+"""Rows up to which sorting and comparing one by one is faster."""
+
+
+@helper
+def sort_triples(scratch, table, n):
+    """Sort n triples in a table of X, drop equal ones; the number left."""
+    content = i64(scratch, table)
+    if n > SHORT:
+        sort_rows(scratch, table, 0, n, 3)
+    for i in range(1, n if n <= SHORT else 0):
         a, b, c = content[3 * i], content[3 * i + 1], content[3 * i + 2]
         j = i - 1
         while j >= 0:
@@ -170,10 +219,35 @@ def is_loop(heap, record):
     return heap[record] & 255 == LOOP
 
 
+LATER = -1  # in the slot of a UNION: it stands for itself, and its pairs have not been worked out
+
+
 @helper
 def plain(heap, record):
     """The PAIRS of a continuation, 0 if they have not been worked out."""
-    return heap[slot(heap, record)] if is_loop(heap, record) else record
+    kind = heap[record] & 255
+    if kind != LOOP and kind != UNION:
+        return record
+    known = heap[slot(heap, record)]
+    if kind == UNION and known > 0 and is_loop(heap, known):
+        return heap[slot(heap, known)]
+    return known if known >= 0 else 0 if known == LATER else -known
+
+
+@helper
+def is_open(heap, c):
+    """Whether a continuation is a UNION of which it is not known what it is."""
+    return heap[c] & 255 == UNION and heap[slot(heap, c)] == 0
+
+
+@helper
+def waits_for(heap, stack, sp, c):
+    """Whether an open UNION has to be worked out first: not if that waits for what is on the stack."""
+    for i in range(sp):
+        if stack[i] == c:
+            heap[slot(heap, c)] = LATER
+            return False
+    return True
 
 
 @helper
@@ -185,27 +259,57 @@ def add_pairs(heap, pairs, triples, n):
 
 
 @helper
+def put_leaf(content, k, leaf):
+    """Add a leaf to the first k of a union, which ascend; the new k."""
+    at = k
+    while at > 0 and content[at - 1] > leaf:
+        content[at] = content[at - 1]
+        at -= 1
+    content[at] = leaf
+    if at > 0 and content[at - 1] == leaf:
+        for i in range(at, k):
+            content[i] = content[i + 1]
+        return k
+    return k + 1
+
+
+@helper
+def put_leaves(heap, content, k, c):
+    """Add a continuation to the leaves of a union, one that is a union itself leaf by leaf; the new k."""
+    if heap[c] & 255 != UNION:
+        return put_leaf(content, k, c)
+    for i in range(c + 1, c + 1 + length(heap, c)):
+        k = put_leaf(content, k, heap[i])
+    return k
+
+
+@helper
 def united(S, content, a, b):
-    """The continuation that is either, or a UNION without a slot if that has to be worked out."""
+    """The continuation that is either, or an open UNION; or a status."""
     if a == b:
         return a
-    record = intern_two(S, content, UNION, min(a, b), max(a, b))
+    heap = i64(S, HEAP)
+    if length(heap, a) + length(heap, b) + 4 > size_of(i64(S, SESSION)[SCRATCH_BLOCK], RECORD):
+        return scratch_full(RECORD)
+    k = put_leaves(heap, content, put_leaves(heap, content, 0, a), b)
+    record = intern(S, UNION, k)
     if record < 0:
         return record
     heap = i64(S, HEAP)
     known = heap[slot(heap, record)]
-    return known if known else record
+    return known if known > 0 else record
 
 
 @helper
 def merge_outers(S, a, b, stack, sp):
     """The OUTER that unites two of one component; 0 after a UNION that is needed first was put on the stack."""
     session, heap = i64(S, SESSION), i64(S, HEAP)
-    content = i64(session[SCRATCH_BLOCK], RECORD)
+    content, made = i64(session[SCRATCH_BLOCK], RECORD), i64(session[SCRATCH_BLOCK], OUTERS)
     i, j, n = a + 2, b + 2, 0
     last_a, last_b = a + 1 + length(heap, a), b + 1 + length(heap, b)
-    # interning a union takes two words of `content`: the result is built behind them
-    if length(heap, a) + length(heap, b) + 8 > size_of(session[SCRATCH_BLOCK], RECORD):
+    if length(heap, a) + length(heap, b) > size_of(session[SCRATCH_BLOCK], OUTERS):
+        return scratch_full(OUTERS)
+    if length(heap, a) + length(heap, b) > size_of(session[SCRATCH_BLOCK], RECORD):
         return scratch_full(RECORD)
     while i < last_a or j < last_b:
         if j >= last_b or (i < last_a and heap[i] < heap[j]):
@@ -219,16 +323,16 @@ def merge_outers(S, a, b, stack, sp):
             c = united(S, content, heap[i + 1], heap[j + 1])
             if c < 0:
                 return c
-            if heap[c] & 255 == UNION:
+            if is_open(heap, c) and waits_for(heap, stack, sp, c):
                 stack[sp] = c
                 return np.int64(0)
             i += 2
             j += 2
-        content[3 + n], content[4 + n] = rule, c
+        made[n], made[n + 1] = rule, c
         n += 2
     content[0] = heap[a + 1]
     for k in range(n):
-        content[1 + k] = content[3 + k]
+        content[1 + k] = made[k]
     return intern(S, OUTER, n + 1)
 
 
@@ -284,9 +388,32 @@ def loop_pairs(S, record, triples, room):
     return n
 
 
+@helper
+def pairs_of_leaves(S, union, triples, room, stack, sp):
+    """Write the pairs of all leaves of a UNION to `triples`; their number, -1 after what is needed first was put on
+    the stack, -2 if that is on the stack; or a status.
+    """
+    heap = i64(S, HEAP)
+    n = 0
+    for i in range(union + 1, union + 1 + length(heap, union)):
+        pairs = plain(heap, heap[i])
+        if pairs == 0:
+            for k in range(sp):
+                if stack[k] == heap[i]:
+                    return -2
+            stack[sp] = heap[i]
+            return -1
+        if n + length(heap, pairs) // 3 > room:
+            return scratch_full(RESOLVE)
+        n = add_pairs(heap, pairs, triples, n)
+    return n
+
+
 @unit
 def resolve(S, record):
-    """Fill the slot of a LOOP (its pairs) or a UNION (the continuation that is either); returns it."""
+    """Fill the slot of a LOOP (its pairs) or a UNION (the continuation that is either, or less its own pairs if it
+    stands for itself, since they refer to it). Returns the pairs of a LOOP, the continuation that a UNION is.
+    """
     session, heap = i64(S, SESSION), i64(S, HEAP)
     scratch = session[SCRATCH_BLOCK]
     content, triples, stack = i64(scratch, RECORD), i64(scratch, RESOLVE), i64(scratch, MERGE)
@@ -297,7 +424,8 @@ def resolve(S, record):
         if sp > most:
             return scratch_full(MERGE)
         top = stack[sp - 1]
-        if heap[slot(heap, top)]:
+        known = heap[slot(heap, top)]
+        if known != 0 and known != LATER:
             sp -= 1
             continue
         a, b = heap[top + 1], heap[top + 2]
@@ -307,7 +435,8 @@ def resolve(S, record):
             if n < 0:
                 return n
         elif (
-            is_loop(heap, a)
+            length(heap, top) == 2
+            and is_loop(heap, a)
             and is_loop(heap, b)
             and heap[a + 2] == heap[b + 2]
             and heap[heap[a + 1] + 1] == heap[heap[b + 1] + 1]
@@ -325,22 +454,24 @@ def resolve(S, record):
             heap[slot(heap, top)] = made
             continue
         else:
-            pa, pb = plain(heap, a), plain(heap, b)
-            if pa == 0 or pb == 0:
-                stack[sp] = b if pa else a
+            n = pairs_of_leaves(S, top, triples, room, stack, sp)
+            if n == -1:
                 sp += 1
                 continue
-            if (length(heap, pa) + length(heap, pb)) // 3 > room:
-                return scratch_full(RESOLVE)
-            n = add_pairs(heap, pb, triples, add_pairs(heap, pa, triples, 0))
-        n = sort_triples(triples, n)
+            if n == -2:
+                heap[slot(heap, top)] = LATER
+                sp -= 1
+                continue
+            if n < 0:
+                return n
+        n = sort_triples(scratch, RESOLVE, n)
         m = 0
         for i in range(n):
             if m and triples[3 * i] == triples[3 * m - 3] and triples[3 * i + 1] == triples[3 * m - 2]:
                 c = united(S, content, triples[3 * m - 1], triples[3 * i + 2])
                 if c < 0:
                     return c
-                if heap[c] & 255 == UNION:
+                if is_open(heap, c) and waits_for(heap, stack, sp, c):
                     stack[sp] = c
                     sp += 1
                     waits = True
@@ -355,8 +486,9 @@ def resolve(S, record):
         made = intern_pairs(S, content, triples, m) if 3 * m < size_of(scratch, RECORD) else scratch_full(RECORD)
         if made < 0:
             return made
-        heap[slot(heap, top)] = made
-    return heap[slot(heap, record)]
+        heap[slot(heap, top)] = -made if heap[slot(heap, top)] == LATER else made
+    known = heap[slot(heap, record)]
+    return known if known > 0 else record
 
 
 @unit
@@ -364,7 +496,13 @@ def pairs_of(S, continuation):
     """The PAIRS that a continuation is equal to."""
     heap = i64(S, HEAP)
     pairs = plain(heap, continuation)
-    return pairs if pairs else resolve(S, continuation)
+    while pairs == 0:
+        known = heap[slot(heap, continuation)]
+        status = resolve(S, continuation if known <= 0 else known)
+        if status < 0:
+            return status
+        pairs = plain(heap, continuation)
+    return pairs
 
 
 @unit
@@ -373,12 +511,12 @@ def pack(S, n):
     session, heap = i64(S, SESSION), i64(S, HEAP)
     scratch = session[SCRATCH_BLOCK]
     content, triples = i64(scratch, RECORD), i64(scratch, GATHER)
-    n = sort_triples(triples, n)
+    n = sort_triples(scratch, GATHER, n)
     m = 0
     for i in range(n):
         if m and triples[3 * i] == triples[3 * m - 3] and triples[3 * i + 1] == triples[3 * m - 2]:
             c = united(S, content, triples[3 * m - 1], triples[3 * i + 2])
-            if c > 0 and heap[c] & 255 == UNION:
+            if c > 0 and is_open(heap, c):
                 c = resolve(S, c)
             if c < 0:
                 return c
@@ -397,4 +535,4 @@ def unite(S, a, b):
     """The continuation that is either of two."""
     session, heap = i64(S, SESSION), i64(S, HEAP)
     c = united(S, i64(session[SCRATCH_BLOCK], RECORD), a, b)
-    return resolve(S, c) if c > 0 and heap[c] & 255 == UNION else c
+    return resolve(S, c) if c > 0 and is_open(heap, c) else c

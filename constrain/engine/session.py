@@ -69,6 +69,9 @@ def make_scratch() -> Tables:
             Column("hold", np.int64, 2 << 6),
             Column("bucket", np.int64, 264),
             Column("mask_row", np.int64, 1 << 8),
+            Column("wanted", np.int64, 1 << 8),
+            Column("before_row", np.int64, 1 << 8),
+            Column("outers", np.int64, 1 << 8),
         ]
     )
 
@@ -96,6 +99,7 @@ class Session:
         self._vocabulary_tables.name_string(*plain_string(dfas))
         self._scratch = scratch()
         self._scratch.grow(t.MASK_ROW, self.words // 2 + 1)
+        self._scratch.grow(t.BEFORE_ROW, self.words // 2 + 1)
         self.tables = Tables(
             [
                 Column("session", np.int64, 64),
@@ -284,6 +288,7 @@ class Session:
         """Make the records that units know by their place."""
         head = self.tables["session"]
         head[t.END_CONT] = self._record(t.PAIRS, (-1, 0, 0))
+        head[t.NO_ITEMS] = self._record(t.EARLEY, (0, 0))
         head[t.REMEMBERS] = self._record(t.READ, (t.WHOLE_TEXT, 0)) if self._remembers else 0
 
     def _begin(self) -> int:
@@ -358,11 +363,15 @@ class Session:
     def serve(self, status: int) -> None:
         """Give a unit what its status names. Raises LimitExceeded."""
         what, kind = -status >> 4, -status & 15
+        wanted = self._scratch["wanted"][: self._scratch["scratch"][t.WANTED_COUNT]].tolist()
+        self._scratch["scratch"][t.WANTED_COUNT] = 0
         if kind == FULL:
             self._grow(what, status)
         elif kind == t.NEED_NET:
             before = len(self.lowering.terminals.special_ids)
-            self.lowering.expand(what)
+            for flat in (*wanted, what):
+                if not self.lowering.is_expanded(flat):
+                    self.lowering.expand(flat)
             if len(self.lowering.terminals.special_ids) != before:
                 self._write_special()
         elif kind == t.NEED_SETS:

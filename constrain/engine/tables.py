@@ -125,6 +125,7 @@ ARGUMENT = 8  # ARGUMENT + k: what a status names besides its number
 AUTOMATA, VOCABULARY_BLOCK, SCRATCH_BLOCK = 16, 17, 18  # the other blocks
 REMEMBERS = 19  # the READ record of the empty text if states know all of the text, else 0
 END_CONT = 20  # the continuation of the start: the output ends
+NO_ITEMS = 21  # the Earley set of no items
 
 # NET
 NET_FLAGS = 0  # EXPANDED ...
@@ -146,7 +147,7 @@ CLOSURE = 3  # [state, data, continuation]; slot: its Earley set
 LOOP = 4  # the continuation of a left-recursive rule: [OUTER, data << 32 | rule]; slot: the same as PAIRS
 OUTER = 5  # what a left-recursive component returns to from outside: [COMPONENT, then (data << 32 | rule, PAIRS)]
 COMPONENT = 6  # the calls within one: triples (calling, return state, called), rules with their data as above
-UNION = 7  # [continuation, continuation]; slot: the continuation that is either
+UNION = 7  # [continuations, ascending]; slot: the continuation that is any of them, or see `resolve`
 DATA = 8  # what tracked terminals of an activation have matched: sorted texts (READ)
 EXCLUDED = 9  # [terminal, data]; slot: the DFA state of what the terminal must not match
 READ = 10  # text: [its text without the last byte, the byte]; of terminals that are tracked: [-1 - terminal, 0] first
@@ -199,7 +200,10 @@ RESOLVE = 18  # int64[3 n]: the same in `resolve`
 HOLD = 19  # int64[2 n]: what a component returns to from outside
 BUCKET = 20  # int64[260]: how many items stand before each child
 MASK_ROW = 21  # int64: a mask while it is made
-SCRATCH_TABLES = 22
+WANTED = 22  # int64: states of the network that are missing
+BEFORE_ROW = 23  # int64: what items before this one allow
+OUTERS = 24  # int64: an OUTER while it is made
+SCRATCH_TABLES = 25
 
 NODE_OF = 5
 PLACED = 6  # words of an item in STACK and FOUND
@@ -216,13 +220,13 @@ GROUP_OF = 7  # its strongly connected component, plus 1; 0: not known yet
 CALLER, BACK_TO, CALLED = 0, 1, 2
 NEXT_OUT, NEXT_IN = 3, 4  # the calls before this one of the same caller, of the same called, plus 1
 
-GENERATION_OF_SEEN, SET_COUNT, CLEARED_COUNT, BASE_COUNT, TRY_COUNT, VISITED = range(6)
+GENERATION_OF_SEEN, SET_COUNT, CLEARED_COUNT, BASE_COUNT, TRY_COUNT, VISITED, WANTED_COUNT = range(7)
 
 # Status: -(what << 4 | status), as in constrain.automata.tables
 SESSION_TABLE = 128  # `what` of FULL for tables of S; 64: of V; 192: of X
 VOCABULARY_TABLE = 64
 SCRATCH_TABLE = 192
-NEED_NET = 3  # network state `what` is not expanded
+NEED_NET = 3  # network state `what` is not expanded, nor are those in WANTED
 NEED_SETS = 4  # the token sets of DFA state `what` are not made
 NEED_COUNTED = 5  # of DFA state `what`, a counted string. ARGUMENT: fewest, most
 NEED_EXCLUDED = 6  # ARGUMENT: terminal, data

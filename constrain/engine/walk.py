@@ -13,8 +13,8 @@ from __future__ import annotations
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
 from constrain.engine.counted_strings import count_step
-from constrain.engine.earley import closure
-from constrain.engine.records import length, scratch_full, unite
+from constrain.engine.earley import reach
+from constrain.engine.records import SHORT, length, scratch_full, sort_rows, unite
 from constrain.engine.tables import (
     AUTOMATA,
     BUCKET,
@@ -209,7 +209,7 @@ def read_item(S, out_address, words, at, table, n):
             ended = (there >> PAYLOAD) & PAYLOAD_MASK
             if ended:
                 for k in range(leaf[ended]):
-                    earley = closure(S, leaf[ended + 1 + k], data, c)
+                    earley = reach(S, leaf[ended + 1 + k], data, c)
                     n = push_set(S, earley, below, doubt, table, n) if earley > 0 else earley
                     if n < 0:
                         return n
@@ -281,7 +281,7 @@ def read_item(S, out_address, words, at, table, n):
             if status < 0:
                 return status
         elif flags & ACCEPTS:
-            earley = closure(S, goal, after, c)
+            earley = reach(S, goal, after, c)
             n = push_set(S, earley, below, doubt, table, n) if earley > 0 else earley
             if n < 0:
                 return n
@@ -296,13 +296,16 @@ def read_item(S, out_address, words, at, table, n):
 
 
 @helper
-def merge_top(S, stack, first, n):
+def merge_top(S, scratch, first, n):
     """Make one of the items in STACK[first : n], all before one node, that differ in continuations; the new n."""
+    stack = i64(scratch, STACK)
     m = first
+    if n - first > SHORT:  # equal ones side by side
+        sort_rows(scratch, STACK, first, n, PLACED)
     for i in range(first, n):
         o = PLACED * i
         found = False
-        for j in range(first, m):
+        for j in range(first if n - first <= SHORT else max(m - 1, first), m):
             p = PLACED * j
             if (
                 stack[p] == stack[o]
@@ -364,7 +367,7 @@ def walk(S, out_address, words, sp):
             first -= 1
         visited[VISITED] += 1
         if sp - first > 1:
-            sp = merge_top(S, stack, first, sp)
+            sp = merge_top(S, scratch, first, sp)
             if sp < 0:
                 return sp
         if sp - first == 1:
