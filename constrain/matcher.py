@@ -171,7 +171,7 @@ class Matcher:
     @property
     def mask_key(self) -> Hashable:
         """Matchers with equal keys have equal masks."""
-        return self._state.mask_key
+        return self._space.mask_key(self._state)
 
     def is_ready(self) -> bool:
         """Whether the mask is at hand, so that `fill_bitmask` will only copy it."""

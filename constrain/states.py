@@ -32,21 +32,17 @@ _COMPLETIONS = 100_000
 class State:
     """What may follow a prefix. Interned by its `StateSpace`: equal states are identical."""
 
-    __slots__ = ("accepting", "generation", "mask_key", "next", "place", "terminated", "text")
+    __slots__ = ("accepting", "generation", "mask_key", "next", "place", "terminated")
 
-    def __init__(
-        self, place: Any, mask_key: Hashable, accepting: bool, terminated: bool = False, text: bytes = b""
-    ) -> None:
+    def __init__(self, place: Any, mask_key: Hashable, accepting: bool, terminated: bool = False) -> None:
         self.place = place
         """What the kind of constraint knows of it."""
         self.mask_key = mask_key
-        """States with equal mask keys have equal masks."""
+        """See `StateSpace.mask_key`."""
         self.accepting = accepting
         """Whether the output may end here."""
         self.terminated = terminated
         """Whether it has ended."""
-        self.text = text
-        """All that has been read, where what may follow depends on it."""
         self.generation: Any = None
         """What gives `place` its meaning, where that can change."""
         self.next: dict[int, State] = {}
@@ -115,7 +111,7 @@ class StateSpace(ABC):
 
     def fill(self, state: State, row: Row) -> None:
         """Write the mask of `state` into `row` (int32[width])."""
-        mask = self._masks.get(state.mask_key)
+        mask = self._masks.get(self.mask_key(state))
         if mask is None:
             mask = self._make_mask(state)
         if isinstance(mask, Sparse):
@@ -129,7 +125,11 @@ class StateSpace(ABC):
 
     def is_ready(self, state: State) -> bool:
         """Whether the mask of `state` is at hand."""
-        return state.mask_key in self._masks
+        return self.mask_key(state) in self._masks
+
+    def mask_key(self, state: State) -> Hashable:
+        """States with equal mask keys have equal masks."""
+        return state.mask_key
 
     def completion(self, state: State) -> tuple[int, ...] | None:
         """Few tokens that complete the text from `state`, EOS left out; None if they were not found."""
@@ -248,5 +248,5 @@ class StateSpace(ABC):
             for token in self._eos:
                 words[token >> 5] |= np.uint32(1 << (token & 31))
         mask = pack(words)
-        self._masks.keep(state.mask_key, mask)
+        self._masks.keep(self.mask_key(state), mask)
         return mask

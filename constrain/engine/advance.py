@@ -12,6 +12,7 @@ from constrain.engine.tables import (
     ARGUMENT,
     AUTOMATA,
     BACK,
+    BUDGET,
     BYTES,
     CHILDREN,
     CHILDREN_MASK,
@@ -20,6 +21,7 @@ from constrain.engine.tables import (
     EXCLUDED_MASK,
     FRONT,
     HEAP,
+    HEAP_USED,
     ITEM,
     LEAF,
     LITERAL,
@@ -293,3 +295,13 @@ def commit(S, earley, token):
     if offset[token] == offset[token + 1]:
         return read_special(S, earley, token)
     return read_bytes(S, earley, BYTES, offset[token], offset[token + 1])
+
+
+@unit
+def go(S, earley, token):
+    """The Earley set after a token << 2 | whether HEAP is full << 1 | whether the output may end; or as `commit`."""
+    reached = commit(S, earley, token)
+    if reached <= 0:
+        return reached
+    session = i64(S, SESSION)
+    return reached << 2 | (session[HEAP_USED] > session[BUDGET]) << 1 | i64(S, HEAP)[reached + 1]

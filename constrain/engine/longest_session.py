@@ -78,6 +78,11 @@ class LongestSession(Session):
         with _lock:
             return self.ask(self._commit, state, token)
 
+    def go(self, state: int, token: int) -> int:
+        """See `Session.go`."""
+        reached = self.commit(state, token)
+        return reached << 2 | self.is_full << 1 | self.is_accepting(reached) if reached else 0
+
     def leads(self, state: int, tokens: np.ndarray) -> np.ndarray:
         """The state after each of some tokens, 0 for those that are not allowed: int64[n]."""
         with _lock:

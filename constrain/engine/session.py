@@ -124,6 +124,7 @@ class Session:
         head[t.EOS_COUNT] = len(vocabulary.eos_ids)
         self.tables.replace("eos", np.array([*vocabulary.eos_ids, 0], np.int32))
         self._fill, self._commit, self._intern = entry(mask.fill), entry(advance.commit), entry(records.intern)
+        self._go = entry(advance.go)
         self._closure, self._finish = entry(earley.closure), entry(earley.finish)
         self._values: dict[Hashable, int] = {}
         """Numbers of the values that tracked terminals have matched."""
@@ -140,7 +141,7 @@ class Session:
         self._begin_records()
         self.generation = Generation()
         """Of the records of states."""
-        self.budget = min(limits.automata_bytes // _SHARE, limits.rows * ROW)
+        self.budget = head[t.BUDGET] = min(limits.automata_bytes // _SHARE, limits.rows * ROW)
         """Words of HEAP beyond which `renew` is due."""
         self.start = self._begin()
         self._expand_reachable(EAGER)
@@ -161,6 +162,15 @@ class Session:
         with _lock:
             reached = self._commit(self.block, state, token)
             return reached if reached >= 0 else self.call(self._commit, state, token)
+
+    def go(self, state: int, token: int) -> int:
+        """Read a token that does not end the output, once: 0 if it is not allowed.
+
+        Otherwise the state after it << 2 | whether `renew` is due << 1 | whether the output may end.
+        """
+        with _lock:
+            reached = self._go(self.block, state, token)
+            return reached if reached >= 0 else self.call(self._go, state, token)
 
     @property
     def is_full(self) -> bool:

@@ -6,6 +6,7 @@ Out: a `StateSpace`.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,7 @@ class FlatSpace(StateSpace):
         masks: MaskCache | None = None,
     ) -> None:
         super().__init__(vocabulary, limits, masks)
+        self._size = vocabulary.size
         self._is_full = False
         self.session: Session
         self._completion_of: Completion
@@ -62,16 +64,18 @@ class FlatSpace(StateSpace):
         return self.session.nbytes
 
     def _intern(self, number: int) -> State:
-        state = self._states.get(number)
-        if state is None:
-            with self._lock:
-                session = self.session
-                key = (self._owner, session.generation, number)
-                made = State(number, key, session.is_accepting(number))
-                made.generation = session.generation
-                state = self._states.setdefault(number, made)
-                self._is_full = session.is_full
-        return state
+        return self._states.get(number) or self._new(number, self.session.is_accepting(number), self.session.is_full)
+
+    def _new(self, number: int, accepting: bool, is_full: bool) -> State:
+        with self._lock:
+            made = State(number, None, accepting)
+            made.generation = self.session.generation
+            self._is_full = is_full
+            return self._states.setdefault(number, made)
+
+    def mask_key(self, state: State) -> Hashable:
+        """See `StateSpace.mask_key`."""
+        return self._owner, state.generation, state.place
 
     def _number(self, state: State) -> int:
         """The number of a state in the session, which it may have left behind."""
@@ -82,7 +86,6 @@ class FlatSpace(StateSpace):
             with self._lock:
                 state.place = session.adopt(state.generation, state.place)
                 state.generation = session.generation
-                state.mask_key = (self._owner, session.generation, state.place)
         number: int = state.place
         return number
 
@@ -124,7 +127,9 @@ class FlatSpace(StateSpace):
 
     def fill_at(self, state: State, mask: np.ndarray, row: int, address: int) -> None:
         """See `StateSpace.fill_at`."""
-        if state.terminated:
+        if state.generation is self.session.generation and not self._is_full:
+            self.session.fill(state.place, address)
+        elif state.terminated:
             super().fill(state, mask[row])
         else:
             self.session.fill(self._number(state), address)
@@ -132,15 +137,20 @@ class FlatSpace(StateSpace):
     def step(self, state: State, token: int) -> State | None:
         """See `StateSpace.step`."""
         known = state.next.get(token)
-        if known is not None or state.terminated or token in self._eos or not 0 <= token < self.vocabulary.size:
+        if known is not None or state.terminated or token in self._eos or not 0 <= token < self._size:
             return known or super().step(state, token)
-        reached = self._read_token(state, token)
-        if reached is not None:
-            if self._steps >= self.limits.transition_cache:
-                self.forget_states()
-            self._walked.add(state)
-            state.next[token] = reached
-            self._steps += 1
+        if state.generation is self.session.generation and not self._is_full:
+            found = self.session.go(state.place, token)
+        else:
+            found = self.session.go(self._number(state), token)
+        if found == 0:
+            return None
+        reached = self._states.get(found >> 2) or self._new(found >> 2, bool(found & 1), bool(found & 2))
+        if self._steps >= self.limits.transition_cache:
+            self.forget_states()
+        self._walked.add(state)
+        state.next[token] = reached
+        self._steps += 1
         return reached
 
     def is_ready(self, state: State) -> bool:
@@ -199,6 +209,10 @@ class SpelledSpace(FlatSpace):
     def start(self) -> State | None:
         """See `FlatSpace.start`."""
         return super().start() if self._is_spelled(self.session.start) else None
+
+    def step(self, state: State, token: int) -> State | None:
+        """See `StateSpace.step`."""
+        return StateSpace.step(self, state, token)
 
     def _read_token(self, state: State, token: int) -> State | None:
         reached = self.session.commit(self._number(state), token)

@@ -126,6 +126,7 @@ AUTOMATA, VOCABULARY_BLOCK, SCRATCH_BLOCK = 16, 17, 18  # the other blocks
 REMEMBERS = 19  # the READ record of the empty text if states know all of the text, else 0
 END_CONT = 20  # the continuation of the start: the output ends
 NO_ITEMS = 21  # the Earley set of no items
+BUDGET = 22  # words of HEAP beyond which the session is to begin anew
 
 # NET
 NET_FLAGS = 0  # EXPANDED ...
