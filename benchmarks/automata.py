@@ -26,14 +26,14 @@ from constrain.automata import derive, tables
 from constrain.automata.build import Built
 from constrain.automata.dfa import DfaStore
 from constrain.errors import ConstrainError
-from constrain.frontends.json_schema import number_texts, numbers
-from constrain.frontends.json_schema.formats import FORMATS
-from constrain.frontends.json_schema.patterns import pattern
-from constrain.frontends.json_schema.text import Speller
-from constrain.frontends.regex import parse_regex
 from constrain.ir.expr import Expr
 from constrain.jit import i32, kernel
 from constrain.limits import Limits
+from constrain.specs.json_schema import number_texts, numbers
+from constrain.specs.json_schema.formats import FORMATS
+from constrain.specs.json_schema.patterns import pattern
+from constrain.specs.json_schema.text import Speller
+from constrain.specs.regex import parse_regex
 
 ROWS = 200
 """Rows made of one expression."""

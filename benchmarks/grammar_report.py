@@ -12,7 +12,7 @@ from benchmarks import linearity
 from benchmarks.grammar_turns import PASSES, Bench, Record
 from benchmarks.report import FIGURES, divided, figure, in_place, statistics
 from benchmarks.tables import Table, cell
-from constrain.frontends.library import LibraryGrammar
+from constrain.specs.library import LibraryGrammar
 
 SLOWEST = 20
 """Tokens that are listed for each engine."""

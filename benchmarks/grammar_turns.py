@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.peers import Fault, GrammarEngine, Refused
 from benchmarks.render import Unrenderable
-from constrain.frontends.library import LibraryGrammar
+from constrain.specs.library import LibraryGrammar
 
 PASSES = ("cold", "warm")
 

@@ -33,7 +33,7 @@ from benchmarks.peers import GRAMMAR_ENGINES, GrammarEngine, Refused, encode, in
 from benchmarks.render import Unrenderable
 from benchmarks.report import divided, environment, publish
 from benchmarks.tables import show
-from constrain.frontends.library import library
+from constrain.specs.library import library
 
 PROGRAM = "grammars"
 COMPILED = 5

@@ -41,7 +41,7 @@ class Case:
     def path(self, folder: Path) -> Path:
         """The grammar in a file."""
         if "\n" not in self.grammar:
-            from constrain.frontends.library import library_file
+            from constrain.specs.library import library_file
 
             return library_file(self.grammar)
         path = folder / f"{self.name.replace(' ', '_')}.lark"

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import TypeGuard
 
-from constrain.frontends import unicode
-from constrain.frontends.unicode import union
 from constrain.ir.expr import Alt, And, Anything, Chars, Closed, Concat, Expr, Literal, Not, Ranges, Repeat, Words
 from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Seq, Special, Terminal
+from constrain.specs import unicode
+from constrain.specs.unicode import union
 
 _LAST = 0x10FFFF
 

@@ -8,22 +8,20 @@
 
 Words that mean one thing everywhere in the package:
 
-    spec         a constraint, as its user writes it: frozen, without tokens (`constrain.spec`)
-    expression   a regular language over bytes (`constrain.ir.expr`); interned in the store, it has an id, its *node*
-    byte         what text is made of, UTF-8; a *character* is a Unicode code point
-    token        what a model emits: an id of the vocabulary, which spells bytes
-    state        what may follow a prefix, seen by one vocabulary (`constrain.states`): an expression for a regular
-                 constraint, rows of the recogniser for a grammar
-    phrase       text that an output must hold, or must not; a *clause* asks for one of some (`constrain.lexical`)
-    unit         what the length of an output is counted in: tokens, or characters, words, sentences, paragraphs, which
-                 `constrain.frontends.units` defines
-    terminal     a regular language, the unit that the rules of a grammar are made of (`constrain.ir.grammar`)
-    lexer        reads all terminals that may come next; its state is a node, too (`constrain.automata.lexer`)
-    row          a place in a text as far as its grammar cares (`constrain.automata.rows`)
-    mask         the set of tokens allowed in a state: one bit a token, 1 = allowed
-    automaton    a spec bound to a vocabulary; a *matcher* walks it, one for each sequence
-    checker      says of a text whether it can still be completed, and whether it is complete (`constrain.sampling`)
-    particle     one of several texts that are written side by side, with a *weight*: what it counts for
+    spec           a constraint, as its user writes it: frozen, without tokens (`constrain.specs`)
+    byte           UTF-8 text is made of bytes; a *character* is a Unicode code point
+    token          an id of the vocabulary, which spells bytes; models emit tokens
+    expression     a regular language over bytes (`constrain.ir.expr`); a *DFA state* is what is left of one
+    terminal       a regular language that the rules of a grammar are made of (`constrain.ir.grammar`)
+    item           a terminal in progress, and what follows it; an *Earley set* is all items at one place of a text
+    continuation   the places that a rule returns to when it is complete
+    state          what may follow a prefix: an Earley set, with what else a kind of constraint knows
+    mask           the set of tokens allowed in a state: one bit a token, 1 = allowed
+    automaton      a spec bound to a vocabulary; a *matcher* walks it, one for each sequence
+    phrase         text that an output must hold, or must not; a *clause* asks for one of some
+    unit           tokens, characters, words, sentences or paragraphs: the length of an output is counted in one
+    checker        tells of a text whether it can still be completed, and whether it is complete (`constrain.sampling`)
+    particle       one of several texts that are written side by side, with a *weight*
 
 Importing this package imports neither torch nor transformers.
 """
@@ -47,12 +45,12 @@ from constrain.errors import (
     UnsupportedError,
     VocabularyError,
 )
-from constrain.length import length
-from constrain.lexical import Clause, Phrase, lexical
 from constrain.limits import Limits
-from constrain.rei import rei
-from constrain.schema import from_response_format, json_schema
-from constrain.spec import Spec, choice, grammar, grammar_file, regex
+from constrain.specs.base import Spec, choice, grammar, grammar_file, regex
+from constrain.specs.length import length
+from constrain.specs.lexical import Clause, Phrase, lexical
+from constrain.specs.rei import rei
+from constrain.specs.schema import from_response_format, json_schema
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton, allocate_bitmask, fill_bitmasks

@@ -11,10 +11,10 @@ from weakref import finalize
 
 import numpy as np
 
+from constrain.engine.states import State, StateSpace
 from constrain.errors import ConstrainError, SpecTypeError
 from constrain.matcher import Bitmask, Matcher
-from constrain.spec import Spec
-from constrain.states import State, StateSpace
+from constrain.specs.base import Spec
 
 if TYPE_CHECKING:
     from constrain.hf.logits import LogitsProcessor

@@ -7,7 +7,7 @@ level of the text, what is counted or looked at there, and a relation. How many 
 >>> each("sentence", at("word", {1: "soft"})) & some("word", "beach") & length(sentences=(2, 3)) is not None
 True
 
-Sentences and paragraphs are those of `constrain.frontends.units`, without white space around them. A *word* is a run
+Sentences and paragraphs are those of `constrain.specs.units`, without white space around them. A *word* is a run
 between white space, without the characters other than letters, digits and underscores at its ends; words given as
 strings are compared without case. The original judges with tokenizers of NLTK, which take "don't" and sentences that
 end with abbreviations otherwise.
@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from constrain.errors import SpecTypeError, UnsatisfiableError, UnsupportedError
-from constrain.frontends import unicode, units
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Grammar, Restricted
 from constrain.ir.languages import Languages
-from constrain.length import length
 from constrain.limits import Limits
-from constrain.spec import Regex, Spec, regex
+from constrain.specs import unicode, units
+from constrain.specs.base import Regex, Spec, regex
+from constrain.specs.length import length
 
 LEVELS = ("word", "sentence", "paragraph")
 

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from weakref import WeakSet, WeakValueDictionary
 
-from constrain import spec as spec_module
 from constrain.automata.dfa import DfaStore
 from constrain.automata.queries import DfaLanguages
 from constrain.automaton import TokenAutomaton
@@ -17,7 +16,9 @@ from constrain.engine.count import CountingSpace
 from constrain.engine.intersect import IntersectionSpace
 from constrain.engine.longest_intersect import LongestIntersectionSpace
 from constrain.engine.lower import plain_string
+from constrain.engine.mask_cache import MaskCache
 from constrain.engine.space import FlatSpace, SpelledSpace
+from constrain.engine.states import State, StateSpace
 from constrain.engine.stored_tables import know
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
@@ -37,13 +38,12 @@ from constrain.ir.expr import (
     optional,
 )
 from constrain.ir.grammar import Grammar, Restricted
-from constrain.length import without_tokens
 from constrain.limits import Limits
-from constrain.masks import MaskCache
 from constrain.matcher import show_bytes
-from constrain.room import check_room
-from constrain.spec import Spec
-from constrain.states import State, StateSpace
+from constrain.specs import base as specs
+from constrain.specs.base import Spec
+from constrain.specs.length import without_tokens
+from constrain.specs.room import check_room
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
@@ -229,7 +229,7 @@ class Compiler:
 def clear_caches() -> None:
     """Forget every automaton, state and mask of the process. Automata in use keep working."""
     with _lock:
-        spec_module.forget()
+        specs.forget()
         _forget()
 
 
@@ -258,7 +258,7 @@ def _know_common(vocabulary: Vocabulary) -> None:
     """Have the token sets of what most schemas hold, from the disk cache if they are there."""
     tables = VocabularyTables.of(vocabulary, _dfas())
     if tables.key is not None and not tables.knows_common:
-        from constrain.frontends.json_schema.lowering import common_terminals
+        from constrain.specs.json_schema.lowering import common_terminals
 
         tables.name_string(*plain_string(_dfas()))
         know(tables, _dfas(), common_terminals())

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from constrain.engine.states import State, StateSpace
 from constrain.errors import ConstrainError, SpecTypeError
-from constrain.states import State, StateSpace
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton

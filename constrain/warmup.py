@@ -100,9 +100,9 @@ def _search_with_phrases() -> None:
     """A few steps of beam search, with each way to share the beam."""
     import numpy as np
 
-    from constrain.lexical import Clause, Lexical, Phrase
-    from constrain.search.beam import BeamSettings, Sentence
-    from constrain.search.tracker import Tracker
+    from constrain.beam.search import BeamSettings, Sentence
+    from constrain.beam.tracker import Tracker
+    from constrain.specs.lexical import Clause, Lexical, Phrase
     from constrain.vocab.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.from_tokens([b"a", b"b", None], eos_ids=[2])

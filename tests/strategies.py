@@ -14,10 +14,10 @@ from reference import expressions as ref
 from constrain import Limits, Spec, Vocabulary
 from constrain.automata.dfa import DfaStore
 from constrain.automata.tables import DEAD
-from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 from constrain.ir import grammar as cfg
 from constrain.ir.languages import Languages
+from constrain.specs.regex import parse_regex
 
 # ---- expressions
 

@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from constrain.search.beam import Sentence
-from constrain.search.pool import Finished
+from constrain.beam.pool import Finished
+from constrain.beam.search import Sentence
 
 Logs = npt.NDArray[np.float32]
 Prefix = tuple[int, ...]

@@ -18,12 +18,12 @@ from benchmarks.jsonschemabench.engines import installed, made
 from benchmarks.jsonschemabench.masks import Encoded
 from benchmarks.tables import Table
 from constrain.automata.dfa import DfaStore
-from constrain.automata.network import Network
 from constrain.engine.lower import Lowering as Flattening
+from constrain.engine.network import Network
 from constrain.engine.session import Session
 from constrain.engine.vocabulary_tables import VocabularyTables
-from constrain.frontends.json_schema.lowering import Lowering
 from constrain.matcher import Matcher
+from constrain.specs.json_schema.lowering import Lowering
 from constrain.warmup import warm_up as warm_up_kernels
 
 PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {

@@ -14,7 +14,7 @@ from constrain.errors import ConstrainError
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
 
 _STATES = 20_000
 """States of a schema's rules that are looked at. Those of nearly all schemas in use are fewer; it takes a second."""
@@ -97,8 +97,8 @@ def _compiled(spec: Spec, place: str | None) -> dict[str, Any]:
 
 def _counted(automaton: TokenAutomaton) -> dict[str, Any]:
     """The size of a grammar, and how it is read; of a schema, after reading all of its rules."""
-    from constrain.schema import JsonSchema
-    from constrain.trace import rules_of
+    from constrain.debug.trace import rules_of
+    from constrain.specs.schema import JsonSchema
 
     lowering = rules_of(automaton)
     if lowering is None:
@@ -114,8 +114,8 @@ def read_rules(automaton: TokenAutomaton, most: int) -> bool:
 
     They are made as they are reached: what cannot be enforced deep in a schema is not noticed before.
     """
+    from constrain.debug.trace import rules_of
     from constrain.ir.grammar import Terminal
-    from constrain.trace import rules_of
 
     lowering = rules_of(automaton)
     if lowering is None:

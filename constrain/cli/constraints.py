@@ -21,9 +21,9 @@ from constrain.errors import ConstrainError, GrammarSyntaxError, caret
 from constrain.limits import Limits
 
 if TYPE_CHECKING:
-    from constrain.frontends.lark import Note
-    from constrain.schema import JsonSchema
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
+    from constrain.specs.lark import Note
+    from constrain.specs.schema import JsonSchema
 
 _FIELDS = ("regex", "choice", "choices_file", "grammar", "schema")
 """The fields of `Asked` that are constraints."""
@@ -53,7 +53,7 @@ class Inline:
 
     def spec(self) -> Spec:
         """The constraint."""
-        from constrain import spec
+        from constrain.specs import base as spec
 
         if self.regex is not None:
             return spec.regex(self.regex)
@@ -76,7 +76,7 @@ class GrammarFile:
 
     def spec(self) -> Spec:
         """The constraint. Raises what is wrong with the grammar, under the name of the file."""
-        from constrain.spec import GBNF, LarkGrammar
+        from constrain.specs.base import GBNF, LarkGrammar
 
         made: Spec = LarkGrammar(self.text, self.start, self.longest, str(self.path.parent))
         if self.is_gbnf:
@@ -90,7 +90,7 @@ class GrammarFile:
 
     def notes(self) -> list[Note]:
         """Remarks on what works; see `check_lark`."""
-        from constrain.frontends.lark import check_lark
+        from constrain.specs.lark import check_lark
 
         if self.is_gbnf:
             return []
@@ -98,11 +98,11 @@ class GrammarFile:
 
     def _parse(self) -> None:
         if self.is_gbnf:
-            from constrain.frontends.gbnf import parse_gbnf
+            from constrain.specs.gbnf import parse_gbnf
 
             parse_gbnf(self.text, self.start, source=self.path.name)
         else:
-            from constrain.frontends.lark import parse_lark
+            from constrain.specs.lark import parse_lark
 
             parse_lark(self.text, self.start, folder=self.path.parent, source=self.path.name)
 
@@ -118,7 +118,7 @@ class SchemaFile:
 
     def spec(self) -> JsonSchema:
         """The constraint. Raises what is wrong with the form of the schema; the rest shows when it is compiled."""
-        from constrain.schema import json_schema
+        from constrain.specs.schema import json_schema
 
         self._check_json()
         return json_schema(self.text, **self.settings)
@@ -155,9 +155,9 @@ class Together:
         return whole
 
     def _own(self) -> Iterator[Spec]:
-        from constrain.length import length
-        from constrain.lexical import lexical
-        from constrain.rei import rei
+        from constrain.specs.length import length
+        from constrain.specs.lexical import lexical
+        from constrain.specs.rei import rei
 
         asked = self.asked
         if asked.include or asked.exclude:
@@ -278,7 +278,7 @@ def _range(unit: str, given: str) -> tuple[int | None, int | None]:
 
 def _grammar(name: str, start: str | None, longest: bool | None) -> GrammarFile:
     """The grammar of a name: a file, or one of the library."""
-    from constrain.frontends.library import library_file
+    from constrain.specs.library import library_file
 
     hint = "--grammar"
     try:

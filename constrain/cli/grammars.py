@@ -11,7 +11,7 @@ from constrain.cli import constraints, options, output, sources
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from constrain.frontends.library import LibraryGrammar
+    from constrain.specs.library import LibraryGrammar
 
 _SHORT = 400
 """Characters of an example that is short enough to show."""
@@ -27,7 +27,7 @@ def grammars(
 
     constrain grammars json
     """
-    from constrain.frontends.library import library, library_grammar
+    from constrain.specs.library import library, library_grammar
 
     if name is not None:
         found = library_grammar(name)
@@ -108,8 +108,8 @@ def picture(
     from constrain.cli.check import read_rules
     from constrain.cli.tracing import steps
     from constrain.cli.verdict import byte_automaton
-    from constrain.picture import FORMATS
-    from constrain.picture import picture as draw
+    from constrain.debug.picture import FORMATS
+    from constrain.debug.picture import picture as draw
 
     if form not in FORMATS:
         raise typer.BadParameter(f"{form} is none of {', '.join(FORMATS)}", param_hint="--format")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from constrain.matcher import Explanation, Matcher
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
     from constrain.vocab.vocabulary import Vocabulary
 
 _ROWS = 50

@@ -18,7 +18,7 @@ from rich.text import Text
 from constrain.errors import ConstrainError
 
 if TYPE_CHECKING:
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
     from constrain.vocab.vocabulary import Vocabulary
 
 REJECTED, INVALID = 1, 2
@@ -147,15 +147,15 @@ def duration(seconds: float) -> str:
 def constraint(spec: Spec, width: int = 72) -> str:
     """A constraint in a line.
 
-    >>> from constrain.spec import choice, regex
+    >>> from constrain.specs.base import choice, regex
     >>> constraint(regex("[a-z]+")), constraint(choice(["yes", "no"]))
     ('regex [a-z]+', "choice of 2: 'yes', 'no'")
-    >>> from constrain.schema import json_schema
+    >>> from constrain.specs.schema import json_schema
     >>> constraint(json_schema({"type": "integer"})), constraint(json_schema({"title": "Person"}))
     ('schema {"type": "integer"}', 'schema Person')
     """
-    from constrain.schema import JsonSchema
-    from constrain.spec import GBNF, Choice, LarkGrammar, Regex
+    from constrain.specs.base import GBNF, Choice, LarkGrammar, Regex
+    from constrain.specs.schema import JsonSchema
 
     match spec:
         case Regex(pattern):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from constrain.hf.generation import Generation
     from constrain.sampling.posterior import Posterior
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
 
 SAMPLERS = ("mask", "awrs", "smc")
 PARTICLES = 8

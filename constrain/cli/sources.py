@@ -19,7 +19,7 @@ from constrain.limits import Limits
 
 if TYPE_CHECKING:
     from constrain.ir.grammar import Body, Grammar, Special
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
     from constrain.vocab.vocabulary import Vocabulary
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
@@ -71,8 +71,8 @@ def byte_vocabulary(spec: Spec | None = None) -> Vocabulary:
     After the bytes come the special tokens that a grammar needs.
     """
     from constrain.ir.grammar import Grammar, Restricted
-    from constrain.length import without_tokens
-    from constrain.schema import JsonSchema
+    from constrain.specs.length import without_tokens
+    from constrain.specs.schema import JsonSchema
     from constrain.vocab.vocabulary import Vocabulary
 
     known = spec is None or isinstance(spec, JsonSchema)  # a schema names none

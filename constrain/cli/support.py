@@ -12,7 +12,7 @@ from constrain.cli import output
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
 
 _STATUSES = ("not supported", "enforced", "annotation")
 """In the order in which people should hear of them."""
@@ -32,7 +32,7 @@ class _Row(NamedTuple):
 
 def fields(spec: Spec) -> dict[str, Any]:
     """The remarks on a schema; nothing for other constraints."""
-    from constrain.schema import JsonSchema
+    from constrain.specs.schema import JsonSchema
 
     return {"keywords": [asdict(remark) for remark in spec.report()]} if isinstance(spec, JsonSchema) else {}
 
@@ -59,7 +59,7 @@ def _single(keywords: list[Keyword]) -> list[_Row]:
 
 def _grouped(keywords: list[Keyword]) -> list[_Row]:
     """A row for each keyword and reason, which usually are the same in many places, and one for all titles and such."""
-    from constrain.frontends.json_schema.drafts import ANNOTATIONS
+    from constrain.specs.json_schema.drafts import ANNOTATIONS
 
     groups: dict[tuple[str, str, str], list[Keyword]] = {}
     for one in keywords:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
-    from constrain.trace import Open, Step, Trace
+    from constrain.debug.trace import Open, Step, Trace
 
 _NAMES = 4
 """Names shown in one column."""
@@ -20,7 +20,7 @@ _WAYS = 4
 
 def steps(automaton: TokenAutomaton, data: bytes) -> Trace:
     """The trace of a text."""
-    from constrain.trace import trace
+    from constrain.debug.trace import trace
 
     return trace(automaton, data)
 
@@ -72,7 +72,7 @@ def _names(names: Sequence[str]) -> str:
 def path(one: Open) -> str:
     """The rules that are open; repeated ones once, the middle of many left out.
 
-    >>> from constrain.trace import Open
+    >>> from constrain.debug.trace import Open
     >>> path(Open(("start", "list", "list", "list", "item"), (), ()))
     'start > list ×3 > item'
     """

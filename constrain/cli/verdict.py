@@ -18,7 +18,7 @@ from constrain.errors import caret
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
     from constrain.matcher import Matcher
-    from constrain.spec import Spec
+    from constrain.specs.base import Spec
 
 _CHARACTERS = 64
 """Characters beyond ASCII that a message spells out."""
@@ -89,7 +89,7 @@ def _named(character: str) -> str:
 def byte_automaton(spec: Spec) -> TokenAutomaton:
     """The automaton whose tokens are the bytes. How many tokens there are is left to those of a tokenizer."""
     from constrain.compiler import Compiler
-    from constrain.length import without_tokens
+    from constrain.specs.length import without_tokens
 
     return Compiler(byte_vocabulary(spec)).compile(without_tokens(spec)[1])
 

@@ -15,9 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-import constrain
+from constrain.compiler import Compiler
 from constrain.engine.show import Way, items, ways
 from constrain.engine.space import FlatSpace
+from constrain.specs.base import Spec, grammar, grammar_file, regex
+from constrain.specs.schema import json_schema
+from constrain.vocab.vocabulary import Vocabulary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def explain_token(options: argparse.Namespace) -> int:
     """Print why a token is or is not allowed."""
     vocabulary = (
-        constrain.Vocabulary.from_pretrained(options.tokenizer)
+        Vocabulary.from_pretrained(options.tokenizer)
         if options.tokenizer
-        else constrain.Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
+        else Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
     )
-    automaton = constrain.Compiler(vocabulary).compile(_spec(options))
+    automaton = Compiler(vocabulary).compile(_spec(options))
     space = automaton.space
     if not isinstance(space, FlatSpace):
         print("this constraint is not read by the flat engine alone; try Matcher.explain", file=sys.stderr)
@@ -84,21 +87,21 @@ def _shown(way: Way, size: int) -> str:
     return f"boundary token, the terminal may end at byte {places} of {size}: {way.item}"
 
 
-def _by_bytes(vocabulary: constrain.Vocabulary, text: str) -> int:
+def _by_bytes(vocabulary: Vocabulary, text: str) -> int:
     found = vocabulary.tokens_of(text.encode())
     if not found:
         raise SystemExit(f"no token spells {text!r}")
     return int(found[0])
 
 
-def _spec(options: argparse.Namespace) -> constrain.Spec:
+def _spec(options: argparse.Namespace) -> Spec:
     if options.schema:
-        return constrain.json_schema(json.loads(Path(options.schema).read_text("utf-8")))
+        return json_schema(json.loads(Path(options.schema).read_text("utf-8")))
     if options.regex:
-        return constrain.regex(options.regex)
+        return regex(options.regex)
     if options.grammar.endswith(".gbnf"):
-        return constrain.grammar(Path(options.grammar).read_text("utf-8"), syntax="gbnf")
-    return constrain.grammar_file(options.grammar)
+        return grammar(Path(options.grammar).read_text("utf-8"), syntax="gbnf")
+    return grammar_file(options.grammar)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constrain.length import length
-from constrain.lexical import lexical
-from constrain.schema import json_schema
-from constrain.spec import Spec, grammar_file, regex
+from constrain.specs.base import Spec, grammar_file, regex
+from constrain.specs.length import length
+from constrain.specs.lexical import lexical
+from constrain.specs.schema import json_schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from constrain.automata.network import NEVER
-from constrain.closing import Piece, joined
 from constrain.engine import records
 from constrain.engine import tables as t
 from constrain.engine.lower import plain_string
+from constrain.engine.network import NEVER
+from constrain.engine.segments import Piece, joined
 from constrain.jit import entry
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constrain.closing import Piece
-from constrain.masks import Words
-from constrain.states import State, StateSpace, Successors
+from constrain.engine.mask_cache import Words
+from constrain.engine.segments import Piece
+from constrain.engine.states import State, StateSpace, Successors
 
 EXACT, EXACT_OF_GRAMMARS = 500, 40
 """States up to which all are made: of a regular constraint, and of others, where each takes longer."""

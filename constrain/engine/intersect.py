@@ -23,19 +23,19 @@ import numpy as np
 
 from constrain import jit
 from constrain.automata.tables import FULL
-from constrain.closing import Piece, joined
 from constrain.engine import intersect_alive, intersect_items, intersect_search, intersect_walk
 from constrain.engine import intersect_tables as p
 from constrain.engine import session as sessions
 from constrain.engine.lower import RegularLowering
+from constrain.engine.segments import Piece, joined
+from constrain.engine.states import State, StateSpace, Successors
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import And, Closed, Expr, Repeat, Words
 from constrain.jit import entry
-from constrain.states import State, StateSpace, Successors
 
 if TYPE_CHECKING:
+    from constrain.engine.mask_cache import Words as Bits
     from constrain.engine.space import FlatSpace
-    from constrain.masks import Words as Bits
 
 GLANCE = 2000
 """Places that a search looks at before summaries are made."""

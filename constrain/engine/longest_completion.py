@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 
-from constrain.closing import Piece, joined
 from constrain.engine import earley, longest_lexers
 from constrain.engine import tables as t
 from constrain.engine.completion import LONGEST, Completion
 from constrain.engine.longest_session import LongestSession
+from constrain.engine.segments import Piece, joined
 from constrain.jit import entry
 
 TRIED = 20

@@ -20,14 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from constrain.closing import Piece, joined
 from constrain.engine.intersect import IntersectionSpace
+from constrain.engine.mask_cache import Words
+from constrain.engine.segments import Piece, joined
 from constrain.engine.space import FlatSpace
+from constrain.engine.states import State, StateSpace, Successors
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Expr
 from constrain.ir.grammar import Grammar
-from constrain.masks import Words
-from constrain.states import State, StateSpace, Successors
 
 _REMEMBERED = 100_000
 """Places whose answers are remembered."""

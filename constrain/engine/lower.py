@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from constrain.automata.network import NEVER, Network, run
 from constrain.engine import tables as t
+from constrain.engine.network import NEVER, Network, run
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from constrain.automata.network import _ACTION, _EITHER, _MANY, _SEQ, _SYMBOL, Network, rule_name
 from constrain.engine import records
 from constrain.engine import tables as t
 from constrain.engine.lower import Lowering
+from constrain.engine.network import _ACTION, _EITHER, _MANY, _SEQ, _SYMBOL, Network, rule_name
 from constrain.jit import entry
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from constrain.closing import Piece
 from constrain.engine import tables as t
 from constrain.engine.completion import Completion
 from constrain.engine.longest_completion import LongestCompletion
 from constrain.engine.longest_session import LongestSession
 from constrain.engine.lower import Lowering
+from constrain.engine.mask_cache import MaskCache, Row, Words
+from constrain.engine.segments import Piece
 from constrain.engine.session import Session
+from constrain.engine.states import State, StateSpace
 from constrain.ir.grammar import Grammar
 from constrain.limits import Limits
-from constrain.masks import MaskCache, Row, Words
-from constrain.states import State, StateSpace
 
 if TYPE_CHECKING:
     from constrain.automata.dfa import DfaStore

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from constrain.errors import SpecTypeError
-from constrain.schema import JsonSchema
-from constrain.spec import And
+from constrain.specs.base import And
+from constrain.specs.schema import JsonSchema
 
 
 def one_each(given: Any, count: int) -> list[Any]:

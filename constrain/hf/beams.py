@@ -3,7 +3,7 @@
 In:  what `generate` hands to a decoding loop, and constraints.
 Out: sequences; with `return_dict_in_generate` their scores, beams, and whether each meets its constraint.
 
-The search itself is `constrain.search.beam`; here are the model, its cache, and tensors. Without constraints tokens and
+The search itself is `constrain.beam.search`; here are the model, its cache, and tensors. Without constraints tokens and
 scores are those of the beam search of transformers.
 """
 
@@ -26,13 +26,13 @@ from transformers.generation.utils import (
 from transformers.utils import ModelOutput
 
 from constrain.automaton import TokenAutomaton
+from constrain.beam.pool import Finished
+from constrain.beam.search import Advice, BeamSettings, Sentence
 from constrain.errors import SpecTypeError, UnsupportedError
 from constrain.hf.batch import encode, is_json, one_each, pad_id, parsed
 from constrain.hf.generation import Generation, vocabulary_of
 from constrain.hf.legacy import read
-from constrain.search.beam import Advice, BeamSettings, Sentence
-from constrain.search.pool import Finished
-from constrain.spec import Spec
+from constrain.specs.base import Spec
 from constrain.vocab.vocabulary import Vocabulary
 
 Array: TypeAlias = "np.ndarray[Any, Any]"

@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 
 from constrain.automaton import TokenAutomaton
 from constrain.compiler import Compiler
+from constrain.engine.states import State
 from constrain.errors import UnsupportedError
 from constrain.hf.batch import encode, is_json, one_each, pad_id, parsed
 from constrain.hf.forced import ForcedDecoding
 from constrain.hf.logits import LogitsProcessor, StoppingCriteria, is_complete
 from constrain.sampling.posterior import Posterior
-from constrain.states import State
 from constrain.vocab.vocabulary import Vocabulary
 
 _vocabularies: WeakKeyDictionary[Any, dict[tuple[int, int, tuple[int, ...]], Vocabulary]] = WeakKeyDictionary()

@@ -15,11 +15,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from constrain.automaton import TokenAutomaton
+from constrain.beam.tracker import Tracker
 from constrain.compiler import Compiler
 from constrain.errors import ConstrainError, SpecTypeError, VocabularyError
-from constrain.lexical import Clause, Lexical, Phrase
-from constrain.search.tracker import Tracker
-from constrain.spec import And, Spec
+from constrain.specs.base import And, Spec
+from constrain.specs.lexical import Clause, Lexical, Phrase
 from constrain.vocab.vocabulary import Vocabulary
 
 _FIRST = 0x10000
@@ -62,7 +62,7 @@ def read(
 def split(spec: Spec | None) -> tuple[Lexical | None, Spec | None]:
     """The phrases of a constraint, and the rest of it.
 
-    >>> from constrain.spec import regex
+    >>> from constrain.specs.base import regex
     >>> split(regex("a") & Lexical((Clause((Phrase("b"),)),)))[1]
     Regex(pattern='a', flags=0)
     """

@@ -21,8 +21,8 @@ import torch
 import transformers
 
 from constrain.automaton import TokenAutomaton
+from constrain.engine.states import State, StateSpace
 from constrain.errors import ConflictError, ConstrainError, SpecTypeError, VocabularyError
-from constrain.states import State, StateSpace
 
 if TYPE_CHECKING:
     from constrain.matcher import Bitmask

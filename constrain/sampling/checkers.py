@@ -23,10 +23,10 @@ import numpy as np
 
 from constrain.automaton import TokenAutomaton
 from constrain.compiler import Compiler
+from constrain.engine.states import State
 from constrain.errors import CheckerError, SpecTypeError, VocabularyError
 from constrain.matcher import Bitmask, Matcher
-from constrain.spec import Spec
-from constrain.states import State
+from constrain.specs.base import Spec
 
 if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary

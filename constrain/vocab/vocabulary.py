@@ -1,6 +1,6 @@
 """Which bytes each token id spells: the only view of a tokenizer that the rest of the package has.
 
-In: a list of byte strings, a tiktoken encoding, or a Hugging Face tokenizer (read by `constrain.hf.tokenizers`).
+In: a list of byte strings, a tiktoken encoding, or a Hugging Face tokenizer (read by `constrain.vocab.tokenizers`).
 Out: `Vocabulary`, a frozen value over flat arrays.
 
 An id spells nothing (zero bytes), and is never allowed as text, when it is a special token, ends the output, is a
@@ -28,8 +28,8 @@ from constrain.errors import SpecTypeError, TokenError, VocabularyError
 from constrain.vocab import cache
 
 if TYPE_CHECKING:
-    from constrain.hf.tokenizers import Reading
     from constrain.kernels.trie import TrieTables
+    from constrain.vocab.tokenizers import Reading
 
 FORMAT = 8
 """Counts up whenever the same tokenizer would give another vocabulary, or is stored in another way."""
@@ -277,12 +277,12 @@ class Vocabulary:
 
         `vocab_size` is the width of the model's logits. It and `eos_ids` are read from the model's config files
         if the tokenizer was loaded from a folder that has them; else they come from the tokenizer.
-        `wordpiece="lossy"` reads BERT-like vocabularies: see `constrain.hf.tokenizers`.
+        `wordpiece="lossy"` reads BERT-like vocabularies: see `constrain.vocab.tokenizers`.
 
         >>> Vocabulary.from_transformers(AutoTokenizer.from_pretrained("gpt2"))  # doctest: +SKIP
         <Vocabulary GPT2Tokenizer (byte-level): 50257 ids, 50256 spell bytes, longest 128, eos (50256,)>
         """
-        from constrain.hf import tokenizers
+        from constrain.vocab import tokenizers
 
         vocabulary = _from_reading(tokenizers.read(tokenizer, wordpiece), vocab_size, eos_ids)
         return replace(vocabulary, encode=tokenizers.encoder(tokenizer))
@@ -310,7 +310,7 @@ class Vocabulary:
         known = _load(key) if key else None
         if known is not None:
             return known
-        from constrain.hf import tokenizers
+        from constrain.vocab import tokenizers
 
         tokenizer, settings = tokenizers.load(path_or_id, **loading)
         vocabulary = _from_reading(tokenizers.read(tokenizer, wordpiece, settings), vocab_size, eos_ids)
@@ -351,7 +351,7 @@ def _assemble(
 
 
 def _from_reading(read: Reading, vocab_size: int | None, eos_ids: Sequence[int] | None) -> Vocabulary:
-    """What `constrain.hf.tokenizers` found, unless the caller knows better."""
+    """What `constrain.vocab.tokenizers` found, unless the caller knows better."""
     size = read.size if vocab_size is None else _as_size(vocab_size)
     ends = read.eos_ids if eos_ids is None else eos_ids
     special = {name: i for name, i in read.special_tokens.items() if i < size}  # past the logits: cannot be generated

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from reference.recogniser import recognises
 from strategies import as_gbnf, examples, grammars, texts_for
 
-from constrain.frontends.gbnf import parse_gbnf
 from constrain.ir.grammar import Grammar
+from constrain.specs.gbnf import parse_gbnf
 
 
 @examples(60)

@@ -11,8 +11,8 @@ from lark.exceptions import GrammarError, UnexpectedInput
 from reference.recogniser import recognises
 from strategies import as_lark, examples, grammars, texts_for
 
-from constrain.frontends.lark import parse_lark
 from constrain.ir.grammar import Grammar
+from constrain.specs.lark import parse_lark
 
 
 def accepts(parser: lark.Lark, text: str) -> bool:

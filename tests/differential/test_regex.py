@@ -19,8 +19,8 @@ import constrain
 from benchmarks.patterns import PATTERNS, Pattern, full_match
 from constrain import Compiler, Limits, UnsupportedError, Vocabulary
 from constrain.automata.dfa import DfaStore
-from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
+from constrain.specs.regex import parse_regex
 
 LIMITS = Limits(search=50_000)
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from strategies import Language, examples, texts_near
 
 from constrain import Limits
-from constrain.frontends.json_schema import search
-from constrain.frontends.json_schema.patterns import pattern
-from constrain.frontends.json_schema.strings import ANY_TEXT
 from constrain.ir.expr import Closed, Concat, Expr
 from constrain.ir.semantics import accepts
+from constrain.specs.json_schema import search
+from constrain.specs.json_schema.patterns import pattern
+from constrain.specs.json_schema.strings import ANY_TEXT
 
 LIMITS = Limits(search=50_000)
 CHARS = "abkK1_- \n\u2028\ufeff.éßſK日٣😀"

@@ -16,7 +16,7 @@ import constrain
 from constrain import Compiler, Limits, Spec, UnsatisfiableError, UnsupportedError, Vocabulary, collie, length, regex
 from constrain.automata.dfa import DfaStore
 from constrain.errors import SpecTypeError
-from constrain.frontends import units
+from constrain.specs import units
 
 LIMITS, STORE = Limits(), DfaStore()
 

@@ -29,13 +29,13 @@ from constrain.automata.dfa import DfaStore
 from constrain.automata.queries import DfaLanguages
 from constrain.automata.tables import DEAD, FLAGS, GOES_ON, LIVE, READY, SETTLED
 from constrain.errors import LimitExceeded, UnsupportedError
-from constrain.frontends.json_schema.formats import FORMATS
-from constrain.frontends.json_schema.text import Speller
-from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
 from constrain.jit import Tables, entry
 from constrain.limits import Limits
+from constrain.specs.json_schema.formats import FORMATS
+from constrain.specs.json_schema.text import Speller
+from constrain.specs.regex import parse_regex
 
 LIMITS = Limits(search=20_000)
 SHORT = [bytes(text) for n in range(4) for text in itertools.product(b"ab", repeat=n)]
@@ -312,8 +312,8 @@ def test_walks_through_all_terminals() -> None:
 @pytest.mark.slow
 @pytest.mark.data
 def test_walks_through_terminals_of_real_schemas(data_dir: Path) -> None:
-    from constrain.frontends.json_schema import number_texts, numbers
-    from constrain.frontends.json_schema.patterns import pattern as pattern_of
+    from constrain.specs.json_schema import number_texts, numbers
+    from constrain.specs.json_schema.patterns import pattern as pattern_of
 
     patterns: set[str] = set()
     bounds: set[tuple[float | None, float | None]] = set()

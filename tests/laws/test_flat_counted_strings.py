@@ -17,9 +17,9 @@ from constrain.automata.dfa import DfaStore
 from constrain.engine import tables as t
 from constrain.engine.counted_strings import count_step
 from constrain.engine.vocabulary_tables import VocabularyTables
-from constrain.frontends.json_schema.text import BODY
 from constrain.ir.expr import Concat, Literal
 from constrain.jit import entry, unit
+from constrain.specs.json_schema.text import BODY
 
 BYTES = [b"a", b"b", b'"', b"\\", b"u", b"0", b"d8", b"3", b"dc00", b"\\n", b"\\u00e9", b"\\ud83d\\ude00", b", ", b"\n"]
 PIECES = [*BYTES, "é".encode(), "€".encode(), "😀".encode(), b"\xc3", b"\xa9", b"\xe2\x82", b"\x80"]

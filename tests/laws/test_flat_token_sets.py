@@ -22,8 +22,8 @@ from constrain.engine import stored_tables
 from constrain.engine import tables as t
 from constrain.engine.token_tries import BROKEN, INSIDE, LENGTH, WHOLE
 from constrain.engine.vocabulary_tables import SHORT, VocabularyTables
-from constrain.frontends.regex import parse_regex
 from constrain.ir import expr as ir
+from constrain.specs.regex import parse_regex
 
 # ------------------------------------------------------------------------------------------- automata, written by hand
 

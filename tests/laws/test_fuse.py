@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.recogniser import recognises
 
-from constrain.frontends.lark import parse_lark
 from constrain.ir.expr import Repeat
 from constrain.ir.fuse import fuse
 from constrain.ir.grammar import Body, Either, Grammar, Many, Seq, Terminal
+from constrain.specs.lark import parse_lark
 
 GRAMMARS = {
     "letters": "start: LETTER+\nLETTER: /[a-h]/",

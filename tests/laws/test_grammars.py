@@ -18,9 +18,9 @@ from strategies import GRAMMAR_ALPHABET, Deriving, examples, grammars, terminal,
 import constrain
 from constrain import Compiler, LimitExceeded, Limits, Matcher, UnsatisfiableError, Vocabulary, VocabularyError
 from constrain.errors import SpecTypeError
-from constrain.frontends.lark import parse_lark
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq
+from constrain.specs.lark import parse_lark
 
 LIMITS = Limits(search=20_000)
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])

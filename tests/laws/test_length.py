@@ -15,8 +15,8 @@ from strategies import Language, examples, vocabularies
 import constrain
 from constrain import Compiler, Limits, UnsatisfiableError, Vocabulary, VocabularyError
 from constrain.automata.dfa import DfaStore
-from constrain.frontends import units
-from constrain.length import Length, length
+from constrain.specs import units
+from constrain.specs.length import Length, length
 
 LIMITS = Limits(search=20_000)
 STORE = DfaStore()
@@ -25,7 +25,7 @@ LETTERS = "a9_ .!)\n\t-é日\u3000。"
 
 
 def count(text: str, unit: str) -> int | None:
-    """As `constrain.frontends.units` defines it; None for text that is not counted in sentences."""
+    """As `constrain.specs.units` defines it; None for text that is not counted in sentences."""
     if unit == "chars":
         return len(text)
     if unit == "words":

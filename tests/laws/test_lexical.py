@@ -19,7 +19,7 @@ from constrain import Compiler, Limits, UnsatisfiableError, Vocabulary, regex
 from constrain.automata.dfa import DfaStore
 from constrain.ir import expr as ir
 from constrain.ir.semantics import accepts
-from constrain.lexical import Clause, Lexical, Phrase, lexical
+from constrain.specs.lexical import Clause, Lexical, Phrase, lexical
 
 LIMITS = Limits(search=20_000)
 STORE = DfaStore()

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.phrases import meets_ref
 
+from constrain.beam.tracker import Tracker
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.kernels.phrases import HEAD, MET, NEED, NEVER, PLACE
-from constrain.lexical import Clause, Lexical, Phrase
 from constrain.limits import Limits
-from constrain.search.tracker import Tracker
+from constrain.specs.lexical import Clause, Lexical, Phrase
 from constrain.vocab.vocabulary import Vocabulary
 
 ALPHABET = "ab -Bé"

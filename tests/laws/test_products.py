@@ -37,8 +37,8 @@ from constrain.engine.intersect import IntersectionSpace
 from constrain.ir import expr as ir
 from constrain.ir.grammar import Grammar
 from constrain.ir.semantics import accepts
-from constrain.length import length
-from constrain.lexical import lexical
+from constrain.specs.length import length
+from constrain.specs.lexical import lexical
 
 LIMITS = Limits(search=20_000)
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from reference.beams import gather_ref, rank_ref, share_ref, take_in_turn_ref, take_shares_ref
 
 import constrain
+from constrain.beam.search import BeamSettings, Sentence
+from constrain.beam.tracker import Tracker
 from constrain.errors import SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.kernels import beams as kernels
-from constrain.lexical import Clause, Lexical, Phrase
-from constrain.search.beam import BeamSettings, Sentence
-from constrain.search.tracker import Tracker
+from constrain.specs.lexical import Clause, Lexical, Phrase
 from constrain.vocab.vocabulary import Vocabulary
 from tests.laws.test_phrases import meets, one
 from tests.toy_models import ToyModel, all_outputs, best_output, run, tokens_of

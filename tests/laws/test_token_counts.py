@@ -17,8 +17,8 @@ from constrain import Compiler, LimitExceeded, Limits, Spec, UnsatisfiableError,
 from constrain.engine.count import CountingSpace
 from constrain.ir.grammar import Grammar
 from constrain.ir.semantics import accepts
-from constrain.length import Length, length
-from constrain.lexical import lexical
+from constrain.specs.length import Length, length
+from constrain.specs.lexical import lexical
 
 LIMITS = Limits(search=20_000)
 TOKENS = [b"a", b"b", b"ab", b"aba", b"\xc3", b"\xa9", b" "]

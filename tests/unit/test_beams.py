@@ -16,7 +16,7 @@ transformers = pytest.importorskip("transformers")
 import constrain  # noqa: E402
 from constrain.errors import SpecTypeError, UnsatisfiableError, UnsupportedError, VocabularyError  # noqa: E402
 from constrain.hf import generate, lexical_beam_search  # noqa: E402
-from constrain.lexical import Clause, Lexical, Phrase  # noqa: E402
+from constrain.specs.lexical import Clause, Lexical, Phrase  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")]
 

@@ -14,10 +14,10 @@ pytest.importorskip("transformers")
 
 from reference.phrases import meets_ref
 
+from constrain.beam.tracker import Tracker
 from constrain.demo import words
 from constrain.hf import generate, vocabulary_of
-from constrain.lexical import Clause, Lexical, Phrase
-from constrain.search.tracker import Tracker
+from constrain.specs.lexical import Clause, Lexical, Phrase
 
 OTHERS = ["lazy dog", "Köln", "on Monday", "x7", "日本"]
 WORDS = [*words.JOBS, *words.HOBBIES, *words.COLOURS, *words.FOODS, *OTHERS]

@@ -14,12 +14,12 @@ from benchmarks.grammar_report import coverage, handled_by, ratios
 from benchmarks.grammar_turns import Record
 from benchmarks.grammars import accepted
 from benchmarks.render import Unrenderable, ebnf, lark
-from constrain.frontends.gbnf import parse_gbnf
-from constrain.frontends.lark import parse_lark
-from constrain.frontends.library import LibraryGrammar, library
 from constrain.ir.expr import EPSILON, Alt, And, Anything, Chars, Closed, Concat, Expr, Literal, Not, Repeat, Words
 from constrain.ir.grammar import Bits, Call, Either, Grammar, Many, Rule, Seq, Special, Terminal
 from constrain.limits import Limits
+from constrain.specs.gbnf import parse_gbnf
+from constrain.specs.lark import parse_lark
+from constrain.specs.library import LibraryGrammar, library
 
 LETTER = Chars(((0x61, 0x7A),))
 TEXTS = (

@@ -12,8 +12,8 @@ from command_line import needs_embedded_model, run, run_json, unwrapped
 
 import constrain
 from constrain.cli import sources, tracing
-from constrain.frontends.library import library, library_file
 from constrain.ir.grammar import Grammar
+from constrain.specs.library import library, library_file
 
 NESTED = 'start: list\nlist: "[" [item ("," item)*] "]"\nitem: NAME | list\nNAME: /[a-z]+/\n'
 LONGEST = 'start: (A | B)+\nA: "a"\nB: "ab"\n'
@@ -217,7 +217,7 @@ def test_trace_lines_of_many_ways(tmp_path: Path) -> None:
 
 
 def test_long_paths_are_cut_in_the_middle() -> None:
-    from constrain.trace import Open
+    from constrain.debug.trace import Open
 
     names = tuple("abcdefghijkl")
     assert tracing.path(Open(names, (), ())) == "a > b > … > g > h > i > j > k > l"

@@ -16,9 +16,9 @@ from strategies import Deriving, examples, grammars, patterns, vocabularies
 
 import constrain
 from constrain import Compiler, LimitExceeded, Matcher, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
-from constrain.closing import joined
-from constrain.frontends.library import library
+from constrain.engine.segments import joined
 from constrain.ir.grammar import Grammar
+from constrain.specs.library import library
 
 BYTES = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", b"ba", b"a b", None], eos_ids=[259])
 

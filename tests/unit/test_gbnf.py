@@ -6,10 +6,10 @@ import pytest
 from reference.recogniser import recognises
 
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsupportedError
-from constrain.frontends.gbnf import parse_gbnf
 from constrain.ir.expr import Chars, Concat, Literal, Repeat, Words
 from constrain.ir.grammar import Body, Call, Either, Many, Seq, Special, Terminal
 from constrain.limits import Limits
+from constrain.specs.gbnf import parse_gbnf
 
 DIGIT = Chars(((0x30, 0x39),))
 

@@ -30,7 +30,7 @@ from constrain import (
     Vocabulary,
     json_schema,
 )
-from constrain.schema import JsonSchema, from_response_format
+from constrain.specs.schema import JsonSchema, from_response_format
 
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
 

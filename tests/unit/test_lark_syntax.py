@@ -10,11 +10,11 @@ import pytest
 from reference.recogniser import cut, recognises
 
 from constrain.errors import ConstrainError, GrammarSyntaxError, LimitExceeded, UnsupportedError
-from constrain.frontends.lark import Note, check_lark, parse_lark
 from constrain.ir.expr import Alt, Chars, Closed, Concat, Literal, Repeat, Words
 from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, Special, Terminal
 from constrain.ir.semantics import accepts
 from constrain.limits import Limits
+from constrain.specs.lark import Note, check_lark, parse_lark
 
 
 def body(text: str, **options: Any) -> Body:

@@ -9,10 +9,10 @@ import pytest
 import constrain
 from constrain import Vocabulary
 from constrain.automaton import TokenAutomaton
+from constrain.debug.picture import FORMATS, MOST, _escaped, _quoted, picture
+from constrain.debug.trace import rules_of, trace
 from constrain.errors import SpecTypeError, UnsupportedError
-from constrain.frontends.library import library
-from constrain.picture import FORMATS, MOST, _escaped, _quoted, picture
-from constrain.trace import rules_of, trace
+from constrain.specs.library import library
 
 BYTES = Vocabulary.from_tokens([bytes([b]) for b in range(256)])
 LIST = 'start: "[" item ("," item)* "]"\nitem: NAME | start\nNAME: /[a-z]+/'

@@ -9,9 +9,9 @@ from itertools import permutations, product
 import pytest
 from reference.recogniser import cut, recognises
 
-from constrain.frontends.regex import parse_regex
 from constrain.ir.expr import Alt, Literal, Repeat
 from constrain.ir.grammar import Bits, Body, Call, Count, Either, Grammar, Many, Rule, Seq, Special, Terminal
+from constrain.specs.regex import parse_regex
 
 
 def word(text: str, priority: int = 0) -> Terminal:

@@ -12,7 +12,8 @@ from strategies import Language, examples
 from constrain import GrammarSyntaxError, Limits
 from constrain.automata.dfa import DfaStore
 from constrain.errors import SpecTypeError
-from constrain.frontends.rei import (
+from constrain.specs.rei import rei
+from constrain.specs.rei_text import (
     Instruction,
     Item,
     Mask,
@@ -22,7 +23,6 @@ from constrain.frontends.rei import (
     parse_rei,
     render_rei,
 )
-from constrain.rei import rei
 
 STORE = DfaStore()
 texts = st.text("ab<>()\\0é ", min_size=1, max_size=6).map(lambda t: " ".join(t.split())).filter(bool)

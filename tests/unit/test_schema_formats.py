@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from strategies import Language, examples, mutated
 
 from constrain.automata.dfa import DfaStore
-from constrain.frontends.json_schema.format_idna import _LONGEST, _MOST, _SIZES
-from constrain.frontends.json_schema.formats import FORMATS, format_expr
+from constrain.specs.json_schema.format_idna import _LONGEST, _MOST, _SIZES
+from constrain.specs.json_schema.formats import FORMATS, format_expr
 
 STORE = DfaStore()
 seeds = st.integers(0, 2**32)

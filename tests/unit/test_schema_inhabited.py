@@ -13,8 +13,8 @@ from strategies import examples
 
 import constrain
 from constrain import LimitExceeded, Limits, UnsatisfiableError, UnsupportedError
-from constrain.frontends.json_schema.document import Document
-from constrain.frontends.json_schema.plain import Plain
+from constrain.specs.json_schema.document import Document
+from constrain.specs.json_schema.plain import Plain
 
 VOCABULARY = constrain.Vocabulary.from_tokens([*(bytes([byte]) for byte in range(256)), None], eos_ids=[256])
 

@@ -21,8 +21,9 @@ from strategies import Language, examples, mutated
 from constrain import Limits, UnsupportedError
 from constrain.automata.dfa import DfaStore
 from constrain.automata.tables import NODES
-from constrain.frontends.json_schema.number_texts import expression
-from constrain.frontends.json_schema.numbers import (
+from constrain.ir.semantics import accepts
+from constrain.specs.json_schema.number_texts import expression
+from constrain.specs.json_schema.numbers import (
     ALL,
     INTEGERS,
     NONE,
@@ -41,7 +42,6 @@ from constrain.frontends.json_schema.numbers import (
     multiples_of,
     unite,
 )
-from constrain.ir.semantics import accepts
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 SCIENTIFIC = re.compile(r"-?[1-9](?:\.[0-9]+)?[eE][+-]?[0-9]+")

@@ -12,10 +12,10 @@ import pytest
 from strategies import Language
 
 from constrain.errors import GrammarSyntaxError, UnsupportedError
-from constrain.frontends.json_schema.patterns import literal, pattern
-from constrain.frontends.json_schema.search import asserts
-from constrain.frontends.json_schema.strings import ANY_TEXT
 from constrain.ir.expr import Chars, Closed, Concat, Expr, Literal, Repeat, Words
+from constrain.specs.json_schema.patterns import literal, pattern
+from constrain.specs.json_schema.search import asserts
+from constrain.specs.json_schema.strings import ANY_TEXT
 
 TAKEN = [
     # from Python and Perl

@@ -18,15 +18,15 @@ from strategies import examples, expressions
 from constrain import LimitExceeded, Limits
 from constrain.automata.dfa import DfaStore
 from constrain.automata.queries import DfaLanguages
-from constrain.frontends.json_schema import numbers, strings
-from constrain.frontends.json_schema.document import Document
-from constrain.frontends.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf, Some
-from constrain.frontends.json_schema.numbers import Numbers
-from constrain.frontends.json_schema.reader import Reader
-from constrain.frontends.json_schema.strings import StringSet
-from constrain.frontends.json_schema.values import ALL, NONE, Algebra, ArraySet, Contains, ObjectSet, Values
 from constrain.ir.expr import Chars, Concat, Expr, Literal, Repeat
 from constrain.ir.semantics import accepts
+from constrain.specs.json_schema import numbers, strings
+from constrain.specs.json_schema.document import Document
+from constrain.specs.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf, Some
+from constrain.specs.json_schema.numbers import Numbers
+from constrain.specs.json_schema.reader import Reader
+from constrain.specs.json_schema.strings import StringSet
+from constrain.specs.json_schema.values import ALL, NONE, Algebra, ArraySet, Contains, ObjectSet, Values
 
 A_STAR: Expr = Repeat(Chars(((0x61, 0x61),)), 0, None)
 HAS_B: Expr = Concat((strings.ANY_TEXT, Literal(b"b"), strings.ANY_TEXT))

@@ -8,15 +8,15 @@ import pytest
 
 import constrain
 from constrain import Vocabulary
-from constrain.automata.network import rule_name
 from constrain.automaton import TokenAutomaton
-from constrain.chart import Chart
+from constrain.debug.chart import Chart
+from constrain.debug.trace import Open, Trace, rules_of, trace
 from constrain.engine import tables as t
 from constrain.engine.longest_session import LongestSession
+from constrain.engine.network import rule_name
 from constrain.engine.space import FlatSpace
 from constrain.errors import UnsupportedError
-from constrain.frontends.library import library
-from constrain.trace import Open, Trace, rules_of, trace
+from constrain.specs.library import library
 
 BYTES = Vocabulary.from_tokens([bytes([b]) for b in range(256)])
 

@@ -16,7 +16,7 @@ from amounts import slow
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constrain.frontends import unicode as u
+from constrain.specs import unicode as u
 
 SURROGATES = range(0xD800, 0xE000)
 EVERY = [c for c in range(0x110000) if c not in SURROGATES]
@@ -253,7 +253,7 @@ def test_examples_in_docstrings() -> None:
 
 def test_first_call_is_quick_and_without_regex() -> None:
     code = (
-        "import sys, time, numpy; from constrain.frontends import unicode as u; start = time.perf_counter();"
+        "import sys, time, numpy; from constrain.specs import unicode as u; start = time.perf_counter();"
         "u.property_ranges('Greek'); print(time.perf_counter() - start, 'regex' in sys.modules)"
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]

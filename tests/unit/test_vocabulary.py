@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constrain.errors import SpecTypeError, TokenError, VocabularyError
-from constrain.hf.tokenizers import _samples
 from constrain.vocab import cache
+from constrain.vocab.tokenizers import _samples
 from constrain.vocab.vocabulary import Vocabulary
 
 transformers = pytest.importorskip("transformers")
@@ -549,7 +549,7 @@ def test_a_damaged_config_is_named(model_folder: Path) -> None:
 def test_files_are_read_once(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Vocabulary.from_pretrained(model_folder)
     with monkeypatch.context() as patch:
-        patch.setattr("constrain.hf.tokenizers.load", None)  # calling it would fail
+        patch.setattr("constrain.vocab.tokenizers.load", None)  # calling it would fail
         again = Vocabulary.from_pretrained(model_folder)
     fields = ("kind", "name", "eos_ids", "special_tokens", "strips_leading_space")
     assert again == first and all(getattr(again, name) == getattr(first, name) for name in fields)

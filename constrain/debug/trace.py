@@ -1,0 +1,118 @@
+"""What was open at each byte of a text: terminals being read, terminals that may have ended, the rules around them.
+
+In:  an automaton, a text.
+Out: a `Trace`.
+
+For grammars a chart is kept beside the states, which do not know which rules they lie in: that is slower than a matcher
+and takes more memory. For regular constraints a trace holds no more than the bytes that may follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from constrain.debug.chart import Chart
+from constrain.engine.lower import Lowering
+from constrain.engine.session import _lock
+from constrain.engine.space import FlatSpace
+from constrain.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from constrain.automaton import TokenAutomaton
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Terminals that a byte belongs to, and the rules that they stand in."""
+
+    rules: tuple[str, ...]
+    """The rules that were open, the innermost last."""
+    reading: tuple[str, ...]
+    """Terminals that go on after the byte."""
+    ended: tuple[str, ...]
+    """Terminals that may end with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A byte of the text, and what is known after it."""
+
+    byte: int
+    open: tuple[Open, ...]
+    """One for each way to read it, up to three for one terminal; none for regular constraints."""
+    follow: bytes
+    """The bytes that may come next."""
+    may_end: bool
+    """Whether the text may end here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A state of a rule that may read a terminal next, or is reading it."""
+
+    rule: int
+    """Its number in the network."""
+    state: int
+    terminal: str
+    begun: bool
+    """Whether part of the terminal has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A text, read as far as the constraint allows."""
+
+    text: bytes
+    steps: tuple[Step, ...]
+    """The bytes that were read: all of the text, unless a byte cannot stand where it does."""
+    follow: bytes
+    """The bytes that may come next."""
+    terminals: tuple[str, ...]
+    """The terminals that may come next or go on, by name; none for regular constraints."""
+    may_end: bool
+    """Whether the text may end after what was read."""
+    places: tuple[Place, ...]
+    """Where that is in the grammar's rules."""
+
+
+def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
+    """Read `text`, and keep an account of it.
+
+    >>> import constrain
+    >>> vocab = constrain.Vocabulary.from_tokens([bytes([b]) for b in range(256)])
+    >>> spec = constrain.grammar('start: "(" item ")"\\nitem: start | NAME\\nNAME: /[a-z]+/')
+    >>> trace(constrain.Compiler(vocab).compile(spec), b"(a").steps[-1].open
+    (Open(rules=('start', 'item'), reading=('NAME',), ended=('NAME',)),)
+    """
+    space, state = automaton.space, automaton.start
+    with _lock:  # a chart reads rules that the session may not have read yet
+        chart = _chart(automaton)
+        steps: list[Step] = []
+        for b in text:
+            reached, read = space.read(state, bytes([b]))
+            if not read:
+                break
+            found = () if chart is None else tuple(Open(*ways) for ways in chart.read(b, reached.place))
+            steps.append(Step(b, found, space.viable_bytes(reached), reached.accepting))
+            state = reached
+        follow, names = space.viable_bytes(state), space.expected_names(state)
+        places = () if chart is None else tuple(Place(*place) for place in chart.places())
+    return Trace(text, tuple(steps), follow, names, state.accepting, places)
+
+
+def _chart(automaton: TokenAutomaton) -> Chart | None:
+    """The chart of the empty text; None if a constraint has no rules."""
+    space, lowering = automaton.space, rules_of(automaton)
+    if lowering is None or not isinstance(space, FlatSpace):
+        return None
+    if space.vocabulary.strips_leading_space:
+        raise UnsupportedError("a trace needs a vocabulary that spells texts as they are, such as the 256 bytes")
+    return Chart(space.session, lowering)
+
+
+def rules_of(automaton: TokenAutomaton) -> Lowering | None:
+    """The rules of a grammar or a schema as the engine reads them; None if a constraint is something else."""
+    space = automaton.space
+    lowering = space.session.lowering if isinstance(space, FlatSpace) else None
+    return lowering if isinstance(lowering, Lowering) else None
