@@ -18,12 +18,12 @@ from benchmarks.jsonschemabench.engines import installed, made
 from benchmarks.jsonschemabench.masks import Encoded
 from benchmarks.tables import Table
 from constrain.automata.dfa import DfaStore
-from constrain.engine.lower import Lowering as Flattening
+from constrain.engine.lower import SchemaLowering as Flattening
 from constrain.engine.network import Network
 from constrain.engine.session import Session
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.matcher import Matcher
-from constrain.specs.json_schema.lowering import Lowering
+from constrain.specs.json_schema.lowering import SchemaLowering
 from constrain.warmup import warm_up as warm_up_kernels
 
 PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {
@@ -31,7 +31,7 @@ PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {
     "steps: compiled code, and calls of it": [(Session, "commit")],
     "expressions to automata": [(DfaStore, "start")],
     "token sets of automata": [(VocabularyTables, "ready"), (VocabularyTables, "counted_set")],
-    "schema to rules": [(Lowering, "_body")],
+    "schema to rules": [(SchemaLowering, "_body")],
     "rules to networks": [(Network, "_read_rules"), (Network, "line")],
     "networks to tables": [(Flattening, "expand")],
     "values that may not come again": [(Session, "_excluded"), (Session, "_data_with"), (Session, "_rule_after")],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
-    from constrain.debug.trace import Open, Step, Trace
+    from constrain.debug.trace import OpenRule, Trace, TraceStep
 
 _NAMES = 4
 """Names shown in one column."""
@@ -30,7 +30,7 @@ def fields(trace: Trace) -> list[dict[str, Any]]:
     return [_step_fields(step) for step in trace.steps]
 
 
-def _step_fields(step: Step) -> dict[str, Any]:
+def _step_fields(step: TraceStep) -> dict[str, Any]:
     opened = [{"rules": one.rules, "reading": one.reading, "ended": one.ended} for one in step.open]
     return {"byte": step.byte, "open": opened, "follow_hex": step.follow.hex(), "may_end": step.may_end}
 
@@ -59,7 +59,7 @@ def _regular(trace: Trace) -> Iterator[str]:
         yield f"{_byte(step):<4}  {' or '.join(parts + ['the end'] * step.may_end)}"
 
 
-def _byte(step: Step) -> str:
+def _byte(step: TraceStep) -> str:
     return repr(chr(step.byte)) if step.byte < 0x7F else f"0x{step.byte:02X}"
 
 
@@ -69,7 +69,7 @@ def _names(names: Sequence[str]) -> str:
     return show_names(names, _NAMES)
 
 
-def path(one: Open) -> str:
+def path(one: OpenRule) -> str:
     """The rules that are open; repeated ones once, the middle of many left out.
 
     >>> from constrain.debug.trace import Open

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenRule:
     """Terminals that a byte belongs to, and the rules that they stand in."""
 
     rules: tuple[str, ...]
@@ -35,11 +35,11 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceStep:
     """A byte of the text, and what is known after it."""
 
     byte: int
-    open: tuple[Open, ...]
+    open: tuple[OpenRule, ...]
     """One for each way to read it, up to three for one terminal; none for regular constraints."""
     follow: bytes
     """The bytes that may come next."""
@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RulePlace:
     """A state of a rule that may read a terminal next, or is reading it."""
 
     rule: int
@@ -64,7 +64,7 @@ class Trace:
     """A text, read as far as the constraint allows."""
 
     text: bytes
-    steps: tuple[Step, ...]
+    steps: tuple[TraceStep, ...]
     """The bytes that were read: all of the text, unless a byte cannot stand where it does."""
     follow: bytes
     """The bytes that may come next."""
@@ -72,7 +72,7 @@ class Trace:
     """The terminals that may come next or go on, by name; none for regular constraints."""
     may_end: bool
     """Whether the text may end after what was read."""
-    places: tuple[Place, ...]
+    places: tuple[RulePlace, ...]
     """Where that is in the grammar's rules."""
 
 
@@ -88,16 +88,16 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
     space, state = automaton.space, automaton.start
     with _lock:  # a chart reads rules that the session may not have read yet
         chart = _chart(automaton)
-        steps: list[Step] = []
+        steps: list[TraceStep] = []
         for b in text:
             reached, read = space.read(state, bytes([b]))
             if not read:
                 break
-            found = () if chart is None else tuple(Open(*ways) for ways in chart.read(b, reached.place))
-            steps.append(Step(b, found, space.viable_bytes(reached), reached.accepting))
+            found = () if chart is None else tuple(OpenRule(*ways) for ways in chart.read(b, reached.place))
+            steps.append(TraceStep(b, found, space.viable_bytes(reached), reached.accepting))
             state = reached
         follow, names = space.viable_bytes(state), space.expected_names(state)
-        places = () if chart is None else tuple(Place(*place) for place in chart.places())
+        places = () if chart is None else tuple(RulePlace(*place) for place in chart.places())
     return Trace(text, tuple(steps), follow, names, state.accepting, places)
 
 

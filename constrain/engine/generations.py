@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from constrain.jit import Tables
 
 
-class Generation:
+class RecordGeneration:
     """The records of a session between two beginnings."""
 
     __slots__ = ("heap", "lexers")

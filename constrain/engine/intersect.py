@@ -52,7 +52,7 @@ _COMPLETION = 10
 """A search for a whole text looks at this part of `Limits.search`."""
 
 
-class Place(NamedTuple):
+class IntersectionPlace(NamedTuple):
     """A state of the grammar's session, and what the regular constraint still asks for."""
 
     state: int
@@ -60,7 +60,7 @@ class Place(NamedTuple):
 
 
 class IntersectionSpace(StateSpace):
-    """The states of one grammar and one regular constraint. `State.place` is a `Place`."""
+    """The states of one grammar and one regular constraint. `State.place` is a `IntersectionPlace`."""
 
     def __init__(self, grammar: FlatSpace, expr: Expr) -> None:
         super().__init__(grammar.vocabulary, grammar.limits, grammar.masks)
@@ -90,7 +90,7 @@ class IntersectionSpace(StateSpace):
     def start(self) -> State | None:
         """The state of the empty text; None if no text meets both."""
         with sessions._lock:
-            place = Place(self._session.start, self._rest)
+            place = IntersectionPlace(self._session.start, self._rest)
             return self._intern(place) if self._rest and self._is_alive(place) else None
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class IntersectionSpace(StateSpace):
             return b""
         with self._held(state) as (number, rest):
             both = set(self._session.viable_bytes(number)) & set(self._dfas.viable_bytes(rest))
-            return bytes(b for b in sorted(both) if self._after(Place(number, rest), bytes([b])))
+            return bytes(b for b in sorted(both) if self._after(IntersectionPlace(number, rest), bytes([b])))
 
     def read(self, state: State, data: bytes) -> tuple[State, int]:
         """See `StateSpace.read`."""
@@ -133,7 +133,7 @@ class IntersectionSpace(StateSpace):
     # ----------------------------------------------------------------------------------------------------- steps
 
     @contextmanager
-    def _held(self, state: State) -> Iterator[Place]:
+    def _held(self, state: State) -> Iterator[IntersectionPlace]:
         """Hold the engine, and say which place a state is: its numbers change when the session begins anew."""
         session = self._session
         if self._is_full:
@@ -145,13 +145,13 @@ class IntersectionSpace(StateSpace):
                     self._is_full = False
         with sessions._lock:
             if state.generation is not session.generation:
-                place: Place = state.place
-                state.place = Place(session.adopt(state.generation, place.state), place.rest)
+                place: IntersectionPlace = state.place
+                state.place = IntersectionPlace(session.adopt(state.generation, place.state), place.rest)
                 state.generation = session.generation
                 state.mask_key = (self._owner, session.generation, state.place)
             yield state.place
 
-    def _intern(self, place: Place) -> State:
+    def _intern(self, place: IntersectionPlace) -> State:
         """The state of a place, under the lock of the engine."""
         state = self._states.get(place)
         if state is None:
@@ -162,11 +162,11 @@ class IntersectionSpace(StateSpace):
             self._is_full = session.is_full
         return state
 
-    def _after(self, place: Place, data: bytes) -> Place | None:
+    def _after(self, place: IntersectionPlace, data: bytes) -> IntersectionPlace | None:
         """Where bytes lead from where a text can be completed."""
         rest, read = self._dfas.read(place.rest, data)
         state, n = self._session.read(place.state, data) if read == len(data) else (0, -1)
-        after = Place(state, rest)
+        after = IntersectionPlace(state, rest)
         return after if n == len(data) and self._is_alive(after) else None
 
     def _read(self, state: State, data: bytes) -> State | None:
@@ -177,9 +177,11 @@ class IntersectionSpace(StateSpace):
     def _read_token(self, state: State, token: int) -> State | None:
         with self._held(state) as place:
             reached = self._call(self._follow, *place, token)
-            return self._intern(Place(reached, int(self._tables["head"][p.REST_AFTER]))) if reached else None
+            return (
+                self._intern(IntersectionPlace(reached, int(self._tables["head"][p.REST_AFTER]))) if reached else None
+            )
 
-    def _is_alive(self, place: Place) -> bool:
+    def _is_alive(self, place: IntersectionPlace) -> bool:
         return self._call(self._alive, *place) == 1
 
     # ------------------------------------------------------------------------------------------------ completion
@@ -192,7 +194,7 @@ class IntersectionSpace(StateSpace):
                     return pieces
         return None
 
-    def _find(self, place: Place, mode: int) -> tuple[Piece, ...] | None:
+    def _find(self, place: IntersectionPlace, mode: int) -> tuple[Piece, ...] | None:
         """Search for a text that completes a place, shortest rests first; None if none was found."""
         if self._session.is_accepting(place.state) and self._dfas.accepts(place.rest):
             return ()
@@ -214,7 +216,7 @@ class IntersectionSpace(StateSpace):
                 pieces.append(min(ids[step - p.SPECIAL_STEP]))
         return joined(pieces)
 
-    def _reads(self, place: Place, pieces: tuple[Piece, ...]) -> bool:
+    def _reads(self, place: IntersectionPlace, pieces: tuple[Piece, ...]) -> bool:
         """Whether a text ends both constraints: a search for one remembers less than states do."""
         state, rest = place
         for piece in pieces:

@@ -15,7 +15,7 @@ from constrain.automata.tables import EXCEEDED, FULL
 from constrain.engine import earley, longest, longest_lexers, longest_tables
 from constrain.engine import longest_tables as lt
 from constrain.engine import tables as t
-from constrain.engine.generations import Generation, copied, words_of
+from constrain.engine.generations import RecordGeneration, copied, words_of
 from constrain.engine.lower import SPACED, Lowering
 from constrain.engine.session import ROW, Session, _lock
 from constrain.errors import LimitExceeded
@@ -176,7 +176,7 @@ class LongestSession(Session):
                 longest_tables.forget_rows(old)
             super().renew()
 
-    def adopt(self, generation: Generation, state: int) -> int:
+    def adopt(self, generation: RecordGeneration, state: int) -> int:
         """See `Session.adopt`."""
         assert generation.heap is not None and generation.lexers is not None
         heap, old = generation.heap, generation.lexers

@@ -15,7 +15,7 @@ from constrain import jit
 from constrain.automata.tables import FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
-from constrain.engine.generations import Generation, copied, words_of
+from constrain.engine.generations import RecordGeneration, copied, words_of
 from constrain.engine.lower import SPACED, Lowering, RegularLowering, plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
@@ -139,7 +139,7 @@ class Session:
         self._write_special()
         self._remembers = isinstance(constraint, Grammar) and constraint.remembers
         self._begin_records()
-        self.generation = Generation()
+        self.generation = RecordGeneration()
         """Of the records of states."""
         self.budget = head[t.BUDGET] = min(limits.automata_bytes // _SHARE, limits.rows * ROW)
         """Words of HEAP beyond which `renew` is due."""
@@ -180,7 +180,7 @@ class Session:
     def renew(self) -> None:
         """Forget all records but those of the start. States of earlier generations are to be adopted before use."""
         with _lock:
-            before, self.generation = self.generation, Generation()
+            before, self.generation = self.generation, RecordGeneration()
             before.heap = self.tables["heap"]
             head = self.tables["session"]
             self.tables.replace("heap", np.zeros(1 << 11, np.int64))
@@ -189,7 +189,7 @@ class Session:
             self._begin_records()
             self.start = self.adopt(before, self.start)
 
-    def adopt(self, generation: Generation, state: int) -> int:
+    def adopt(self, generation: RecordGeneration, state: int) -> int:
         """A state of an earlier generation in this one."""
         assert generation.heap is not None
         with _lock:

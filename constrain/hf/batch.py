@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from constrain.errors import SpecTypeError
-from constrain.specs.base import And
+from constrain.specs.base import Conjunction
 from constrain.specs.schema import JsonSchema
 
 
@@ -46,7 +46,7 @@ def pad_id(model: Any, tokenizer: Any) -> int | None:
 
 def is_json(spec: Any) -> bool:
     """Whether a constraint is a schema, perhaps beside others."""
-    return isinstance(spec, JsonSchema) or (isinstance(spec, And) and any(map(is_json, spec.parts)))
+    return isinstance(spec, JsonSchema) or (isinstance(spec, Conjunction) and any(map(is_json, spec.parts)))
 
 
 def parsed(text: str) -> Any:

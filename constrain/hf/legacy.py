@@ -18,7 +18,7 @@ from constrain.automaton import TokenAutomaton
 from constrain.beam.tracker import Tracker
 from constrain.compiler import Compiler
 from constrain.errors import ConstrainError, SpecTypeError, VocabularyError
-from constrain.specs.base import And, Spec
+from constrain.specs.base import Conjunction, Spec
 from constrain.specs.lexical import Clause, Lexical, Phrase
 from constrain.vocab.vocabulary import Vocabulary
 
@@ -26,7 +26,7 @@ _FIRST = 0x10000
 """The character that stands for the id 0."""
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """What one sentence has to meet."""
 
     tracker: Tracker | None = None
@@ -35,16 +35,16 @@ class Asked(NamedTuple):
 
 def read(
     force_words_ids: Any, constraints: Any, count: int, vocabulary: Vocabulary | None, ids: tuple[int, tuple[int, ...]]
-) -> list[Asked]:
+) -> list[Request]:
     """What each of `count` sentences has to meet; `ids` are the width of the logits and the EOS ids.
 
     Raises what is wrong with it, with the number of the sentence if each has its own.
     """
     each = _each(constraints, count)
     vocabulary = vocabulary or _vocabulary_in(each)
-    reader = _Reader(vocabulary, ids)
+    reader = _LegacyReader(vocabulary, ids)
     forced = [reader.clause(one, "force_words_ids") for one in _listed(force_words_ids, "force_words_ids")]
-    known: dict[Any, Asked] = {}
+    known: dict[Any, Request] = {}
     found = []
     for number, one in enumerate(each):
         try:
@@ -66,7 +66,7 @@ def split(spec: Spec | None) -> tuple[Lexical | None, Spec | None]:
     >>> split(regex("a") & Lexical((Clause((Phrase("b"),)),)))[1]
     Regex(pattern='a', flags=0)
     """
-    parts = spec.parts if isinstance(spec, And) else () if spec is None else (spec,)
+    parts = spec.parts if isinstance(spec, Conjunction) else () if spec is None else (spec,)
     lexical: Lexical | None = None
     rest: list[Spec] = []
     for part in parts:
@@ -75,7 +75,7 @@ def split(spec: Spec | None) -> tuple[Lexical | None, Spec | None]:
             rest.append(part)
         else:
             lexical = joined
-    return lexical, None if not rest else rest[0] if len(rest) == 1 else And(tuple(rest))
+    return lexical, None if not rest else rest[0] if len(rest) == 1 else Conjunction(tuple(rest))
 
 
 def _joined(one: Lexical | None, other: Lexical) -> Lexical | None:
@@ -115,7 +115,7 @@ def _listed(given: Any, name: str) -> list[Any]:
     return list(given)
 
 
-class _Reader:
+class _LegacyReader:
     """Turns ids, strings and objects into clauses over one vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary | None, ids: tuple[int, tuple[int, ...]]) -> None:
@@ -153,11 +153,11 @@ class _Reader:
             return joined, rest
         return lexical or (Lexical(tuple(clauses)) if clauses else None), rest
 
-    def bound(self, lexical: Lexical | None, rest: Spec | TokenAutomaton | None) -> Asked:
+    def bound(self, lexical: Lexical | None, rest: Spec | TokenAutomaton | None) -> Request:
         """The same for the vocabulary."""
         if isinstance(rest, Spec):
             rest = Compiler(self._of_text("a constraint")).compile(rest)
-        return Asked(None if lexical is None else self._tracker(lexical), rest)
+        return Request(None if lexical is None else self._tracker(lexical), rest)
 
     def _tracker(self, lexical: Lexical) -> Tracker:
         if self._known is not None:

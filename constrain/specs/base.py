@@ -32,13 +32,13 @@ class Spec:
     __slots__ = ()
 
     def __and__(self, other: Spec) -> Spec:
-        return And(_parts(And, "&", self, other))
+        return Conjunction(_parts(Conjunction, "&", self, other))
 
     def __or__(self, other: Spec) -> Spec:
         return Or(_parts(Or, "|", self, other))
 
     def __add__(self, other: Spec) -> Spec:
-        return Concat(_parts(Concat, "+", self, other))
+        return Chain(_parts(Chain, "+", self, other))
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> Lowered:
         """What denotes the allowed outputs: an expression if they are regular, else a grammar, perhaps with an
@@ -103,7 +103,7 @@ class GBNF(Spec):
 
 
 @dataclass(frozen=True, slots=True)
-class And(Spec):
+class Conjunction(Spec):
     """Outputs that meet every part."""
 
     parts: tuple[Spec, ...]
@@ -138,7 +138,7 @@ class Or(Spec):
 
 
 @dataclass(frozen=True, slots=True)
-class Concat(Spec):
+class Chain(Spec):
     """Outputs that are cut into one piece for each part. Assertions see only their own piece."""
 
     parts: tuple[Spec, ...]
@@ -267,7 +267,7 @@ def choice(options: Iterable[str]) -> Choice:
     return Choice(tuple(dict.fromkeys(listed)))
 
 
-def _parts(kind: type[And] | type[Or] | type[Concat], operator: str, *specs: Spec) -> tuple[Spec, ...]:
+def _parts(kind: type[Conjunction] | type[Or] | type[Chain], operator: str, *specs: Spec) -> tuple[Spec, ...]:
     """Operands with nested uses of the same operator made flat."""
     flat: list[Spec] = []
     for spec in specs:

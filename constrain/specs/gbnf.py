@@ -22,7 +22,7 @@ from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, S
 from constrain.limits import Limits
 from constrain.specs import unicode
 from constrain.specs.languages import alternatives, may_be_empty, without_empty
-from constrain.specs.source import Source
+from constrain.specs.source import SourceText
 from constrain.specs.special import PATTERN, complement, special
 
 MAX_NESTING = 100
@@ -45,7 +45,7 @@ def parse_gbnf(text: str, start: str = "root", *, source: str = "<grammar>", lim
     >>> parse_gbnf('root ::= "a" [0-9]').rules["root"].body.name
     '"a" [0-9]'
     """
-    written = Source(source, text)
+    written = SourceText(source, text)
     reader = _Reader(written, limits or Limits())
     rules = reader.rules()
     if start not in rules:
@@ -81,7 +81,7 @@ _Piece = _Text | _Structure
 class _Reader:
     """Reads a text from front to back."""
 
-    def __init__(self, source: Source, limits: Limits) -> None:
+    def __init__(self, source: SourceText, limits: Limits) -> None:
         self._source, self._limits = source, limits
         self._text, self._at = source.text, 0
         self.calls: dict[str, int] = {}

@@ -32,7 +32,7 @@ from constrain.ir.grammar import Body, Call, Either, Grammar, Many, Rule, Seq, T
 from constrain.ir.join import Combined, Renamed, cost_of
 from constrain.limits import Limits
 from constrain.specs.json_value import json_value
-from constrain.specs.lark_terminals import Terminals, bounds, substrings, token_of
+from constrain.specs.lark_terminals import LarkTerminals, bounds, substrings, token_of
 from constrain.specs.lark_text import (
     Definition,
     Definitions,
@@ -44,7 +44,7 @@ from constrain.specs.lark_text import (
     start_of,
     undeclared,
 )
-from constrain.specs.source import Source
+from constrain.specs.source import SourceText
 from constrain.specs.special import special
 
 JsonRule = Callable[[Any], Grammar | None]
@@ -80,7 +80,7 @@ def parse_lark(
     >>> grammar.longest, loop.body.name, loop.body.expr, loop.low, loop.high
     (True, '"a"', Literal(data=b'a'), 1, None)
     """
-    written = Source(source, text)
+    written = SourceText(source, text)
     reading = _reading(written)
     try:
         definitions = load(written, folder)
@@ -103,7 +103,7 @@ def check_lark(text: str, start: str = "start", *, folder: Path | None = None, s
     [Note(line=2, column=1, message='terminal B is not used')]
     """
     parse_lark(text, start, folder=folder, source=source, json_rule=lambda schema: json_value())
-    definitions = load(Source(source, text), folder)
+    definitions = load(SourceText(source, text), folder)
     notes = _unused(definitions, start)
     for one in definitions.own():
         notes += [_lazy(scope.source, token) for scope, tree in one.parts for token in _regexes(tree)]
@@ -123,7 +123,7 @@ _READING = re.compile(r"(?://|#)[ \t]*Reading:[ \t]*([^\n]*?)[ \t\r]*$", re.MULT
 _LAZY = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|([*+?}]\?)", re.DOTALL)
 
 
-def _reading(source: Source) -> bool:
+def _reading(source: SourceText) -> bool:
     """Whether the comments at the head choose longest match."""
     head = _HEAD.match(source.text)
     found = _READING.search(source.text, 0, head.end() if head else 0)
@@ -154,7 +154,7 @@ def _unused(definitions: Definitions, start: str) -> list[Note]:
     return notes
 
 
-def _lazy(source: Source, token: Token) -> Note:
+def _lazy(source: SourceText, token: Token) -> Note:
     message = f"{token}: a lazy quantifier is read as a greedy one; say which characters may come before the end"
     return Note(*source.place(start_of(token)), message)
 
@@ -180,7 +180,7 @@ class _Rules:
     definitions: Definitions
     limits: Limits
     json_rule: JsonRule
-    terminals: Terminals = field(init=False)
+    terminals: LarkTerminals = field(init=False)
     _made: dict[Hashable, Rule] = field(default_factory=dict)
     _waiting: list[tuple[Hashable, Definition, Mapping[str, Body]]] = field(default_factory=list)
     _instances: dict[Hashable, Hashable] = field(default_factory=dict)
@@ -188,7 +188,7 @@ class _Rules:
     """The grammars of JSON Schemas."""
 
     def __post_init__(self) -> None:
-        self.terminals = Terminals(self.definitions, self.limits)
+        self.terminals = LarkTerminals(self.definitions, self.limits)
 
     def reachable(self, start: str) -> Mapping[Hashable, Rule]:
         """The rules that `start` leads to."""

@@ -33,7 +33,7 @@ from constrain.specs.lark_text import (
     undeclared,
 )
 from constrain.specs.regex import parse_regex
-from constrain.specs.source import Source
+from constrain.specs.source import SourceText
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Sized:
 
 
 @dataclass(slots=True)
-class Terminals:
+class LarkTerminals:
     """Terminals of a grammar, made when first used."""
 
     definitions: Definitions
@@ -177,7 +177,7 @@ def _terminal(name: str, expr: Expr, priority: int) -> Terminal:
     return Terminal(name, expr if isinstance(expr, Literal | Words | Chars) else Closed(expr), priority)
 
 
-def _checked(source: Source, terminal: Terminal, position: int) -> Terminal:
+def _checked(source: SourceText, terminal: Terminal, position: int) -> Terminal:
     """The terminal. Raises if it plainly denotes the empty string, or nothing."""
     if may_be_empty(terminal.expr):
         message = (
@@ -197,7 +197,7 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)",
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "\\": "\\", '"': '"'}
 
 
-def _unescaped(source: Source, token: Token) -> str:
+def _unescaped(source: SourceText, token: Token) -> str:
     """What a quoted string spells. As in lark, a backslash that begins no escape is a backslash."""
 
     def char(found: re.Match[str]) -> str:
@@ -215,7 +215,7 @@ def _unescaped(source: Source, token: Token) -> str:
     return spelled[1 : spelled.rindex('"')]
 
 
-def _string(source: Source, token: Token) -> Expr:
+def _string(source: SourceText, token: Token) -> Expr:
     spelled = _unescaped(source, token)
     if not spelled:
         message = 'the empty string "" is not a terminal; leave it out, or write ? after what may be missing'
@@ -226,7 +226,7 @@ def _string(source: Source, token: Token) -> Expr:
     return Literal(spelled.encode())
 
 
-def _regex(source: Source, token: Token) -> Expr:
+def _regex(source: SourceText, token: Token) -> Expr:
     end = token.rindex("/")
     pattern, letters = token[1:end], token[end + 1 :]
     if "\n" in pattern and "x" not in letters:
@@ -240,7 +240,7 @@ def _regex(source: Source, token: Token) -> Expr:
         raise source.moved(error, pattern, start_of(token) + 1) from None
 
 
-def _range(source: Source, node: Node) -> Expr:
+def _range(source: SourceText, node: Node) -> Expr:
     """`"a".."z"`."""
     ends = []
     for token in node.children:
@@ -259,7 +259,7 @@ def _open(expr: Expr) -> Expr:
     return expr.body if isinstance(expr, Closed) else expr
 
 
-def substrings(source: Source, token: Token, limits: Limits) -> tuple[bytes, ...]:
+def substrings(source: SourceText, token: Token, limits: Limits) -> tuple[bytes, ...]:
     """All that some chunks in a row spell, the empty string included."""
     value = covered(source, token)[1]
     keys = ("substring_chunks", "substring_words", "substring_chars")
@@ -301,7 +301,7 @@ def end_of(node: Node) -> int:
     return (last.end_pos or 0) if isinstance(last, Token) else end_of(last)
 
 
-def bounds(source: Source, node: Node, limits: Limits) -> tuple[int, int | None]:
+def bounds(source: SourceText, node: Node, limits: Limits) -> tuple[int, int | None]:
     """Least and greatest count of a repetition or an option."""
     if node.data == "maybe":
         return 0, 1

@@ -32,7 +32,7 @@ from lark.parse_tree_builder import ParseTreeBuilder
 from lark.parser_frontends import ParsingFrontend
 
 from constrain.errors import GrammarSyntaxError
-from constrain.specs.source import Source, near
+from constrain.specs.source import SourceText, near
 from constrain.specs.special import PATTERN
 
 Node = Tree[Token]
@@ -75,7 +75,7 @@ _VALUES = {"RULE", "TERMINAL", "STRING", "REGEXP", "SPECIAL", "COVERED"}
 class Scope:
     """A file, and what its names are called in the grammar."""
 
-    source: Source
+    source: SourceText
     rename: Callable[[str], str]
 
 
@@ -100,7 +100,7 @@ class Definition:
 class Definitions:
     """All of a grammar, imports included. `ignored`: what stands after each `%ignore`."""
 
-    source: Source
+    source: SourceText
     named: Mapping[str, Definition]
     ignored: tuple[tuple[Scope, Node], ...]
 
@@ -119,7 +119,7 @@ class Definitions:
         return source.unknown("terminal" if token.type == "TERMINAL" else "rule", str(token), names, position)
 
 
-def load(source: Source, folder: Path | None = None) -> Definitions:
+def load(source: SourceText, folder: Path | None = None) -> Definitions:
     """Read a grammar and all that it imports. Raises GrammarSyntaxError, UnsupportedError."""
     loading = _Loading()
     scope = Scope(source, lambda name: name)
@@ -146,7 +146,7 @@ def references(tree: Node) -> list[Node]:
     ]
 
 
-def covered(source: Source, token: Token) -> tuple[str, Any]:
+def covered(source: SourceText, token: Token) -> tuple[str, Any]:
     """The keyword and the value of `%json ..` or `%regex ..`."""
     written = source.text[token.start_pos : token.end_pos]
     keyword, body = re.match(r"(%\w+)\s*(.*)", written, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -156,7 +156,7 @@ def covered(source: Source, token: Token) -> tuple[str, Any]:
 # ---- one text
 
 
-def parse(source: Source) -> Node:
+def parse(source: SourceText) -> Node:
     """The tree of a grammar text. Raises GrammarSyntaxError."""
     try:
         tree: Node = _parser().parse(_cover_json(source) + "\n", "start")
@@ -166,7 +166,7 @@ def parse(source: Source) -> Node:
     return tree
 
 
-def _check_nesting(source: Source, tree: Node) -> None:
+def _check_nesting(source: SourceText, tree: Node) -> None:
     waiting = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
@@ -212,7 +212,7 @@ _SKIPPED = "|".join(loader.TERMINALS[name] for name in ("COMMENT", "STRING", "RE
 _JSON = re.compile(rf"(%(?:json|regex)(?![\w]))\s*|{_SKIPPED}")
 
 
-def _cover_json(source: Source) -> str:
+def _cover_json(source: SourceText) -> str:
     """The text with `COVER` for every character, but line breaks, of JSON after %json and %regex."""
     text, done, pieces = source.text, 0, []
     while found := _JSON.search(text, done):
@@ -224,7 +224,7 @@ def _cover_json(source: Source) -> str:
     return "".join([*pieces, text[done:]])
 
 
-def _end_of_json(source: Source, keyword: str, start: int) -> int:
+def _end_of_json(source: SourceText, keyword: str, start: int) -> int:
     try:
         return json.JSONDecoder().raw_decode(source.text, start)[1]
     except json.JSONDecodeError as error:
@@ -233,7 +233,7 @@ def _end_of_json(source: Source, keyword: str, start: int) -> int:
         raise source.error(f"the JSON after {keyword} is nested too deeply", start) from None
 
 
-def _syntax_error(source: Source, error: UnexpectedInput) -> GrammarSyntaxError:
+def _syntax_error(source: SourceText, error: UnexpectedInput) -> GrammarSyntaxError:
     """Lark's error in this package's words."""
     position = min(error.pos_in_stream or 0, len(source.text))
     if isinstance(error, UnexpectedCharacters):
@@ -369,7 +369,7 @@ def _definition(scope: Scope, tree: Any) -> Definition:
     return Definition(scope.rename(str(token)), token, scope, ((scope, body),), names)
 
 
-def _imports(source: Source, tree: Node) -> list[tuple[tuple[str, ...], dict[str, str], Token]]:
+def _imports(source: SourceText, tree: Node) -> list[tuple[tuple[str, ...], dict[str, str], Token]]:
     """For every file that is imported: its path, name -> name here, and where."""
     found: dict[tuple[str, ...], tuple[dict[str, str], Token]] = {}
     for statement in tree.children:
@@ -390,7 +390,9 @@ def _imports(source: Source, tree: Node) -> list[tuple[tuple[str, ...], dict[str
     return [(path, aliases, token) for path, (aliases, token) in found.items()]
 
 
-def _relative(source: Source, parts: tuple[str, ...], token: Token, folder: Path | None) -> tuple[Source, Node, Path]:
+def _relative(
+    source: SourceText, parts: tuple[str, ...], token: Token, folder: Path | None
+) -> tuple[SourceText, Node, Path]:
     if folder is None:
         message = f"%import .{'.'.join(parts)}: a relative import, and the grammar has no folder; give folder="
         raise source.error(message, start_of(token))
@@ -400,11 +402,11 @@ def _relative(source: Source, parts: tuple[str, ...], token: Token, folder: Path
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise source.error(f"%import: cannot read {path}: {reason}", start_of(token)) from None
-    inner = Source(str(path), text)
+    inner = SourceText(str(path), text)
     return inner, parse(inner), path.parent
 
 
-def _library(source: Source, parts: tuple[str, ...], token: Token) -> tuple[Source, Node]:
+def _library(source: SourceText, parts: tuple[str, ...], token: Token) -> tuple[SourceText, Node]:
     found = _library_files()
     if len(parts) != 1 or parts[0] not in found:
         name = ".".join(parts)
@@ -421,7 +423,7 @@ def _library_files() -> list[str]:
 
 
 @cache
-def _library_file(name: str) -> tuple[Source, Node]:
+def _library_file(name: str) -> tuple[SourceText, Node]:
     text = files("lark.grammars").joinpath(f"{name}.lark").read_text("utf-8") + CLOSED_FORMS.get(name, "")
-    source = Source(name, text)
+    source = SourceText(name, text)
     return source, parse(source)

@@ -12,7 +12,7 @@ from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, U
 from constrain.ir import expr as ir
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
-from constrain.specs.base import And, Spec
+from constrain.specs.base import Conjunction, Spec
 from constrain.specs.units import UNITS, counted
 
 Bounds = tuple[int, int | None]
@@ -127,7 +127,7 @@ def _check_together(spec: Length) -> None:
 
 def without_tokens(spec: Spec) -> tuple[Bounds | None, Spec]:
     """The number of tokens that a constraint asks for, None if it does not, and what else it does."""
-    parts = spec.parts if isinstance(spec, And) else (spec,)
+    parts = spec.parts if isinstance(spec, Conjunction) else (spec,)
     counts = [part.tokens for part in parts if isinstance(part, Length) and part.tokens is not None]
     if not counts:
         return None, spec
@@ -139,4 +139,4 @@ def without_tokens(spec: Spec) -> tuple[Bounds | None, Spec]:
     left = [part for part in left if not isinstance(part, Length) or part.is_regular]
     if not left:
         return (low, high), Length(chars=(0, None))
-    return (low, high), left[0] if len(left) == 1 else And(tuple(left))
+    return (low, high), left[0] if len(left) == 1 else Conjunction(tuple(left))

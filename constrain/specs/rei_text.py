@@ -77,7 +77,7 @@ def parse_rei(source: str) -> Instruction:
     >>> parse_rei("<mask_0> dog(0) <length=3>").words
     (3, 3)
     """
-    return _Parser(source).read()
+    return _ReiParser(source).read()
 
 
 def render_rei(instruction: Instruction) -> str:
@@ -166,7 +166,7 @@ def _bounds(low: int, high: int | None) -> str:
     return f"{low}" if low == high else f"{low}..{'' if high is None else high}"
 
 
-class _Parser:
+class _ReiParser:
     def __init__(self, source: str) -> None:
         self._source, self._at = source, 0
         self._words: tuple[int, int | None] | None = None

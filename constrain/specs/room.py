@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from constrain.errors import UnsatisfiableError
-from constrain.specs.base import And, Spec
+from constrain.specs.base import Conjunction, Spec
 from constrain.specs.length import Length
 from constrain.specs.lexical import Lexical, Phrase
 from constrain.specs.phrases import Reading
@@ -24,7 +24,7 @@ def check_room(spec: Spec) -> None:
         ...
     constrain.errors.UnsatisfiableError: 'lazy dog' has 8 characters, and the output at most 7
     """
-    parts = spec.parts if isinstance(spec, And) else ()
+    parts = spec.parts if isinstance(spec, Conjunction) else ()
     for unit in ("chars", "words"):
         bounds = [getattr(part, unit) for part in parts if isinstance(part, Length)]
         most = min((high for _, high in filter(None, bounds) if high is not None), default=None)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from referencing import Registry
 
     from constrain.specs.json_schema.document import Document
-    from constrain.specs.json_schema.lowering import Lowering
+    from constrain.specs.json_schema.lowering import SchemaLowering
     from constrain.specs.json_schema.report import Remark
     from constrain.specs.json_schema.text import Layout
 
@@ -61,13 +61,13 @@ class JsonSchema(Spec):
             raise LimitExceeded("nesting", 1000, 1000, "subschemas inside of each other") from None
         return lowering.grammar()
 
-    def _lowering(self, document: Document, limits: Limits, languages: Languages) -> Lowering:
-        from constrain.specs.json_schema.lowering import Lowering, texts_of
+    def _lowering(self, document: Document, limits: Limits, languages: Languages) -> SchemaLowering:
+        from constrain.specs.json_schema.lowering import SchemaLowering, texts_of
         from constrain.specs.json_schema.reader import Reader
 
         reader = Reader(document, languages, self.formats, limits)
         texts = texts_of(self._layout(), self.escapes == "any", document.root.draft.plain_integers)
-        return Lowering(reader, texts, self.property_order == "schema")
+        return SchemaLowering(reader, texts, self.property_order == "schema")
 
     def _without_values(self, limits: Limits, languages: Languages) -> UnsatisfiableError:
         """What to say of a schema without values."""

@@ -15,7 +15,7 @@ from constrain.errors import ConstrainError, GrammarSyntaxError, UnsupportedErro
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceText:
     """A text and what to call it in errors."""
 
     name: str
@@ -24,7 +24,7 @@ class Source:
     def place(self, position: int) -> tuple[int, int]:
         r"""Line and column of an offset, both from 1.
 
-        >>> Source("s", "a\nbc").place(3)
+        >>> SourceText("s", "a\nbc").place(3)
         (2, 2)
         """
         return self.text.count("\n", 0, position) + 1, position - self.text.rfind("\n", 0, position)

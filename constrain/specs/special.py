@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from constrain.ir.grammar import Special
-from constrain.specs.source import Source
+from constrain.specs.source import SourceText
 
 PATTERN = r"<[^<>\s]+>"
 LAST_TOKEN = 2**31 - 1
@@ -18,10 +18,10 @@ LAST_TOKEN = 2**31 - 1
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
-def special(source: Source, written: str, position: int) -> Special:
+def special(source: SourceText, written: str, position: int) -> Special:
     """The token, or the range of tokens, that is `written` at a position of the source.
 
-    >>> special(Source("s", "<[^3]>"), "<[^3]>", 0).ids
+    >>> special(SourceText("s", "<[^3]>"), "<[^3]>", 0).ids
     ((0, 2), (4, 2147483647))
     """
     inner = re.fullmatch(r"<\[(\^?)(.*)\]>", written)

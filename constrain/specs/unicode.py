@@ -1,7 +1,7 @@
 """Sets of characters by name, and what `re.IGNORECASE` makes of a set.
 
 In: property names as people write them in `\\p{...}`, and sets of code points as sorted, disjoint, inclusive ranges.
-Out: such ranges. The tables are in `unicode.npz`, made by `constrain.specs.make_unicode`; `versions()` says which
+Out: such ranges. The tables are in `unicode.npz`, made by `.ci/make_unicode.py`; `versions()` says which
 Unicode they follow: `properties` for everything by name, `python` for `digit`, `space`, `word` and `case_closure`,
 which are those of the `re` module of one interpreter (another's `re` differs in characters that one of them lacks).
 
@@ -30,7 +30,7 @@ SURROGATES = (0xD800, 0xDFFF)
 TRUTH = {"YES": True, "Y": True, "TRUE": True, "T": True, "NO": False, "N": False, "FALSE": False, "F": False}
 
 
-class Tables(NamedTuple):
+class UnicodeTables(NamedTuple):
     """The file, unpacked as far as every request needs it."""
 
     steps: NDArray[np.int32]  # differences of the half-open bounds of all sets, one set after the other
@@ -41,12 +41,12 @@ class Tables(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def tables() -> Tables:
+def tables() -> UnicodeTables:
     """Read the file: about 3 ms, once per process."""
     with np.load(TABLES) as file:
         low, middle, high = file["planes"].astype(np.int32)
         names = json.loads(file["names"].tobytes())
-        return Tables(low | middle << 8 | high << 16, file["offsets"], file["chars"], file["groups"], names)
+        return UnicodeTables(low | middle << 8 | high << 16, file["offsets"], file["chars"], file["groups"], names)
 
 
 def versions() -> dict[str, str]:

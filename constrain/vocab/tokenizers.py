@@ -1,6 +1,6 @@
 """Reads the byte string of every token out of Hugging Face tokenizers.
 
-In: a tokenizer of `transformers` (any backend) or of `tokenizers`. Out: a `Reading`, from which `Vocabulary` is made.
+In: a tokenizer of `transformers` (any backend) or of `tokenizers`. Out: a `TokenizerReading`, for a `Vocabulary`.
 
 How it decides. `decode` is lossy for tokens that hold part of a character, so tokens are mapped by the rule of their
 family, and the family is read off the vocabulary itself (all 256 byte characters of GPT-2; all of <0x00>..<0xFF>;
@@ -42,7 +42,7 @@ _RARE = ("\U00012000", "\U00010348", "\u2d63", "\U0001f9ff", "\ua66e")
 
 
 @dataclass(frozen=True)
-class Reading:
+class TokenizerReading:
     """What a tokenizer says: bytes per id (None: spells nothing), and everything else that a `Vocabulary` holds."""
 
     tokens: list[bytes | None]
@@ -55,7 +55,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Settings:
+class TokenizerSettings:
     """What the model's config files say: ids that end the output (None: nothing), width of the logits (0: nothing)."""
 
     eos_ids: tuple[int, ...] | None = None
@@ -105,7 +105,7 @@ def encoder(tokenizer: Any) -> Callable[[str], list[int]]:
     return encode
 
 
-def read(tokenizer: Any, wordpiece: str = "error", settings: Settings | None = None) -> Reading:
+def read(tokenizer: Any, wordpiece: str = "error", settings: TokenizerSettings | None = None) -> TokenizerReading:
     """Read a tokenizer; `settings` default to the config files of the folder that it was loaded from.
 
     >>> read(AutoTokenizer.from_pretrained("gpt2")).tokens[:3]  # doctest: +SKIP
@@ -129,7 +129,7 @@ def read(tokenizer: Any, wordpiece: str = "error", settings: Settings | None = N
     else:
         _check(source, kind, tokens)
     settings = settings if settings is not None else _folder_settings(source.folder)
-    return Reading(
+    return TokenizerReading(
         tokens=tokens,
         special_tokens=special,
         eos_ids=source.eos_ids if settings.eos_ids is None else settings.eos_ids,
@@ -140,7 +140,7 @@ def read(tokenizer: Any, wordpiece: str = "error", settings: Settings | None = N
     )
 
 
-def load(path_or_id: str | os.PathLike[str], **loading: Any) -> tuple[Any, Settings]:
+def load(path_or_id: str | os.PathLike[str], **loading: Any) -> tuple[Any, TokenizerSettings]:
     """Load a tokenizer and the settings beside it from a folder, a tokenizer.json, or the Hub."""
     path = Path(path_or_id)
     if path.is_file():
@@ -562,13 +562,13 @@ def _samples() -> list[str]:
 # ---- config files
 
 
-def _folder_settings(folder: str | Path) -> Settings:
+def _folder_settings(folder: str | Path) -> TokenizerSettings:
     if folder == "" or not os.path.isdir(folder):  # tokenizers made in memory have an empty name
-        return Settings()
+        return TokenizerSettings()
     return _settings([_json(Path(folder) / name) for name in _CONFIGS])
 
 
-def _hub_settings(name: str, loading: Mapping[str, Any]) -> Settings:
+def _hub_settings(name: str, loading: Mapping[str, Any]) -> TokenizerSettings:
     from transformers.utils import cached_file
 
     kept = {key: loading[key] for key in ("revision", "cache_dir", "token", "local_files_only") if key in loading}
@@ -576,24 +576,24 @@ def _hub_settings(name: str, loading: Mapping[str, Any]) -> Settings:
     return _settings([_json(Path(path)) if path else {} for path in paths])
 
 
-def _settings(configs: Sequence[Mapping[str, Any]]) -> Settings:
+def _settings(configs: Sequence[Mapping[str, Any]]) -> TokenizerSettings:
     """The first config that names ids which end the output is right; the logits are as wide as any of them says."""
     nested = [c for config in configs for c in (config, config.get("text_config")) if isinstance(c, Mapping)]
     ends = [c["eos_token_id"] for c in nested if c.get("eos_token_id") is not None]
     sizes = [c["vocab_size"] for c in nested if isinstance(c.get("vocab_size"), int)]
     first = ends[0] if ends else None
-    return Settings(
+    return TokenizerSettings(
         eos_ids=None if first is None else tuple(first) if isinstance(first, list) else (first,),
         vocab_size=max(sizes, default=0),
     )
 
 
-def _with_named_eos(settings: Settings, folder: Path, tokenizer: Any) -> Settings:
+def _with_named_eos(settings: TokenizerSettings, folder: Path, tokenizer: Any) -> TokenizerSettings:
     """A bare tokenizer.json does not say which token ends the output; the file beside it does, by name."""
     named = _json(folder / "tokenizer_config.json").get("eos_token")
     name = named.get("content") if isinstance(named, Mapping) else named
     end = tokenizer.token_to_id(name) if isinstance(name, str) else None
-    return settings if settings.eos_ids is not None or end is None else Settings((end,), settings.vocab_size)
+    return settings if settings.eos_ids is not None or end is None else TokenizerSettings((end,), settings.vocab_size)
 
 
 def _json(path: Path) -> dict[str, Any]:

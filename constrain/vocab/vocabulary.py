@@ -29,7 +29,7 @@ from constrain.vocab import cache
 
 if TYPE_CHECKING:
     from constrain.kernels.trie import TrieTables
-    from constrain.vocab.tokenizers import Reading
+    from constrain.vocab.tokenizers import TokenizerReading
 
 FORMAT = 8
 """Counts up whenever the same tokenizer would give another vocabulary, or is stored in another way."""
@@ -350,7 +350,7 @@ def _assemble(
     return Vocabulary(data, _narrow(offsets), tuple(ends), special, bool(strips_leading_space), kind, name)
 
 
-def _from_reading(read: Reading, vocab_size: int | None, eos_ids: Sequence[int] | None) -> Vocabulary:
+def _from_reading(read: TokenizerReading, vocab_size: int | None, eos_ids: Sequence[int] | None) -> Vocabulary:
     """What `constrain.vocab.tokenizers` found, unless the caller knows better."""
     size = read.size if vocab_size is None else _as_size(vocab_size)
     ends = read.eos_ids if eos_ids is None else eos_ids

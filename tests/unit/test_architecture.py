@@ -118,6 +118,15 @@ def test_no_cycles() -> None:
     assert set(graph) - done == set()
 
 
+def test_no_class_name_stands_for_two_things() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name)
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
 KERNELS = {name: path for name, path in MODULES.items() if name.startswith("kernels.")}
 REFERENCE = Path(__file__).parent.parent / "reference"
 

@@ -217,10 +217,10 @@ def test_trace_lines_of_many_ways(tmp_path: Path) -> None:
 
 
 def test_long_paths_are_cut_in_the_middle() -> None:
-    from constrain.debug.trace import Open
+    from constrain.debug.trace import OpenRule
 
     names = tuple("abcdefghijkl")
-    assert tracing.path(Open(names, (), ())) == "a > b > … > g > h > i > j > k > l"
+    assert tracing.path(OpenRule(names, (), ())) == "a > b > … > g > h > i > j > k > l"
 
 
 # ---- mask, compile, generate

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from constrain.demo import MODEL_PATH, load_model
-from constrain.demo.corpus import KINDS, Draw, documents
+from examples.demo_model.corpus import KINDS, Draw, documents
 
 pytest.importorskip("transformers")
 
@@ -86,14 +86,14 @@ def test_every_byte_is_a_token(loaded: tuple[Any, Any]) -> None:
 
 
 def measure(loaded: tuple[Any, Any], report: dict[str, Any], seed: int, count: int) -> Any:
-    from constrain.demo.train import held_out_loss
+    from examples.demo_model.train import held_out_loss
 
     model, tokenizer = loaded
     return held_out_loss(model, tokenizer.backend_tokenizer, seed, report["size"]["block"], count)
 
 
 def test_reported_loss(loaded: tuple[Any, Any], report: dict[str, Any]) -> None:
-    from constrain.demo.train import HELD_OUT_BLOCKS
+    from examples.demo_model.train import HELD_OUT_BLOCKS
 
     loss = measure(loaded, report, report["held_out_seed"], HELD_OUT_BLOCKS)
     assert loss.nats_per_token == pytest.approx(report["held_out_nats_per_token"], abs=1e-3)
@@ -207,7 +207,7 @@ def threads() -> Iterator[None]:
 def test_two_steps_of_training(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from constrain.demo import train
+    from examples.demo_model import train
 
     arguments = ["--steps", "2", "--size", "tiny", "--seed", "7", "--out"]
     train.main([*arguments, str(tmp_path / "one")])
@@ -222,6 +222,6 @@ def test_two_steps_of_training(tmp_path: Path) -> None:
 
 
 def test_minutes_bound_the_run(tmp_path: Path) -> None:
-    from constrain.demo.train import SIZES, run
+    from examples.demo_model.train import SIZES, run
 
     assert run(tmp_path, SIZES["tiny"], seed=7, minutes=0.01)["steps"] >= 1

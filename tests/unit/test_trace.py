@@ -10,7 +10,7 @@ import constrain
 from constrain import Vocabulary
 from constrain.automaton import TokenAutomaton
 from constrain.debug.chart import Chart
-from constrain.debug.trace import Open, Trace, rules_of, trace
+from constrain.debug.trace import OpenRule, Trace, rules_of, trace
 from constrain.engine import tables as t
 from constrain.engine.longest_session import LongestSession
 from constrain.engine.network import rule_name
@@ -106,7 +106,7 @@ def test_names_of_rules() -> None:
     assert rule_name((1, ("item", 2))) == "item"
     assert rule_name(7) == "7"
     found = traced('start: _pair{X}\n_pair{part}: part "," part\nX: "x"', "x")
-    assert found.steps[0].open == (Open(("start", "_pair"), (), ("X",)),)
+    assert found.steps[0].open == (OpenRule(("start", "_pair"), (), ("X",)),)
 
 
 # ---- JSON Schema

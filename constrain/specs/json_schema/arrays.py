@@ -22,7 +22,7 @@ _MANY = 64
 _TWICE = frozenset((FALSE,))
 
 
-class State(NamedTuple):
+class ArrayState(NamedTuple):
     """Where an array is."""
 
     length: int
@@ -34,11 +34,11 @@ class State(NamedTuple):
     one has been chosen to come again, what it may be."""
 
 
-class Way(NamedTuple):
+class ArrayWay(NamedTuple):
     """An item that may come next, and the state after it."""
 
     formula: int
-    after: State
+    after: ArrayState
     unique: bool
     """Whether it must differ from all items before it."""
 
@@ -65,18 +65,18 @@ class ArrayPlan:
         self._last = max([len(arrays.prefix), *starts])
         """From here on all items are treated alike."""
         self._most = max(self._last, arrays.low) if arrays.high is None else arrays.high
-        self._alive: dict[State, bool] = {}
+        self._alive: dict[ArrayState, bool] = {}
         self._known: dict[tuple[int, tuple[bool, ...]], list[tuple[int, tuple[int, ...]]]] = {}
         self._lists, self.compares = self._repetition(is_scalar)
         """`compares` tells whether an item is to be compared as a whole with those before it."""
         self.pairs = self.compares and arrays.repeats
         """Whether it is, so that two of them are equal."""
 
-    def start(self) -> State:
+    def start(self) -> ArrayState:
         """The state of the empty array."""
-        return State(0, (0,) * len(self._arrays.contains), frozenset())
+        return ArrayState(0, (0,) * len(self._arrays.contains), frozenset())
 
-    def may_end(self, state: State) -> bool:
+    def may_end(self, state: ArrayState) -> bool:
         """Whether the array may end."""
         if state.length < self._arrays.low or (self._arrays.repeats and FALSE not in state.used):
             return False
@@ -85,11 +85,11 @@ class ArrayPlan:
             for count, some in zip(state.counts, self._arrays.contains)
         )
 
-    def ways(self, state: State) -> list[Way]:
+    def ways(self, state: ArrayState) -> list[ArrayWay]:
         """The items that may come next."""
         return [way for way in self._ways(state) if self.is_alive(way.after)]
 
-    def is_alive(self, state: State) -> bool:
+    def is_alive(self, state: ArrayState) -> bool:
         """Whether the array can be completed. Raises LimitExceeded when that takes too long to find out."""
         arrays = self._arrays
         if not arrays.contains and not self._lists and not self.pairs:
@@ -101,40 +101,42 @@ class ArrayPlan:
             raise LimitExceeded("search", most + 1, most, "completing an array")
         return alive
 
-    def _next(self, state: State) -> Iterator[State]:
+    def _next(self, state: ArrayState) -> Iterator[ArrayState]:
         return (way.after for way in self._ways(state))
 
-    def _ways(self, state: State) -> Iterator[Way]:
+    def _ways(self, state: ArrayState) -> Iterator[ArrayWay]:
         if self._arrays.high is not None and state.length >= self._arrays.high:
             return
         index = min(state.length + 1, self._most)
         for formula, counts in self._items(state):
             if self.pairs:
-                yield from self._paired(formula, State(index, counts, state.used))
+                yield from self._paired(formula, ArrayState(index, counts, state.used))
                 continue
             if not self._lists:
-                yield Way(formula, State(index, counts, state.used), self._arrays.unique and not self.compares)
+                yield ArrayWay(
+                    formula, ArrayState(index, counts, state.used), self._arrays.unique and not self.compares
+                )
                 continue
             for constant in self._constants(formula, _LISTED) or ():
                 repeated = constant in state.used
                 if not (repeated and self._arrays.unique):
                     used = state.used | {FALSE} if repeated else state.used | {constant}
-                    yield Way(constant, State(index, counts, used), False)
+                    yield ArrayWay(constant, ArrayState(index, counts, used), False)
 
-    def _paired(self, formula: int, after: State) -> Iterator[Way]:
+    def _paired(self, formula: int, after: ArrayState) -> Iterator[ArrayWay]:
         """The same item as one that is not compared, as one chosen to come again, and as that one when it does."""
         if FALSE in after.used:
-            yield Way(formula, after, False)
+            yield ArrayWay(formula, after, False)
             return
         for chosen in after.used:
             both = self._formulas.every((formula, chosen))
             if both != FALSE and not self._is_empty(both):
-                yield Way(both, after._replace(used=_TWICE), False)
-        yield Way(formula, after, False)
+                yield ArrayWay(both, after._replace(used=_TWICE), False)
+        yield ArrayWay(formula, after, False)
         if not after.used:
-            yield Way(formula, after._replace(used=frozenset((formula,))), False)
+            yield ArrayWay(formula, after._replace(used=frozenset((formula,))), False)
 
-    def ways_to_repeat(self, state: State, seen: int) -> list[Way]:
+    def ways_to_repeat(self, state: ArrayState, seen: int) -> list[ArrayWay]:
         """The items that may come next while no two have been equal; `seen` is the formula of those so far."""
         found = []
         chosen = frozenset(() if seen == FALSE else (seen,))
@@ -147,10 +149,10 @@ class ArrayPlan:
             after = way.after._replace(used=frozenset())
             formula = self._formulas.every((way.formula, self._repeatable(after, seen)))
             if formula != FALSE and not self._is_empty(formula):
-                found.append(Way(formula, after, False))
+                found.append(ArrayWay(formula, after, False))
         return found
 
-    def _repeatable(self, state: State, seen: int) -> int:
+    def _repeatable(self, state: ArrayState, seen: int) -> int:
         """What an item before `state` has to be so that it, what comes then, or what was seen comes twice."""
         if self.is_alive(state) or (seen != FALSE and self.is_alive(state._replace(used=frozenset((seen,))))):
             return TRUE
@@ -168,7 +170,7 @@ class ArrayPlan:
                 raise LimitExceeded("search", len(reached), self._limits.search, "completing an array")
         return self._formulas.some(found)
 
-    def _items(self, state: State) -> Iterator[tuple[int, tuple[int, ...]]]:
+    def _items(self, state: ArrayState) -> Iterator[tuple[int, tuple[int, ...]]]:
         """What the next item may be in, and the counts after it; items that settle something first."""
         options: list[tuple[int, tuple[int, ...]]] = [(self._arrays.at(state.length), ())]
         for some, count in zip(self._arrays.contains, state.counts):

@@ -22,7 +22,7 @@ _NAMING = frozenset(
 )
 
 
-class Place:
+class SchemaPlace:
     """A subschema: its contents, and what its references are relative to."""
 
     __slots__ = ("draft", "key", "pointer", "resolver", "schema")
@@ -54,14 +54,14 @@ class Document:
         resolver = None if self._plain else self._resolver(own)
         self.root = self._at(root, "", own, resolver)
 
-    def child(self, place: Place, *path: str | int) -> Place:
+    def child(self, place: SchemaPlace, *path: str | int) -> SchemaPlace:
         """The subschema at a path below another one."""
         schema = place.schema
         for step in path:
             schema = schema[step]
         return self._at(schema, place.pointer + _pointer(path), place.draft, place.resolver)
 
-    def target(self, place: Place, keyword: str, reference: Any) -> Place:
+    def target(self, place: SchemaPlace, keyword: str, reference: Any) -> SchemaPlace:
         """What a reference leads to. Raises SchemaError if it leads nowhere."""
         if not isinstance(reference, str):
             raise SchemaError(f"{keyword} is {reference!r:.60}, not a string", pointer=place.pointer, keyword=keyword)
@@ -77,7 +77,7 @@ class Document:
         if self._plain and _follow(self._root, unquote(reference[1:])) is _NOWHERE:
             raise _unresolved(pointer, "$ref", reference)
 
-    def _lookup(self, place: Place, keyword: str, reference: str) -> Place:
+    def _lookup(self, place: SchemaPlace, keyword: str, reference: str) -> SchemaPlace:
         import referencing.exceptions
         import referencing.jsonschema
 
@@ -98,7 +98,7 @@ class Document:
             draft = self._draft(whole, self._given or NEWEST, own)
         return self._at(resolved.contents, f"{own}#{pointer}" if own else pointer, draft, resolved.resolver, True)
 
-    def _at(self, schema: Any, pointer: str, draft: Draft, resolver: Any, is_target: bool = False) -> Place:
+    def _at(self, schema: Any, pointer: str, draft: Draft, resolver: Any, is_target: bool = False) -> SchemaPlace:
         key: Hashable = id(schema) if not isinstance(schema, bool) else (schema,)
         if resolver is not None and isinstance(schema, Mapping):
             if draft.id_keyword in schema or "$schema" in schema:
@@ -107,7 +107,7 @@ class Document:
                 resolver = resolver.in_subresource(_resource(schema, draft))
             scope = dict.fromkeys(uri for uri, _ in resolver.dynamic_scope())
             key = (id(schema), resolver._base_uri, tuple(scope))
-        return Place(schema, pointer, draft, resolver, key)
+        return SchemaPlace(schema, pointer, draft, resolver, key)
 
     def _draft(self, schema: Any, default: Draft, pointer: str) -> Draft:
         """The draft of a document."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from constrain.specs.json_schema.arrays import ArrayPlan
-from constrain.specs.json_schema.document import Place
+from constrain.specs.json_schema.document import SchemaPlace
 from constrain.specs.json_schema.formulas import FALSE, TRUE, Leaf
 from constrain.specs.json_schema.objects import ObjectPlan
 from constrain.specs.json_schema.plain import Plain
@@ -41,7 +41,7 @@ class Inhabited:
         if known is not None:
             return known
         node = self._reader.formulas[formula]
-        if isinstance(node, Leaf) and not node.negated and isinstance(node.content, Place):
+        if isinstance(node, Leaf) and not node.negated and isinstance(node.content, SchemaPlace):
             if self._plain.has_value(node.content):
                 self._known[formula] = False
                 return False

@@ -51,7 +51,7 @@ class _Array(NamedTuple):
     """The rule of a state of an array."""
 
     plan: int
-    state: arrays.State
+    state: arrays.ArrayState
     comes: str
     """Whether an item `MAY` come or the end, the next one `THEN` comes after a comma or the end, or one `MUST` come."""
     seen: frozenset[int] = frozenset()
@@ -62,7 +62,7 @@ class _Object(NamedTuple):
     """The rule of a state of an object."""
 
     plan: int
-    state: objects.State
+    state: objects.ObjectState
     first: bool
 
 
@@ -73,7 +73,7 @@ class _Then(NamedTuple):
     after: Hashable
 
 
-class Lowering(Mapping[Hashable, Rule]):
+class SchemaLowering(Mapping[Hashable, Rule]):
     """The rules of one schema, by name."""
 
     def __init__(self, reader: Reader, texts: Texts, in_order: bool) -> None:
@@ -175,7 +175,7 @@ class Lowering(Mapping[Hashable, Rule]):
 
     # ------------------------------------------------------------------------------------- arrays and objects
 
-    def _array(self, number: int, state: arrays.State, comes: str) -> Body:
+    def _array(self, number: int, state: arrays.ArrayState, comes: str) -> Body:
         plan, texts = self._array_plans[number], self._texts
         ways: list[Body] = [texts.close_array] if comes != _MUST and plan.may_end(state) else []
         items: list[Body] = []
@@ -188,7 +188,7 @@ class Lowering(Mapping[Hashable, Rule]):
             ways.append(Seq((texts.comma, _either(items))) if comes == _THEN else _either(items))
         return _either(ways)
 
-    def _compared(self, number: int, state: arrays.State, comes: str, seen: frozenset[int]) -> Body:
+    def _compared(self, number: int, state: arrays.ArrayState, comes: str, seen: frozenset[int]) -> Body:
         """An array without repetition whose items may be anything: each item so far is excluded from the next one."""
         plan, texts, formulas = self._array_plans[number], self._texts, self.reader.formulas
         if plan.pairs:
@@ -204,7 +204,7 @@ class Lowering(Mapping[Hashable, Rule]):
                 ways.append(Call(_Then(formula, _Array(number, way.after, _THEN, seen)), lazy=True))
         return _either(ways)
 
-    def _paired(self, number: int, state: arrays.State, comes: str, seen: frozenset[int]) -> Body:
+    def _paired(self, number: int, state: arrays.ArrayState, comes: str, seen: frozenset[int]) -> Body:
         """An array in which some item is to come twice, while none has: the next one may be one of those so far."""
         plan, comma = self._array_plans[number], self._texts.comma
         if state.used:
@@ -217,7 +217,7 @@ class Lowering(Mapping[Hashable, Rule]):
             ways.append(Call(_Then(way.formula, after), lazy=True))
         return _either(ways)
 
-    def _turn(self, number: int, state: arrays.State, seen: frozenset[int]) -> Callable[[bytes], Hashable]:
+    def _turn(self, number: int, state: arrays.ArrayState, seen: frozenset[int]) -> Callable[[bytes], Hashable]:
         """The rule of the array after one more item and a comma, by the text so far; None if no item can follow."""
         plan, formulas = self._array_plans[number], self.reader.formulas
 
@@ -233,7 +233,7 @@ class Lowering(Mapping[Hashable, Rule]):
 
         return turn
 
-    def _different(self, number: int, way: arrays.Way) -> list[Body]:
+    def _different(self, number: int, way: arrays.ArrayWay) -> list[Body]:
         """The ways to write an item that differs from all before it, together with what shows where it ends."""
         meant = self.reader.values(way.formula)
         plan, found = self._array_plans[number], list[Body]()
@@ -245,7 +245,7 @@ class Lowering(Mapping[Hashable, Rule]):
                 found.append(Seq((self._texts.different(scalar, self._texts.comma), more)))
         return found
 
-    def _object(self, number: int, state: objects.State, first: bool) -> Body:
+    def _object(self, number: int, state: objects.ObjectState, first: bool) -> Body:
         plan, texts = self._object_plans[number][0], self._texts
         ways: list[Body] = [texts.close_object] if plan.may_end(state) else []
         members = [
@@ -344,7 +344,7 @@ class Costs:
     The least fixed point over all rules that one calls, found when it is asked for.
     """
 
-    def __init__(self, rules: Lowering) -> None:
+    def __init__(self, rules: SchemaLowering) -> None:
         self._rules = rules
         self._known: dict[Hashable, float] = {}
 

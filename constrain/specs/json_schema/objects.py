@@ -46,7 +46,7 @@ class Group(NamedTuple):
         return next(iter(only)) if only is not None and len(only) == 1 else None
 
 
-class State(NamedTuple):
+class ObjectState(NamedTuple):
     """Where an object is."""
 
     used: tuple[int, ...]
@@ -57,12 +57,12 @@ class State(NamedTuple):
     """What was needed and is there, one bit each."""
 
 
-class Way(NamedTuple):
+class ObjectWay(NamedTuple):
     """A member that may come next, and the state after it."""
 
     group: Group
     formula: int
-    after: State
+    after: ObjectState
 
 
 class _Members(NamedTuple):
@@ -101,11 +101,11 @@ class ObjectPlan:
         self._needed = (1 << len(objects.some)) - 1
         self._counts = objects.low > len(objects.required) or objects.high is not None
         self._most = objects.low if objects.high is None else objects.high + 1
-        self._alive: dict[State, bool] = {}
+        self._alive: dict[ObjectState, bool] = {}
 
-    def start(self) -> State:
+    def start(self) -> ObjectState:
         """The state of the empty object."""
-        return State((0,) * (1 + len(self._members.loose)), 0, 0)
+        return ObjectState((0,) * (1 + len(self._members.loose)), 0, 0)
 
     @cached_property
     def is_possible(self) -> bool:
@@ -114,7 +114,7 @@ class ObjectPlan:
             return False
         return not (self._counts or self._needed) or self.is_alive(self.start())
 
-    def may_end(self, state: State) -> bool:
+    def may_end(self, state: ObjectState) -> bool:
         """Whether the object may end."""
         if state.settled != self._needed or (self._counts and not self._is_count(state.written)):
             return False
@@ -123,11 +123,11 @@ class ObjectPlan:
             return False
         return all(n == group.size for n, group in zip(state.used[1:], members.loose) if group.required)
 
-    def ways(self, state: State) -> list[Way]:
+    def ways(self, state: ObjectState) -> list[ObjectWay]:
         """The members that may come next."""
         return [way for way in self._ways(state) if self.is_alive(way.after)]
 
-    def is_alive(self, state: State) -> bool:
+    def is_alive(self, state: ObjectState) -> bool:
         """Whether the object can be completed. Raises LimitExceeded when that takes too long to find out."""
         if not self._counts and not self._needed:
             return self.is_possible
@@ -140,12 +140,12 @@ class ObjectPlan:
     def _is_count(self, count: int) -> bool:
         return self._objects.low <= count and (self._objects.high is None or count <= self._objects.high)
 
-    def _next(self, state: State) -> Iterator[State]:
+    def _next(self, state: ObjectState) -> Iterator[ObjectState]:
         """The states after one more member; those that settle something first."""
         ways = sorted(self._ways(state), key=lambda way: -way.after.settled)
         return iter([way.after for way in ways])
 
-    def _ways(self, state: State) -> Iterator[Way]:
+    def _ways(self, state: ObjectState) -> Iterator[ObjectWay]:
         if self._counts and self._objects.high is not None and state.written >= self._objects.high:
             return
         count = min(state.written + 1, self._most) if self._counts else 0
@@ -164,10 +164,10 @@ class ObjectPlan:
         for group in others:
             yield from self._ways_of(group, state, used, count)
 
-    def _ways_of(self, group: Group, state: State, used: tuple[int, ...], count: int) -> Iterator[Way]:
+    def _ways_of(self, group: Group, state: ObjectState, used: tuple[int, ...], count: int) -> Iterator[ObjectWay]:
         for formula, settles in group.options:
             if not settles or settles & ~state.settled:  # what is settled needs no member of its own
-                yield Way(group, formula, State(used, count, state.settled | settles))
+                yield ObjectWay(group, formula, ObjectState(used, count, state.settled | settles))
 
     # ------------------------------------------------------------------------------------------------- groups
 

@@ -28,7 +28,7 @@ from constrain.specs import unicode
 from constrain.specs.json_schema import search
 from constrain.specs.json_schema.search import END, START
 from constrain.specs.json_schema.strings import ANY_CHARACTER
-from constrain.specs.source import Source
+from constrain.specs.source import SourceText
 
 _NEWLINES: Ranges = ((0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029))
 _WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
@@ -74,7 +74,7 @@ def pattern(text: str) -> Expr:
     try:
         return search.search(_Parser(text).whole())
     except _Fault as fault:
-        source = Source("pattern", text)
+        source = SourceText("pattern", text)
         error = source.unsupported if fault.unsupported else source.error
         raise error(fault.message, fault.position) from None
     except RecursionError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Set
 from typing import Any
 
-from constrain.specs.json_schema.document import Document, Place
+from constrain.specs.json_schema.document import Document, SchemaPlace
 from constrain.specs.json_schema.drafts import ARRAY_KEYWORDS, NUMBER_KEYWORDS, OBJECT_KEYWORDS, STRING_KEYWORDS
 from constrain.specs.json_schema.strings import is_text
 
@@ -27,7 +27,7 @@ class Plain:
         self._document = document
         self._known: dict[int, bool] = {}
 
-    def has_value(self, place: Place) -> bool:
+    def has_value(self, place: SchemaPlace) -> bool:
         """Whether it is clear from the keywords that a subschema has a value."""
         known = self._known.get(id(place.schema))
         if known is None:
@@ -35,7 +35,7 @@ class Plain:
             known = self._known[id(place.schema)] = self._looks(place)
         return known
 
-    def _looks(self, place: Place) -> bool:
+    def _looks(self, place: SchemaPlace) -> bool:
         schema = place.schema
         if not isinstance(schema, dict):
             return schema is True
@@ -50,7 +50,7 @@ class Plain:
         names_strings = said <= {"type", "enum"} or said <= {"type", "const"}
         return names_strings and "string" in types and any(isinstance(one, str) and is_text(one) for one in listed)
 
-    def _is_met(self, place: Place, kind: str, said: Set[str]) -> bool:
+    def _is_met(self, place: SchemaPlace, kind: str, said: Set[str]) -> bool:
         """Whether it is clear that a value of some type meets the keywords about it."""
         schema = place.schema
         match kind:
@@ -64,7 +64,7 @@ class Plain:
                 return self._is_object_clear(place, said & _OBJECTS)
         return True
 
-    def _is_array_clear(self, place: Place, said: Set[str]) -> bool:
+    def _is_array_clear(self, place: SchemaPlace, said: Set[str]) -> bool:
         schema = place.schema
         if not schema.get("minItems", 0) and "contains" not in said:
             return True
@@ -72,7 +72,7 @@ class Plain:
             return False
         return "items" not in said or self.has_value(self._document.child(place, "items"))
 
-    def _is_object_clear(self, place: Place, said: Set[str]) -> bool:
+    def _is_object_clear(self, place: SchemaPlace, said: Set[str]) -> bool:
         schema = place.schema
         required: Collection[str] = schema.get("required", ()) if "required" in said else ()
         if not required and not schema.get("minProperties", 0):

@@ -14,7 +14,7 @@ from constrain.ir.expr import Expr
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
 from constrain.specs.json_schema import numbers, strings, values
-from constrain.specs.json_schema.document import Document, Place
+from constrain.specs.json_schema.document import Document, SchemaPlace
 from constrain.specs.json_schema.drafts import (
     ANNOTATIONS,
     ARRAY_KEYWORDS,
@@ -53,7 +53,7 @@ class Reader:
 
     # --------------------------------------------------------------------------------------------- formulas
 
-    def subschema(self, place: Place) -> int:
+    def subschema(self, place: SchemaPlace) -> int:
         """The formula of a subschema. Raises SchemaError if it is malformed anywhere."""
         place = self._referred(place)
         if place.schema is True or place.schema == {}:
@@ -63,7 +63,7 @@ class Reader:
         self.document.syntax.check(place)
         return self.formulas.leaf(place.key, place)
 
-    def _referred(self, place: Place) -> Place:
+    def _referred(self, place: SchemaPlace) -> SchemaPlace:
         """What a subschema that only refers to another one stands for, so that both are one formula."""
         first, seen = place, set[Hashable]()
         while isinstance(place.schema, dict) and _REFERENCE >= place.schema.keys() >= {"$ref"}:
@@ -73,7 +73,7 @@ class Reader:
             place = self.document.target(place, "$ref", place.schema["$ref"])
         return place
 
-    def child(self, place: Place, *path: str | int) -> int:
+    def child(self, place: SchemaPlace, *path: str | int) -> int:
         """The formula of a subschema at a path below another one."""
         return self.subschema(self.document.child(place, *path))
 
@@ -118,7 +118,7 @@ class Reader:
 
     def _circular(self, formula: int) -> CircularSchema:
         node = self.formulas[formula]
-        place = node.content if isinstance(node, Leaf) and isinstance(node.content, Place) else self.document.root
+        place = node.content if isinstance(node, Leaf) and isinstance(node.content, SchemaPlace) else self.document.root
         return CircularSchema(
             "this schema is defined by itself alone: its references lead back to it without going into an item or a "
             "property",
@@ -145,7 +145,7 @@ class Reader:
 
     # -------------------------------------------------------------------------------------------- subschemas
 
-    def _read(self, place: Place) -> Values:
+    def _read(self, place: SchemaPlace) -> Values:
         schema = place.schema
         if "unevaluatedProperties" in schema or "unevaluatedItems" in schema:
             keywords = self.keywords(place)
@@ -156,14 +156,14 @@ class Reader:
             meant = self.algebra.intersect(meant, self.values(part))
         return meant
 
-    def keywords(self, place: Place) -> Mapping[str, Any]:
+    def keywords(self, place: SchemaPlace) -> Mapping[str, Any]:
         """The keywords that count."""
         schema, known = place.schema, place.draft.keywords
         if place.draft.lone_ref and "$ref" in schema:
             return {"$ref": schema["$ref"]}
         return {name: value for name, value in schema.items() if name in known}
 
-    def assertions(self, place: Place) -> Values:
+    def assertions(self, place: SchemaPlace) -> Values:
         """What the keywords say that look at a value and its members, `unevaluated..` left out."""
         keywords = self.keywords(place)
         types = keywords.get("type", ())
@@ -195,7 +195,7 @@ class Reader:
                 others = self.algebra.unite(others, self._constant(value))
         return self.algebra.intersect(meant, others)
 
-    def _numbers(self, known: NumberSet, keywords: Mapping[str, Any], place: Place) -> NumberSet:
+    def _numbers(self, known: NumberSet, keywords: Mapping[str, Any], place: SchemaPlace) -> NumberSet:
         if not keywords.keys() & NUMBER_KEYWORDS:
             return known
         low, high = keywords.get("minimum"), keywords.get("maximum")
@@ -210,7 +210,7 @@ class Reader:
             known = numbers.intersect(known, numbers.multiples_of(keywords["multipleOf"]))
         return known
 
-    def _strings(self, keywords: Mapping[str, Any], place: Place) -> StringSet:
+    def _strings(self, keywords: Mapping[str, Any], place: SchemaPlace) -> StringSet:
         if not keywords.keys() & STRING_KEYWORDS:
             return strings.ALL
         parts = []
@@ -229,7 +229,7 @@ class Reader:
             parts.append(strings.of_length(low, None if high is None else int(high)))
         return StringSet(parts=tuple(parts))
 
-    def _pattern(self, text: str, place: Place, keyword: str) -> Any:
+    def _pattern(self, text: str, place: SchemaPlace, keyword: str) -> Any:
         return _pattern_at(text, place.pointer, keyword)
 
     def check_all(self) -> None:
@@ -240,7 +240,7 @@ class Reader:
         for reference, pointer in syntax.references:
             document.check_reference(reference, pointer)
 
-    def _arrays(self, keywords: Mapping[str, Any], place: Place) -> tuple[ArraySet, ...]:
+    def _arrays(self, keywords: Mapping[str, Any], place: SchemaPlace) -> tuple[ArraySet, ...]:
         if not keywords.keys() & ARRAY_KEYWORDS:
             return (ArraySet(),)
         first, rest = "prefixItems", "items"
@@ -264,7 +264,7 @@ class Reader:
         )
         return self.algebra._arrays((found,), (ArraySet(),))
 
-    def _objects(self, keywords: Mapping[str, Any], place: Place) -> tuple[ObjectSet, ...]:
+    def _objects(self, keywords: Mapping[str, Any], place: SchemaPlace) -> tuple[ObjectSet, ...]:
         if not keywords.keys() & OBJECT_KEYWORDS:
             return (ObjectSet(),)
         properties = {name: self.child(place, "properties", name) for name in keywords.get("properties", ())}
@@ -303,7 +303,7 @@ class Reader:
             others = strings.intersect(others, strings.complement(known), self._languages)
         return others
 
-    def evaluated_names(self, place: Place) -> StringSet:
+    def evaluated_names(self, place: SchemaPlace) -> StringSet:
         """The names of members that a subschema's own keywords evaluate, `unevaluatedProperties` left out."""
         keywords = self.keywords(place)
         if "additionalProperties" in keywords:
@@ -315,7 +315,7 @@ class Reader:
 
     # --------------------------------------------------------------------------------- applicators in place
 
-    def applied(self, place: Place) -> list[int]:
+    def applied(self, place: SchemaPlace) -> list[int]:
         """What the keywords say that apply other schemas to the value itself."""
         keywords, found = self.keywords(place), []
         for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
@@ -336,7 +336,7 @@ class Reader:
                 found.append(self._dependent(place, keyword, name))
         return found
 
-    def children(self, place: Place, keyword: str) -> list[int]:
+    def children(self, place: SchemaPlace, keyword: str) -> list[int]:
         """The formulas of the subschemas of a list."""
         return [self.child(place, keyword, i) for i in range(len(place.schema[keyword]))]
 
@@ -350,14 +350,14 @@ class Reader:
         ]
         return self.formulas.every([chosen, *others])
 
-    def _conditional(self, place: Place, keywords: Mapping[str, Any]) -> int:
+    def _conditional(self, place: SchemaPlace, keywords: Mapping[str, Any]) -> int:
         condition = self.child(place, "if")
         then = self.child(place, "then") if "then" in keywords else TRUE
         other = self.child(place, "else") if "else" in keywords else TRUE
         every, negation = self.formulas.every, self.formulas.negate(condition)
         return self.formulas.some([every([condition, then]), every([negation, other])])
 
-    def _dependent(self, place: Place, keyword: str, name: str) -> int:
+    def _dependent(self, place: SchemaPlace, keyword: str, name: str) -> int:
         wanted = place.schema[keyword][name]
         if isinstance(wanted, list):
             needed = frozenset([name, *wanted])

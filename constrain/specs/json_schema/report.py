@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from constrain.errors import GrammarSyntaxError, SchemaError, UnsupportedError
-from constrain.specs.json_schema.document import Document, Place
+from constrain.specs.json_schema.document import Document, SchemaPlace
 from constrain.specs.json_schema.drafts import ANNOTATIONS, DRAFTS, Draft
 from constrain.specs.json_schema.formats import FORMATS
 from constrain.specs.json_schema.patterns import pattern
@@ -35,7 +35,7 @@ def report(document: Document, formats: str) -> tuple[Remark, ...]:
     return tuple(_remarks(document.root, formats))
 
 
-def _remarks(root: Place, formats: str) -> Iterator[Remark]:
+def _remarks(root: SchemaPlace, formats: str) -> Iterator[Remark]:
     draft = root.draft
     todo: list[tuple[Any, str]] = [(root.schema, root.pointer)]
     while todo:

@@ -16,7 +16,7 @@ from constrain.errors import SchemaError
 from constrain.specs.json_schema.drafts import Draft
 
 if TYPE_CHECKING:
-    from constrain.specs.json_schema.document import Place
+    from constrain.specs.json_schema.document import SchemaPlace
 
 _TYPES = frozenset(("null", "boolean", "object", "array", "number", "string", "integer"))
 _DEPTH = 400
@@ -117,7 +117,7 @@ class Syntax:
         self.references: list[tuple[str, str]] = []
         """The references met, and JSON Pointers to where they stand."""
 
-    def check(self, place: Place) -> None:
+    def check(self, place: SchemaPlace) -> None:
         """Check a subschema and everything below it."""
         if id(place.schema) in self._checked:
             return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from constrain.errors import LimitExceeded
 from constrain.specs.json_schema import strings, values
-from constrain.specs.json_schema.document import Place
+from constrain.specs.json_schema.document import SchemaPlace
 from constrain.specs.json_schema.formulas import FALSE, TRUE
 from constrain.specs.json_schema.strings import StringSet
 from constrain.specs.json_schema.values import ArraySet, ObjectSet, Values
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from constrain.specs.json_schema.reader import Reader
 
 
-class Case(NamedTuple):
+class Branch(NamedTuple):
     """Some of the values of a subschema, and what it evaluates of them."""
 
     formula: int
@@ -40,7 +40,7 @@ class Evaluation:
         self._reader = reader
         self._open: set[int] = set()
 
-    def values(self, place: Place) -> Values:
+    def values(self, place: SchemaPlace) -> Values:
         """The values of a subschema."""
         reader = self._reader
         meant = values.NONE
@@ -48,11 +48,11 @@ class Evaluation:
             meant = reader.algebra.unite(meant, reader.values(case.formula))
         return meant
 
-    def _cases(self, place: Place, alone: bool = False) -> list[Case]:
+    def _cases(self, place: SchemaPlace, alone: bool = False) -> list[Branch]:
         """The cases of a subschema; `alone` if nobody asks what it evaluates."""
         reader = self._reader
         if isinstance(place.schema, bool):
-            return [Case(reader.subschema(place))]
+            return [Branch(reader.subschema(place))]
         if id(place.schema) in self._open:
             raise reader._circular(reader.subschema(place))
         self._open.add(id(place.schema))
@@ -62,7 +62,7 @@ class Evaluation:
             self._open.discard(id(place.schema))
         return [self._closed(place, case) for case in cases]
 
-    def _closed(self, place: Place, case: Case) -> Case:
+    def _closed(self, place: SchemaPlace, case: Branch) -> Branch:
         """A case with the `unevaluated..` keywords of its subschema."""
         reader, keywords = self._reader, self._reader.keywords(place)
         formula = case.formula
@@ -81,14 +81,14 @@ class Evaluation:
             case = case._replace(items=float("inf"))
         return case._replace(formula=formula)
 
-    def _own_cases(self, place: Place) -> list[Case]:
+    def _own_cases(self, place: SchemaPlace) -> list[Branch]:
         """The cases of a subschema, its `unevaluated..` keywords left out."""
         reader, keywords = self._reader, self._reader.keywords(place)
         names = reader.evaluated_names(place)
         matches: tuple[int, ...] = ()
         if "contains" in keywords and place.draft.contains_evaluates:
             matches = (reader.child(place, "contains"),)
-        cases = [Case(reader.literal(reader.assertions(place)), names, self._items(place), matches)]
+        cases = [Branch(reader.literal(reader.assertions(place)), names, self._items(place), matches)]
         for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
             if keyword in keywords:
                 cases = self._both(cases, self._cases(reader.document.target(place, keyword, keywords[keyword])))
@@ -99,7 +99,7 @@ class Evaluation:
         if "oneOf" in keywords:
             cases = self._both(cases, self._one(place))
         if "not" in keywords:
-            cases = self._both(cases, [Case(reader.formulas.negate(reader.child(place, "not")))])
+            cases = self._both(cases, [Branch(reader.formulas.negate(reader.child(place, "not")))])
         if "if" in keywords:
             cases = self._both(cases, self._conditional(place))
         for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
@@ -107,7 +107,7 @@ class Evaluation:
                 cases = self._both(cases, self._dependent(place, keyword, name))
         return cases
 
-    def _items(self, place: Place) -> float:
+    def _items(self, place: SchemaPlace) -> float:
         keywords = self._reader.keywords(place)
         if "additionalItems" in keywords and isinstance(keywords.get("items"), list):
             return float("inf")
@@ -115,46 +115,46 @@ class Evaluation:
             return len(keywords["items"])
         return float("inf") if "items" in keywords else len(keywords.get("prefixItems", ()))
 
-    def _of(self, place: Place, *path: str | int) -> list[Case]:
+    def _of(self, place: SchemaPlace, *path: str | int) -> list[Branch]:
         return self._cases(self._reader.document.child(place, *path))
 
-    def _any(self, place: Place) -> list[Case]:
+    def _any(self, place: SchemaPlace) -> list[Branch]:
         """One case for each choice of alternatives."""
-        chosen: list[Case] = []
+        chosen: list[Branch] = []
         for i in range(len(place.schema["anyOf"])):
             own = self._of(place, "anyOf", i)
             chosen = self._distinct([*chosen, *own, *self._both(chosen, own)])
         return chosen
 
-    def _one(self, place: Place) -> list[Case]:
+    def _one(self, place: SchemaPlace) -> list[Branch]:
         reader = self._reader
         parts, found = reader.children(place, "oneOf"), []
         for i in range(len(parts)):
-            alone = [Case(reader.only(parts, i))]
+            alone = [Branch(reader.only(parts, i))]
             found += self._both(alone, self._of(place, "oneOf", i))
         return found
 
-    def _conditional(self, place: Place) -> list[Case]:
+    def _conditional(self, place: SchemaPlace) -> list[Branch]:
         reader, keywords = self._reader, self._reader.keywords(place)
         met = self._of(place, "if")
-        unmet = [Case(reader.formulas.negate(reader.child(place, "if")))]
+        unmet = [Branch(reader.formulas.negate(reader.child(place, "if")))]
         if "then" in keywords:
             met = self._both(met, self._of(place, "then"))
         if "else" in keywords:
             unmet = self._both(unmet, self._of(place, "else"))
         return met + unmet
 
-    def _dependent(self, place: Place, keyword: str, name: str) -> list[Case]:
+    def _dependent(self, place: SchemaPlace, keyword: str, name: str) -> list[Branch]:
         reader = self._reader
         if isinstance(place.schema[keyword][name], list):
-            return [Case(reader._dependent(place, keyword, name))]
-        with_it = self._both([Case(reader.having(name))], self._of(place, keyword, name))
-        return [Case(reader.lacking(name)), *with_it]
+            return [Branch(reader._dependent(place, keyword, name))]
+        with_it = self._both([Branch(reader.having(name))], self._of(place, keyword, name))
+        return [Branch(reader.lacking(name)), *with_it]
 
-    def _both(self, some: list[Case], others: list[Case]) -> list[Case]:
+    def _both(self, some: list[Branch], others: list[Branch]) -> list[Branch]:
         every = self._reader.formulas.every
         return self._distinct(
-            Case(
+            Branch(
                 every((a.formula, b.formula)),
                 strings.unite(a.names, b.names),
                 max(a.items, b.items),
@@ -164,8 +164,8 @@ class Evaluation:
             for b in others
         )
 
-    def _distinct(self, cases: Iterable[Case]) -> list[Case]:
-        found: dict[object, Case] = {}
+    def _distinct(self, cases: Iterable[Branch]) -> list[Branch]:
+        found: dict[object, Branch] = {}
         for case in cases:
             if case.formula != FALSE and not self._reader.is_clearly_empty(case.formula):
                 found[case.formula, case.names.key, case.items, frozenset(case.matches)] = case

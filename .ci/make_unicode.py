@@ -1,7 +1,7 @@
-"""Derive the character classes that the regex front end needs: `python -m constrain.specs.make_unicode`.
+"""Derive the character classes that the regex front end needs: `python .ci/make_unicode.py`.
 
 In: the tables inside the `regex` module (Unicode properties) and those of this interpreter (`re`'s own classes).
-Out: `unicode.npz`, one compressed file beside this module, read by `constrain.specs.unicode`. Run it again to move
+Out: `unicode.npz`, one compressed file that is read by `constrain.specs.unicode`. Run it again to move
 to a newer Unicode; nothing else in the package imports this module, and `regex` is not needed at run time.
 
 The file holds
@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-TARGET = Path(__file__).with_name("unicode.npz")
+TARGET = Path(__file__).parent.parent / "constrain" / "specs" / "unicode.npz"
 EVERY = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c <= 0xDFFF]
 TEXT = "".join(EVERY)
 

@@ -1,4 +1,4 @@
-"""Trains the demo model on `corpus`: `python -m constrain.demo.train --out DIR --steps N --seed S`.
+"""Trains the demo model on `corpus`: `python -m examples.demo_model.train --out DIR --steps N --seed S`.
 
 In: a seed and a length (steps, or minutes). Out: a folder that `AutoModelForCausalLM` and `AutoTokenizer` load without
 custom code, and `training.json`. Three stages: a byte-level BPE tokenizer on the first documents, a Llama of about
@@ -29,7 +29,7 @@ import transformers
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from constrain.demo.corpus import documents
+from examples.demo_model.corpus import documents
 
 END, PAD = "<|endoftext|>", "<|pad|>"
 END_ID, PAD_ID = 0, 1
@@ -273,7 +273,7 @@ def describe(out: Path, size: Size, seed: int, steps: int, seconds: float) -> di
 
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m constrain.demo.train", description="Train the demo model.")
+    parser = argparse.ArgumentParser(prog="python -m examples.demo_model.train", description="Train the demo model.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--minutes", type=float, default=15.0, help="time to train when no --steps are given")
     parser.add_argument("--steps", type=int, help="updates to make; the same number and seed give the same model")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from random import Random
 
-from constrain.demo.words import (
+from examples.demo_model.words import (
     CHANGES,
     COLOURS,
     DAYS,
