@@ -72,8 +72,8 @@ def _names(names: Sequence[str]) -> str:
 def path(one: OpenRule) -> str:
     """The rules that are open; repeated ones once, the middle of many left out.
 
-    >>> from constrain.debug.trace import Open
-    >>> path(Open(("start", "list", "list", "list", "item"), (), ()))
+    >>> from constrain.debug.trace import OpenRule
+    >>> path(OpenRule(("start", "list", "list", "list", "item"), (), ()))
     'start > list ×3 > item'
     """
     runs = [(name, len(list(run))) for name, run in groupby(one.rules)]

@@ -83,7 +83,7 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
     >>> vocab = constrain.Vocabulary.from_tokens([bytes([b]) for b in range(256)])
     >>> spec = constrain.grammar('start: "(" item ")"\\nitem: start | NAME\\nNAME: /[a-z]+/')
     >>> trace(constrain.Compiler(vocab).compile(spec), b"(a").steps[-1].open
-    (Open(rules=('start', 'item'), reading=('NAME',), ended=('NAME',)),)
+    (OpenRule(rules=('start', 'item'), reading=('NAME',), ended=('NAME',)),)
     """
     space, state = automaton.space, automaton.start
     with _lock:  # a chart reads rules that the session may not have read yet
