@@ -1,7 +1,7 @@
 """What to enforce: frozen, hashable, picklable values that know nothing of tokens.
 
->>> regex(r"[a-z]+") & regex(r".{3}") | choice(["yes", "no"])
-Or(parts=(Conjunction(parts=(Regex(pattern='[a-z]+', flags=0), Regex(pattern='.{3}', flags=0))), Choice(options=('yes',))))
+>>> regex("b.+") & regex(".{3}") | choice(["yes"])
+Or(parts=(Conjunction(parts=(Regex(pattern='b.+', flags=0), Regex(pattern='.{3}', flags=0))), Choice(options=('yes',))))
 """
 
 from __future__ import annotations
