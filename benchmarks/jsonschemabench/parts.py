@@ -18,7 +18,7 @@ from benchmarks.jsonschemabench.engines import installed, made
 from benchmarks.jsonschemabench.masks import Encoded
 from benchmarks.tables import Table
 from constrain.automata.dfa import DfaStore
-from constrain.engine.lower import SchemaLowering as Flattening
+from constrain.engine.lower import Lowering
 from constrain.engine.network import Network
 from constrain.engine.session import Session
 from constrain.engine.vocabulary_tables import VocabularyTables
@@ -33,7 +33,7 @@ PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {
     "token sets of automata": [(VocabularyTables, "ready"), (VocabularyTables, "counted_set")],
     "schema to rules": [(SchemaLowering, "_body")],
     "rules to networks": [(Network, "_read_rules"), (Network, "line")],
-    "networks to tables": [(Flattening, "expand")],
+    "networks to tables": [(Lowering, "expand")],
     "values that may not come again": [(Session, "_excluded"), (Session, "_data_with"), (Session, "_rule_after")],
     "masks: tokens that are tried one by one": [(Session, "_try_tokens")],
     "matchers": [(Matcher, "fill_bitmask"), (Matcher, "accept_token")],

@@ -20,6 +20,7 @@ from constrain.engine import tables as t
 from constrain.engine.network import NEVER, Network, run
 from constrain.errors import GrammarSyntaxError, LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words
+from constrain.ir.fuse import fuse
 from constrain.ir.grammar import Call, Grammar, Rule, Seq, Special, Terminal
 from constrain.ir.json_text import BODY, CHARACTER
 
@@ -268,7 +269,7 @@ class Lowering:
     def __init__(
         self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, session: Tables, limits: Limits
     ) -> None:
-        self.grammar, self.vocabulary, self.limits = grammar, vocabulary, limits
+        self.grammar, self.vocabulary, self.limits = (grammar := fuse(grammar)), vocabulary, limits
         self.terminals = Terminals(vocabulary, dfas, limits, grammar.longest)
         self._session = session
         calls = Call(grammar.start, lazy=grammar.is_plain)

@@ -15,9 +15,9 @@ pytest.importorskip("transformers")
 from reference.phrases import meets_ref
 
 from constrain.beam.tracker import Tracker
-from constrain.demo import words
 from constrain.hf import generate, vocabulary_of
 from constrain.specs.lexical import Clause, Lexical, Phrase
+from examples.demo_model import words
 
 OTHERS = ["lazy dog", "Köln", "on Monday", "x7", "日本"]
 WORDS = [*words.JOBS, *words.HOBBIES, *words.COLOURS, *words.FOODS, *OTHERS]
