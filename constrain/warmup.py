@@ -1,6 +1,6 @@
 """Compile what is needed before it is needed: in a Dockerfile, in CI, before many processes start at once.
 
-In: nothing. Out: machine code on disk and in this process. The engine takes about half a minute once per machine and
+In: nothing. Out: machine code on disk and in this process. The engine takes about a minute once per machine and
 version, a tenth of a second after that; `everything` adds beam search and samplers.
 """
 
