@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from constrain import Compiler, LimitExceeded, Vocabulary, allocate_bitmask, json_schema
+from constrain import Compiler, LimitExceeded, Vocabulary, allocate_bitmask, grammar, json_schema
 from constrain.automata import tables as automata
 from constrain.engine import intersect_tables, longest_tables
 from constrain.engine import tables as engine
@@ -37,3 +37,25 @@ def test_a_language_beyond_the_limits_is_said() -> None:
         for byte in json.dumps({"host": "a." * 60 + "a"}).encode():
             matcher.fill_bitmask(mask)
             assert matcher.accept_token(byte)
+
+
+MUTUAL = """
+start: a | b
+a: a b | b "x" | "a"
+b: b a | a "y" | "b" | a
+"""
+
+
+def test_rules_that_begin_with_each_other_come_to_an_end() -> None:
+    """The union of two continuations, each of a left-recursive rule, may need itself."""
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), b"ab", b"xy", b"bax", None], eos_ids=[259])
+    both = grammar(MUTUAL) + grammar(MUTUAL) | grammar('start: (a | c)+\na: c a | "a"\nc: a c | "b" | "x" | "y"')
+    matcher = Compiler(vocabulary).compile(both).matcher()
+    mask = allocate_bitmask(1, vocabulary.size)
+    for byte in b"abxyabb":
+        matcher.fill_bitmask(mask)
+        allowed = set(matcher.allowed_token_ids().tolist())
+        assert allowed == {token for token in range(vocabulary.size) if matcher.copy().accept_token(token)}
+        if not matcher.accept_token(byte):
+            break
+    assert matcher.num_accepted > 3
