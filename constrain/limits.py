@@ -31,11 +31,10 @@ class Limits:
     ways in which one item or member meets what has to be somewhere (`contains` and the like)."""
 
     expressions: int = 2_000_000
-    """Distinct subexpressions held by one process-wide store: about 150 bytes each."""
+    """Size of the automata of one process, in units of about 150 bytes: a subexpression takes one or more."""
 
     table_bytes: int = 96 << 20
-    """Memory for transitions worked out from expressions. Full tables are emptied and filled again as needed; only one
-    step that alone needs more than fits raises."""
+    """Bytes of the automaton of the phrases of one beam search."""
 
     states: int = 100_000
     """States of the rules of one grammar, about 1 kB each. Those of a repetition are made when they are reached."""

@@ -269,7 +269,8 @@ class Lowering:
     def __init__(
         self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, session: Tables, limits: Limits
     ) -> None:
-        self.grammar, self.vocabulary, self.limits = (grammar := fuse(grammar)), vocabulary, limits
+        grammar = fuse(grammar)
+        self.grammar, self.vocabulary, self.limits = grammar, vocabulary, limits
         self.terminals = Terminals(vocabulary, dfas, limits, grammar.longest)
         self._session = session
         calls = Call(grammar.start, lazy=grammar.is_plain)

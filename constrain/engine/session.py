@@ -373,8 +373,9 @@ class Session:
     def serve(self, status: int) -> None:
         """Give a unit what its status names. Raises LimitExceeded."""
         what, kind = -status >> 4, -status & 15
-        wanted = self._scratch["wanted"][: self._scratch["scratch"][t.WANTED_COUNT]].tolist()
-        self._scratch["scratch"][t.WANTED_COUNT] = 0
+        numbers = self._scratch["scratch"]
+        wanted = self._scratch["wanted"][: numbers[t.WANTED_COUNT]].tolist() if kind == t.NEED_NET else ()
+        numbers[t.WANTED_COUNT] = 0  # another session must not find them
         if kind == FULL:
             self._grow(what, status)
         elif kind == t.NEED_NET:

@@ -1,4 +1,4 @@
-"""States of a constraint on the flat engine.
+"""The states of one grammar or regular constraint over one vocabulary.
 
 In:  a `constrain.ir.grammar.Grammar`, or a DFA state.
 Out: a `StateSpace`.
