@@ -51,7 +51,10 @@ def explain_token(options: argparse.Namespace) -> int:
     automaton = Compiler(vocabulary).compile(_spec(options))
     space = automaton.space
     if not isinstance(space, FlatSpace):
-        print("`why` shows constraints without `&` beside a grammar and without numbers of tokens; try Matcher.explain", file=sys.stderr)
+        print(
+            "`why` shows constraints without `&` beside a grammar and without numbers of tokens; try Matcher.explain",
+            file=sys.stderr,
+        )
         return 2
     start = space.start()
     assert start is not None

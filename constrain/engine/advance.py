@@ -7,7 +7,7 @@ from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, READY, STATE, step
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import finish, reach, some_missing
-from constrain.engine.records import SHORT, intern_two, length, scratch_full, slot, sort_rows, unite
+from constrain.engine.records import intern_two, length, merge_rows, scratch_full, slot
 from constrain.engine.tables import (
     ARGUMENT,
     AUTOMATA,
@@ -66,38 +66,6 @@ def add_set(S, earley, table, n):
             item[p + k] = heap[o + k]
         n += 1
     return n
-
-
-@unit
-def merge_items(S, table, n):
-    """Make one of items that differ in continuations alone; the new number, or a status."""
-    item = i64(i64(S, SESSION)[SCRATCH_BLOCK], table)
-    m = 0
-    if n > SHORT:  # equal ones side by side
-        sort_rows(i64(S, SESSION)[SCRATCH_BLOCK], table, 0, n, ITEM)
-    for i in range(n):
-        o = ITEM * i
-        found = False
-        for j in range(0 if n <= SHORT else max(m - 1, 0), m):
-            p = ITEM * j
-            if (
-                item[p] == item[o]
-                and item[p + 1] == item[o + 1]
-                and item[p + 2] == item[o + 2]
-                and item[p + 3] == item[o + 3]
-            ):
-                if item[p + 4] != item[o + 4]:
-                    c = unite(S, item[p + 4], item[o + 4])
-                    if c < 0:
-                        return c
-                    item[p + 4] = c
-                found = True
-                break
-        if not found:
-            for k in range(ITEM):
-                item[ITEM * m + k] = item[o + k]
-            m += 1
-    return m
 
 
 @unit
@@ -220,7 +188,7 @@ def read_byte(S, before, n, after, byte, text):
             accepting |= heap[earley + 1]
     status = some_missing(scratch)
     if n > 1 and m > 1 and status == 0:
-        m = merge_items(S, after, m)
+        m = merge_rows(S, after, 0, m, ITEM)
         status = min(m, 0)
     return m << 1 | accepting if status == 0 else status
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from constrain.automata.tables import FULL
 from constrain.engine.tables import (
+    CONT,
     GATHER,
     HASH,
     HASH_USED,
@@ -133,6 +134,15 @@ def is_less(rows, p, q, width):
         if rows[p + k] != rows[q + k]:
             return rows[p + k] < rows[q + k]
     return False
+
+
+@helper
+def is_same(rows, p, q, width):
+    """Whether the first words of two rows are equal."""
+    for k in range(width):
+        if rows[p + k] != rows[q + k]:
+            return False
+    return True
 
 
 @helper
@@ -536,3 +546,29 @@ def unite(S, a, b):
     session, heap = i64(S, SESSION), i64(S, HEAP)
     c = united(S, i64(session[SCRATCH_BLOCK], RECORD), a, b)
     return resolve(S, c) if c > 0 and is_open(heap, c) else c
+
+
+@unit
+def merge_rows(S, table, first, last, width):
+    """Make one of the items in rows first .. last of a table of X that differ in their continuations alone.
+
+    An item is the first words of a row of `width` words. Returns the new end, or a status.
+    """
+    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    rows, end, is_sorted = i64(scratch, table), first, last - first > SHORT
+    if is_sorted:  # equal ones stand side by side
+        sort_rows(scratch, table, first, last, width)
+    for i in range(first, last):
+        o, j = width * i, max(end - 1, first) if is_sorted else first
+        while j < end and not is_same(rows, width * j, o, CONT):
+            j += 1
+        if j == end:
+            for k in range(width):
+                rows[width * end + k] = rows[o + k]
+            end += 1
+        elif rows[width * j + CONT] != rows[o + CONT]:
+            c = unite(S, rows[width * j + CONT], rows[o + CONT])
+            if c < 0:
+                return c
+            rows[width * j + CONT] = c
+    return end

@@ -117,7 +117,6 @@ SPECIAL = 8  # int32[2 n]: special tokens: number of the symbol, target in the n
 SPECIAL_ID = 9  # int32: the token ids of special symbols: for symbol k, SPECIAL_AT[k] .. SPECIAL_AT[k + 1]
 SPECIAL_AT = 10  # int32
 EOS = 11  # int32: the ids that end the output
-SESSION_TABLES = 12
 
 # SESSION
 HEAP_USED, HASH_USED, NET_USED, EOS_COUNT, SPECIAL_COUNT = range(5)
@@ -204,7 +203,6 @@ MASK_ROW = 21  # int64: a mask while it is made
 WANTED = 22  # int64: states of the network that are missing
 BEFORE_ROW = 23  # int64: what items before this one allow
 OUTERS = 24  # int64: an OUTER while it is made
-SCRATCH_TABLES = 25
 
 NODE_OF = 5
 PLACED = 6  # words of an item in STACK and FOUND

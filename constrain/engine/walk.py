@@ -14,7 +14,7 @@ from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import reach
-from constrain.engine.records import SHORT, length, scratch_full, sort_rows, unite
+from constrain.engine.records import length, merge_rows, scratch_full
 from constrain.engine.tables import (
     AUTOMATA,
     BUCKET,
@@ -295,38 +295,6 @@ def read_item(S, out_address, words, at, table, n):
     return n
 
 
-@helper
-def merge_top(S, scratch, first, n):
-    """Make one of the items in STACK[first : n], all before one node, that differ in continuations; the new n."""
-    stack = i64(scratch, STACK)
-    m = first
-    if n - first > SHORT:  # equal ones side by side
-        sort_rows(scratch, STACK, first, n, PLACED)
-    for i in range(first, n):
-        o = PLACED * i
-        found = False
-        for j in range(first if n - first <= SHORT else max(m - 1, first), m):
-            p = PLACED * j
-            if (
-                stack[p] == stack[o]
-                and stack[p + 1] == stack[o + 1]
-                and stack[p + 2] == stack[o + 2]
-                and stack[p + 3] == stack[o + 3]
-            ):
-                if stack[p + 4] != stack[o + 4]:
-                    c = unite(S, stack[p + 4], stack[o + 4])
-                    if c < 0:
-                        return c
-                    stack[p + 4] = c
-                found = True
-                break
-        if not found:
-            for k in range(PLACED):
-                stack[PLACED * m + k] = stack[o + k]
-            m += 1
-    return m
-
-
 @unit
 def sort_found(S, found, sp):
     """Put the items in FOUND on STACK, those before one child side by side; the new number, or a status."""
@@ -367,7 +335,7 @@ def walk(S, out_address, words, sp):
             first -= 1
         visited[VISITED] += 1
         if sp - first > 1:
-            sp = merge_top(S, scratch, first, sp)
+            sp = merge_rows(S, STACK, first, sp, PLACED)
             if sp < 0:
                 return sp
         if sp - first == 1:

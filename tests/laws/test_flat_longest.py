@@ -1,4 +1,4 @@
-"""Longest match the library's grammars, counts, limits, forgetting, special tokens, ambiguity."""
+"""Longest match: the library's grammars, counts, limits, forgetting, special tokens, ambiguity."""
 
 from __future__ import annotations
 
