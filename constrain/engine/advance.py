@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, READY, STATE, step
+from constrain.engine.continuations import merge_rows
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import finish, reach, some_missing
-from constrain.engine.records import intern_two, length, merge_rows, scratch_full, slot
+from constrain.engine.records import intern_two, length, scratch_full, slot
 from constrain.engine.tables import (
     ARGUMENT,
     AUTOMATA,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from constrain.engine import records
+from constrain.engine import continuations
 from constrain.engine import tables as t
 from constrain.engine.lower import plain_string
 from constrain.engine.network import NEVER
@@ -182,7 +182,7 @@ class Completion:
     def _pairs(self, continuation: int) -> list[list[int]]:
         """The triples (return state, data, continuation) of a continuation."""
         session = self._session
-        record = session.call(entry(records.pairs_of), continuation)
+        record = session.call(entry(continuations.all_pairs_of), continuation)
         heap = session.tables["heap"]
         found: list[list[int]] = heap[record + 1 : record + 1 + (heap[record] >> 8)].reshape(-1, 3).tolist()
         return found

@@ -12,20 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from constrain.engine.records import (
-    SHORT,
-    add_pairs,
-    intern,
-    intern_two,
-    length,
-    pack,
-    pairs_of,
-    scratch_full,
-    slot,
-    sort_rows,
-    sort_triples,
-    unite,
-)
+from constrain.engine.continuations import add_pairs, leaf_of, leaves_of, merge_rows, pack, pairs_of, reduced
+from constrain.engine.records import intern, intern_two, length, scratch_full, slot, sort_triples
 from constrain.engine.tables import (
     ACTIVATION,
     ARC,
@@ -168,7 +156,7 @@ def expand(S, state, data, continuation):
     table = i64(scratch, SEEN)
     most = size_of(scratch, ACTIVATION) // 8 - 1
     new_activation(activation, 0, -1, data, continuation)
-    acts, calls, accepting, missing = 1, 0, 0, 0
+    acts, calls, ended, accepting, missing = 1, 0, 0, 0, 0
     key = (1 << 61) ^ (data << 31 | continuation)
     place = place_of(scratch, key)
     table[2 * place], table[2 * place + 1] = key, now << 32
@@ -184,30 +172,46 @@ def expand(S, state, data, continuation):
                 return missing
             continue
         if flags & ENDS and activation[8 * act + RULE] < 0:
-            pairs = pairs_of(S, activation[8 * act + OF_CONT])
-            if pairs < 0:
-                return pairs
-            for k in range(length(heap, pairs) // 3):
-                o = pairs + 1 + 3 * k
-                if heap[o] < 0:
-                    accepting = 1
-                    continue
-                key = (1 << 61) ^ (heap[o + 1] << 31 | heap[o + 2])
-                place = place_of(scratch, key)
-                if table[2 * place + 1] >> 32 == now:
-                    kernel = table[2 * place + 1] & 0xFFFFFFFF
-                else:
-                    kernel = acts
-                    if acts >= most:
-                        return scratch_full(ACTIVATION)
-                    if 8 * (n + acts) + 16 > size_of(scratch, SEEN):
+            ending = activation[8 * act + OF_CONT]
+            ends = leaves_of(heap, ending)
+            for j in range(ends):
+                leaf = leaf_of(heap, ending, j)
+                if ends > 1:
+                    key = (1 << 60) ^ leaf
+                    place = place_of(scratch, key)
+                    if table[2 * place + 1] >> 32 == now:
+                        continue
+                    ended += 1
+                    if 8 * (n + acts + ended) + 16 > size_of(scratch, SEEN):
                         return scratch_full(SEEN)
-                    table[2 * place], table[2 * place + 1] = key, now << 32 | acts
-                    new_activation(activation, acts, -1, heap[o + 1], heap[o + 2])
-                    acts += 1
-                n = add_context(S, heap[o], kernel, n)
-                if n < 0:
-                    return n
+                    table[2 * place], table[2 * place + 1] = key, now << 32
+                pairs = pairs_of(S, leaf)
+                if pairs < 0:
+                    return pairs
+                for k in range(length(heap, pairs) // 3):
+                    o = pairs + 1 + 3 * k
+                    if heap[o] < 0:
+                        accepting = 1
+                        continue
+                    c = reduced(S, heap[o + 2])
+                    if c < 0:
+                        return c
+                    key = (1 << 61) ^ (heap[o + 1] << 31 | c)
+                    place = place_of(scratch, key)
+                    if table[2 * place + 1] >> 32 == now:
+                        kernel = table[2 * place + 1] & 0xFFFFFFFF
+                    else:
+                        kernel = acts
+                        if acts >= most:
+                            return scratch_full(ACTIVATION)
+                        if 8 * (n + acts + ended) + 16 > size_of(scratch, SEEN):
+                            return scratch_full(SEEN)
+                        table[2 * place], table[2 * place + 1] = key, now << 32 | acts
+                        new_activation(activation, acts, -1, heap[o + 1], c)
+                        acts += 1
+                    n = add_context(S, heap[o], kernel, n)
+                    if n < 0:
+                        return n
         first = net[8 * s + NET_CALL]
         for k in range(first, first + net[8 * s + NET_CALLS]):
             rule, back = call[2 * k], call[2 * k + 1]
@@ -221,7 +225,7 @@ def expand(S, state, data, continuation):
                 called = acts
                 if acts >= most:
                     return scratch_full(ACTIVATION)
-                if 8 * (n + acts) + 16 > size_of(scratch, SEEN):
+                if 8 * (n + acts + ended) + 16 > size_of(scratch, SEEN):
                     return scratch_full(SEEN)
                 table[2 * place], table[2 * place + 1] = key, now << 32 | acts
                 new_activation(activation, acts, rule, handed, 0)
@@ -316,12 +320,14 @@ def gather(S, act, group):
         if activation[8 * caller + GROUP_OF] == group:
             continue
         if net[8 * back + NET_FLAGS] & PURE:
-            pairs = pairs_of(S, activation[8 * caller + OF_CONT])
-            if pairs < 0:
-                return pairs
-            if n + length(heap, pairs) // 3 > room:
-                return scratch_full(GATHER)
-            n = add_pairs(heap, pairs, triples, n)
+            c = activation[8 * caller + OF_CONT]
+            for i in range(leaves_of(heap, c)):
+                pairs = pairs_of(S, leaf_of(heap, c, i))
+                if pairs < 0:
+                    return pairs
+                if n + length(heap, pairs) // 3 > room:
+                    return scratch_full(GATHER)
+                n = add_pairs(heap, pairs, triples, n)
         else:
             if n >= room:
                 return scratch_full(GATHER)
@@ -450,50 +456,10 @@ def begin_tracked(S, terminal, data):
 def finish(S, table, n, accepting, text):
     """Intern the n items in a table of X as an Earley set; items that differ in their continuations alone are one."""
     scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    m = merge_rows(S, table, 0, n, ITEM)
+    if m < 0:
+        return m
     item, content = i64(scratch, table), i64(scratch, RECORD)
-    if n > SHORT:
-        sort_rows(scratch, table, 0, n, ITEM)
-    for i in range(1, n if n <= SHORT else 0):
-        o = ITEM * i
-        a, x, goal, data, c = item[o], item[o + 1], item[o + 2], item[o + 3], item[o + 4]
-        j = i - 1
-        while j >= 0:
-            o = ITEM * j
-            if item[o] != a:
-                less = item[o] < a
-            elif item[o + 1] != x:
-                less = item[o + 1] < x
-            elif item[o + 2] != goal:
-                less = item[o + 2] < goal
-            elif item[o + 3] != data:
-                less = item[o + 3] < data
-            else:
-                less = item[o + 4] <= c
-            if less:
-                break
-            for k in range(ITEM):
-                item[o + ITEM + k] = item[o + k]
-            j -= 1
-        o = ITEM * (j + 1)
-        item[o], item[o + 1], item[o + 2], item[o + 3], item[o + 4] = a, x, goal, data, c
-    m = 0
-    for i in range(n):
-        o, p = ITEM * i, ITEM * (m - 1)
-        if m > 0 and (
-            item[o] == item[p]
-            and item[o + 1] == item[p + 1]
-            and item[o + 2] == item[p + 2]
-            and item[o + 3] == item[p + 3]
-        ):
-            if item[o + 4] != item[p + 4]:
-                c = unite(S, item[p + 4], item[o + 4])
-                if c < 0:
-                    return c
-                item[p + 4] = c
-        else:
-            for k in range(ITEM):
-                item[p + ITEM + k] = item[o + k]
-            m += 1
     if ITEM * m + 2 > size_of(scratch, RECORD):
         return scratch_full(RECORD)
     content[0], content[1] = accepting, text

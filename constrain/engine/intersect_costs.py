@@ -15,6 +15,7 @@ from constrain.automata.tables import (
     STATE,
     TOWARDS,
 )
+from constrain.engine.continuations import all_pairs_of
 from constrain.engine.intersect_tables import (
     CONT,
     COST,
@@ -31,7 +32,7 @@ from constrain.engine.intersect_tables import (
     SESSION_BLOCK,
     part_full,
 )
-from constrain.engine.records import length, pairs_of
+from constrain.engine.records import length
 from constrain.engine.tables import (
     AUTOMATA,
     CHILD,
@@ -121,7 +122,7 @@ def cost_behind(P, continuation):
                 return part_full(COST_BEHIND)
             table[2 * k], table[2 * k + 1] = here, 0
             head[COSTS_BEHIND] += 1
-        pairs = pairs_of(S, here)
+        pairs = all_pairs_of(S, here)
         if pairs < 0:
             return pairs
         triples = length(heap, pairs) // 3

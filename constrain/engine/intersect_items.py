@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, STATE
+from constrain.engine.continuations import unite
 from constrain.engine.earley import closure
 from constrain.engine.intersect_alive import decide, is_surely_alive
 from constrain.engine.intersect_tables import (
@@ -26,7 +27,7 @@ from constrain.engine.intersect_tables import (
     part_full,
     place_of,
 )
-from constrain.engine.records import length, unite
+from constrain.engine.records import length
 from constrain.engine.tables import (
     AUTOMATA,
     CHILDREN,

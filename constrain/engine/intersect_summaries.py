@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.automata.tables import ACCEPTS, FLAGS, STATE
+from constrain.engine.continuations import all_pairs_of
 from constrain.engine.intersect_outcomes import MOST_WORK, outcomes
 from constrain.engine.intersect_tables import (
     AGAIN,
@@ -59,7 +60,7 @@ from constrain.engine.intersect_tables import (
     X,
     part_full,
 )
-from constrain.engine.records import length, pairs_of
+from constrain.engine.records import length
 from constrain.engine.tables import (
     ARC,
     AUTOMATA,
@@ -286,7 +287,7 @@ def follows(P, continuation, rest):
     while i < n and not found:
         c, r = follow[4 * todo[i]], follow[4 * todo[i] + 1]
         i += 1
-        pairs = pairs_of(S, c)
+        pairs = all_pairs_of(S, c)
         if pairs < 0:
             return pairs
         for o in range(pairs + 1, pairs + 1 + length(heap, pairs), 3):

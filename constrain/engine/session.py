@@ -55,7 +55,7 @@ def make_scratch() -> Tables:
             Column("new_item", np.int64, t.ITEM << 6),
             Column("ordered", np.int64, 4 << 6),
             Column("record", np.int64, 1 << 11),
-            Column("merge", np.int64, 1 << 8),
+            Column("simulated", np.int64, 1 << 8),
             Column("stack", np.int64, t.PLACED << 10),
             Column("found", np.int64, t.PLACED << 8),
             Column("set_tokens", np.int64, 1 << 12),
@@ -71,7 +71,7 @@ def make_scratch() -> Tables:
             Column("mask_row", np.int64, 1 << 8),
             Column("wanted", np.int64, 1 << 8),
             Column("before_row", np.int64, 1 << 8),
-            Column("outers", np.int64, 1 << 8),
+            Column("leaves", np.int64, 1 << 8),
         ]
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from constrain.engine import records
+from constrain.engine import continuations
 from constrain.engine import tables as t
 from constrain.engine.lower import Lowering
 from constrain.engine.network import _ACTION, _EITHER, _MANY, _SEQ, _SYMBOL, Network, rule_name
@@ -101,7 +101,7 @@ def _rest(lowering: Lowering, flat: int) -> str:
 
 def _returns(session: Session, continuation: int) -> str:
     """Where a continuation returns to, in short."""
-    record = session.call(entry(records.pairs_of), continuation)
+    record = session.call(entry(continuations.all_pairs_of), continuation)
     heap = session.tables["heap"]
     pairs = heap[record + 1 : record + 1 + (heap[record] >> 8)].reshape(-1, 3).tolist()
     places = []

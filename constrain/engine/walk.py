@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
+from constrain.engine.continuations import merge_rows
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import reach
-from constrain.engine.records import length, merge_rows, scratch_full
+from constrain.engine.records import length, scratch_full
 from constrain.engine.tables import (
     AUTOMATA,
     BUCKET,
