@@ -44,7 +44,7 @@ from constrain.engine.tables import (
     LOOP,
     LOW,
     NEED_EXCLUDED,
-    NEED_NET,
+    NEED_WANTED,
     NET,
     NET_ARC,
     NET_ARCS,
@@ -123,22 +123,21 @@ def new_activation(activation, n, rule, data, continuation):
 
 
 @helper
-def want(scratch, state):
-    """Note a state of the network that is missing: -1, or a status."""
+def want(scratch, what):
+    """Note a state of the network or a token set that is missing: -1, or a status."""
     numbers = i64(scratch, SCRATCH)
     n = numbers[WANTED_COUNT]
     if n >= size_of(scratch, WANTED):
         return scratch_full(WANTED)
-    i64(scratch, WANTED)[n] = state
+    i64(scratch, WANTED)[n] = what
     numbers[WANTED_COUNT] = n + 1
     return -1
 
 
 @helper
 def some_missing(scratch):
-    """The status for states of the network that are missing, 0 if none is."""
-    n = i64(scratch, SCRATCH)[WANTED_COUNT]
-    return -(i64(scratch, WANTED)[n - 1] << 4 | NEED_NET) if n else np.int64(0)
+    """The status if something is missing, else 0."""
+    return -np.int64(NEED_WANTED) if i64(scratch, SCRATCH)[WANTED_COUNT] else np.int64(0)
 
 
 @unit
@@ -246,7 +245,7 @@ def expand(S, state, data, continuation):
                 n = add_context(S, back, act, n)
                 if n < 0:
                     return n
-    return n << 32 | acts << 1 | accepting if missing == 0 else -(s << 4 | NEED_NET)
+    return n << 32 | acts << 1 | accepting if missing == 0 else -np.int64(NEED_WANTED)
 
 
 @helper
@@ -539,4 +538,4 @@ def reach(S, state, data, continuation):
     What is made of such sets is to be thrown away.
     """
     found = closure(S, state, data, continuation)
-    return i64(S, SESSION)[NO_ITEMS] if found < 0 and -found & 15 == NEED_NET else found
+    return i64(S, SESSION)[NO_ITEMS] if found < 0 and -found & 15 == NEED_WANTED else found

@@ -76,7 +76,7 @@ from constrain.engine.tables import (
     WIDTH,
 )
 from constrain.engine.tables import KEEPS as KEEPS_OF_STATE
-from constrain.engine.token_sets import find_inner
+from constrain.engine.token_sets import find_all
 from constrain.engine.token_tries import (
     INNER,
     INNER_COUNT,
@@ -264,7 +264,7 @@ def inner_of(P, q, which):
     if status == 0:
         status = find_loops(vocabulary, automata, q)
     if status == 0:
-        status = find_inner(vocabulary, automata, q, which)
+        status = find_all(vocabulary, automata, q, which)
     if status < 0:
         return status
     found = np.int64(0)

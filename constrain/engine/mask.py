@@ -32,13 +32,11 @@ from constrain.engine.tables import (
     CONT,
     COUNTED_STRING,
     DENSE,
-    DENSE_SET,
     DEPENDENT,
     EARLEY,
     EOS,
     EOS_COUNT,
     EXCLUDED_MASK,
-    FEW,
     GOAL,
     HEAP,
     HEAP_USED,
@@ -61,17 +59,11 @@ from constrain.engine.tables import (
     SCRATCH,
     SCRATCH_BLOCK,
     SESSION,
-    SET,
-    SET_AT,
     SET_COUNT,
-    SET_KIND,
     SET_OF,
-    SET_SIZE,
-    SET_SUFFIXES,
     SET_TOKENS,
     SHORT_SET,
     SHORT_STATE,
-    SPARSE,
     SPECIAL_AT,
     SPECIAL_ID,
     SPECIAL_ITEM,
@@ -92,7 +84,7 @@ from constrain.engine.tables import (
     D,
     X,
 )
-from constrain.engine.walk import push_set, set_token, walk
+from constrain.engine.walk import allow_set, push_set, set_token, walk
 from constrain.jit import halves, helper, i32, i64, i64_at, size_of, u32_row, unit
 
 
@@ -101,29 +93,12 @@ def take_set(S, out_address, words, index, goal, data, c):
     """Allow the tokens of a token set; those past the end of the terminal go on at `goal`. 0, or a status."""
     session = i64(S, SESSION)
     scratch, vocabulary = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK]
-    numbers, record = i64(scratch, SCRATCH), i32(vocabulary, SET)
-    out = u32_row(out_address, words)
-    o = 4 * index
-    kind, at, n = record[o + SET_KIND], record[o + SET_AT], record[o + SET_SIZE]
-    if kind == FEW:
-        if numbers[SET_COUNT] + n > size_of(scratch, SET_TOKENS):
-            return scratch_full(SET_TOKENS)
-        tokens = i32(vocabulary, SPARSE)
-        for i in range(n):
-            set_token(scratch, out, tokens[at + i], 0)
-    elif kind == DENSE_SET:
-        dense, base = halves(vocabulary, DENSE), i64(scratch, BASE)
-        if numbers[BASE_COUNT] >= size_of(scratch, BASE):
-            return scratch_full(BASE)
-        for i in range(words):
-            out[i] |= dense[2 * at + i]
-        base[numbers[BASE_COUNT]] = at
-        numbers[BASE_COUNT] += 1
-    if record[o + SET_SUFFIXES]:
+    suffixes = allow_set(vocabulary, scratch, u32_row(out_address, words), words, index)
+    if suffixes > 0:
         earley = reach(S, goal, data, c)
-        n = push_set(S, earley, record[o + SET_SUFFIXES], 0, STACK, 0) if earley > 0 else earley
+        n = push_set(S, earley, suffixes, 0, STACK, 0) if earley > 0 else earley
         return walk(S, out_address, words, n) if n > 0 else n
-    return 0
+    return min(suffixes, 0)
 
 
 @unit

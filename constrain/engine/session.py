@@ -6,7 +6,7 @@ A state of the output is an integer, the offset of an Earley set in HEAP; 0 is n
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -374,28 +374,20 @@ class Session:
         """Give a unit what its status names. Raises LimitExceeded."""
         what, kind = -status >> 4, -status & 15
         numbers = self._scratch["scratch"]
-        wanted = self._scratch["wanted"][: numbers[t.WANTED_COUNT]].tolist() if kind == t.NEED_NET else ()
+        wanted = self._scratch["wanted"][: numbers[t.WANTED_COUNT]].tolist()
         numbers[t.WANTED_COUNT] = 0  # another session must not find them
         if kind == FULL:
             self._grow(what, status)
         elif kind == t.NEED_NET:
-            before = len(self.lowering.terminals.special_ids)
-            for flat in (*wanted, what):
-                if not self.lowering.is_expanded(flat):
-                    self.lowering.expand(flat)
-            if len(self.lowering.terminals.special_ids) != before:
-                self._write_special()
+            self._expand([what])
+        elif kind == t.NEED_WANTED:
+            self._expand([flat for flat in wanted if not flat & t.BELOW_NODE])
+            for key in {key & ~t.BELOW_NODE for key in wanted if key & t.BELOW_NODE}:
+                self._make_sets(self._vocabulary_tables.set_below, key >> 26, key & t.CHILD_MASK)
         elif kind == t.NEED_SETS:
-            with self.dfas.lock:  # these release the GIL
-                missing = self._vocabulary_tables.ready(self.dfas.block, what)
-            if missing < 0:
-                self.dfas.grow(missing)
+            self._make_sets(self._vocabulary_tables.ready, what)
         elif kind == t.NEED_COUNTED:
-            fewest, most = self._arguments()
-            with self.dfas.lock:
-                missing = self._vocabulary_tables.counted_set(self.dfas.block, what, fewest, most)
-            if missing < 0:
-                self.dfas.grow(missing)
+            self._make_sets(self._vocabulary_tables.counted_set, what, *self._arguments())
         elif kind == t.NEED_EXCLUDED:
             terminal, data = self._arguments()
             self._settle(t.EXCLUDED, (terminal, data), 1 + self._excluded(terminal, data))
@@ -408,6 +400,22 @@ class Session:
         else:
             self.dfas.grow(status)  # which raises
             raise AssertionError(f"a unit returned {status}")
+
+    def _expand(self, states: Sequence[int]) -> None:
+        """Write states of the network."""
+        before = len(self.lowering.terminals.special_ids)
+        for flat in states:
+            if not self.lowering.is_expanded(flat):
+                self.lowering.expand(flat)
+        if len(self.lowering.terminals.special_ids) != before:
+            self._write_special()
+
+    def _make_sets(self, make: Callable[..., int], *args: int) -> None:
+        """Make token sets, as far as the automata have room."""
+        with self.dfas.lock:  # these release the GIL
+            missing = make(self.dfas.block, *args)
+        if missing < 0:
+            self.dfas.grow(missing)
 
     def _grow(self, what: int, status: int) -> None:
         if what >= t.SCRATCH_TABLE:

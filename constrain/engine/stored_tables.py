@@ -23,7 +23,7 @@ from constrain.vocab.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from constrain.engine.vocabulary_tables import VocabularyTables
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever the same sources would store something else."""
 WORTH = 10_000
 """Ids from which on a vocabulary is stored."""
@@ -31,7 +31,7 @@ _STATES = 64
 """The most states of a terminal of which token sets are stored."""
 _MOST_BYTES = 1 << 27
 """Beyond that, tables hold the sets of many constraints, and are not stored again."""
-_FIXED = ("below", "height", "span", "order", "makeup")
+_FIXED = ("makeup",)
 """Tables that never grow once the tries stand."""
 
 Named = tuple[str, int, int, int, int]
@@ -48,7 +48,8 @@ def used(tables: Tables) -> dict[str, int]:
     """How many entries of the growing tables are used."""
     head = tables["vocabulary"]
     counts = {
-        "trie": head[t.TRIE_USED],
+        **dict.fromkeys(("trie", "below", "height", "span"), head[t.TRIE_USED]),
+        "order": head[t.ORDER_USED],
         "list": head[t.LIST_USED],
         "tokens": head[t.TOKENS_USED],
         "set": 4 * head[t.SET_USED],

@@ -10,14 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.engine.tables import (
+    BELOW,
     CHILD,
     CHILD_MASK,
     CHILDREN,
     CHILDREN_MASK,
+    HEIGHT,
     LIST,
     LIST_USED,
     MANY,
     ORDER,
+    ORDER_USED,
     PAYLOAD,
     PAYLOAD_MASK,
     SETS_SCRATCH,
@@ -58,7 +61,7 @@ def note_next(vocabulary, scratch, node):
     order, inner, span = i32(vocabulary, ORDER), i64(scratch, INNER), i64(vocabulary, SPAN)
     next_out, next_in, stage = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN), i64(scratch, SCALAR)[STAGE]
     begin, end = span[node] & _LOW, span[node] >> 32
-    if next_out[begin] >> 32 == stage:
+    if next_out[begin] >> 32 == stage and next_out[end - 1] >> 32 == stage:
         return 0
     out, in_ = end, end
     for i in range(end - 1, begin - 1, -1):
@@ -99,6 +102,60 @@ def sort_nodes(vocabulary, scratch, low, high):
     return 0
 
 
+@helper
+def order_tokens(vocabulary, scratch, base, nodes):
+    """Write the tokens below merged nodes to ORDER, and their spans; the new end of ORDER, or a status.
+
+    The span of a node that was taken as it is stands.
+    """
+    head, trie, span, order = (
+        i64(vocabulary, VOCABULARY),
+        i64(vocabulary, TRIE),
+        i64(vocabulary, SPAN),
+        i32(vocabulary, ORDER),
+    )
+    list_, tokens, merged = i32(vocabulary, LIST), i32(vocabulary, TOKENS), i32(scratch, MERGED)
+    for i in range(nodes - 1, -1, -1):  # MERGED: how many tokens, then where they begin
+        word, size = trie[base + i], np.int64(0)
+        if span[base + i] >= 0:
+            size = (span[base + i] >> 32) - (span[base + i] & _LOW)
+        else:
+            payload = (word >> PAYLOAD) & PAYLOAD_MASK
+            if payload:
+                size = np.int64(tokens[list_[payload - MANY]]) if payload >= MANY else np.int64(1)
+            first = ((word >> CHILD) & CHILD_MASK) - base
+            for k in range(first, first + ((word >> CHILDREN) & CHILDREN_MASK)):
+                size += merged[2 * k]
+        merged[2 * i] = size
+    merged[1] = begin = head[ORDER_USED]
+    if begin + merged[0] > size_of(vocabulary, ORDER):
+        return full(ORDER)
+    for i in range(nodes):
+        if span[base + i] >= 0:
+            continue
+        word, at = trie[base + i], np.int64(merged[2 * i + 1])
+        span[base + i] = at | (at + merged[2 * i]) << 32
+        payload = (word >> PAYLOAD) & PAYLOAD_MASK
+        if payload >= MANY:
+            t = np.int64(list_[payload - MANY])
+            for k in range(t + 1, t + 1 + tokens[t]):
+                order[at] = tokens[k]
+                at += 1
+        elif payload:
+            order[at] = payload - 1
+            at += 1
+        first = ((word >> CHILD) & CHILD_MASK) - base
+        for k in range(first, first + ((word >> CHILDREN) & CHILDREN_MASK)):
+            merged[2 * k + 1] = at
+            if span[base + k] >= 0:
+                for j in range(span[base + k] & _LOW, span[base + k] >> 32):
+                    order[at] = order[j]
+                    at += 1
+            else:
+                at += merged[2 * k]
+    return begin + merged[0]
+
+
 @unit
 def merge_suffixes(vocabulary, n):
     """Append the trie of what is below n PLACES and not in INNER; its root, 0 if there is nothing, or a status.
@@ -109,6 +166,7 @@ def merge_suffixes(vocabulary, n):
     head = i64(vocabulary, VOCABULARY)
     scratch = head[SETS_SCRATCH]
     trie, span, inner = i64(vocabulary, TRIE), i64(vocabulary, SPAN), i64(scratch, INNER)
+    below, height = i64(vocabulary, BELOW), i32(vocabulary, HEIGHT)
     list_, tokens = i32(vocabulary, LIST), i32(vocabulary, TOKENS)
     places, lists, merged = i32(scratch, PLACES), i32(scratch, LISTS), i32(scratch, MERGED)
     next_out, next_in = i64(scratch, NEXT_OUT), i32(scratch, NEXT_IN)
@@ -121,6 +179,12 @@ def merge_suffixes(vocabulary, n):
         return full_scratch(MERGED)
     if trie_room < 1:
         return full(TRIE)
+    for table in (BELOW, HEIGHT, SPAN):
+        if size_of(vocabulary, table) < size_of(vocabulary, TRIE):
+            return full(table)
+    for table in (NEXT_OUT, NEXT_IN):
+        if size_of(scratch, table) < head[ORDER_USED]:
+            return full_scratch(table)
     i64(scratch, SCALAR)[STAGE] += 1
     used = 0
     for i in range(n):
@@ -137,13 +201,16 @@ def merge_suffixes(vocabulary, n):
         only = np.int64(lists[at])
         word = trie[only]
         if i > 0 and m == 1 and next_in[span[only] & _LOW] >= span[only] >> 32:
-            trie[base + i] = word
+            trie[base + i], span[base + i] = word, span[only]
+            below[base + i], height[base + i] = below[only], height[only]
             i += 1
             continue
         payload, total, several = 0, 0, 0
-        children = 0
+        children, occurs, most = 0, np.int64(0), np.int64(0)
         for j in range(at, at + m):
             w = trie[lists[j]]
+            occurs |= below[lists[j]]
+            most = max(most, np.int64(height[lists[j]]))
             children += (w >> CHILDREN) & CHILDREN_MASK
             p = (w >> PAYLOAD) & PAYLOAD_MASK
             if i > 0 and p:
@@ -181,6 +248,7 @@ def merge_suffixes(vocabulary, n):
             w = trie[lists[j]]
             first = (w >> CHILD) & CHILD_MASK
             for node in range(first, first + ((w >> CHILDREN) & CHILDREN_MASK)):
+                note_next(vocabulary, scratch, node)
                 if next_out[span[node] & _LOW] & _LOW < span[node] >> 32:
                     lists[used] = node
                     used += 1
@@ -200,6 +268,11 @@ def merge_suffixes(vocabulary, n):
             nodes += 1
             begin = end
         trie[base + i] = (word & 255) | (base + first) << CHILD | (nodes - first) << CHILDREN | payload << PAYLOAD
+        span[base + i], below[base + i], height[base + i] = -1, occurs, most
         i += 1
+    end = order_tokens(vocabulary, scratch, base, nodes)
+    if end < 0:
+        return end
+    head[ORDER_USED] = end
     head[TRIE_USED], head[LIST_USED], head[TOKENS_USED] = base + nodes, list_used, tokens_used
     return base

@@ -62,10 +62,10 @@ SET = 4  # int32[4 n]: token sets, columns below; set 0 is none
 DENSE = 5  # int64: bitmasks of token sets, `WIDTH` words each
 SPARSE = 6  # int32: tokens of small token sets
 SET_OF = 7  # int32[8 n]: of DFA state n, columns below
-BELOW = 8  # int64: of a node of the three vocabulary tries: what occurs below, bits of constrain.vocab byte groups
-HEIGHT = 9  # int32: most bytes below a node of these
-SPAN = 10  # int64: first | last << 32: the tokens of a subtree of these, as places in ORDER
-ORDER = 11  # int32: the tokens of these tries, by spelling
+BELOW = 8  # int64: of a node: what occurs below, bits of GROUP and token_tries.py; of suffixes at most that
+HEIGHT = 9  # int32: most bytes below a node; of suffixes at most that
+SPAN = 10  # int64: first | last << 32: the tokens of a subtree, as places in ORDER
+ORDER = 11  # int32: the tokens below the nodes of each trie, those of one subtree side by side
 MAKEUP = 12  # int64[3 tries * 64 WIDTH]: what occurs in each token
 GROUP = 13  # int64[256]: the group bit of each byte
 BYTES = 14  # uint8: what tokens spell, one after the other
@@ -74,6 +74,7 @@ COUNTED = 16  # int32: tokens by the number of their characters, from states of 
 COUNTED_SET = 17  # int64[2 n]: hash table of token sets of counted strings
 SAME = 18  # int64: masks of tokens made of some groups of bytes, remembered: columns below
 KEEPS = 19  # int64[4 n]: what keeps DFA state n alive, columns below
+SET_BELOW = 21  # int64[2 n]: hash table: DFA state << 26 | node, the set of the tokens below the node
 COUNTER = 20  # int32[16 n]: of states of the plain JSON string: how they are counted, columns in counted_strings.py
 
 # VOCABULARY
@@ -84,9 +85,9 @@ HORIZON, SHORT_HORIZON = 5, 6  # most bytes of all tokens, of the short ones
 TRIE_USED, LIST_USED, TOKENS_USED, SET_USED, DENSE_USED, SPARSE_USED, SAME_USED, COUNTED_USED = range(8, 16)
 SETS_SCRATCH = 16  # the block of constrain.engine.token_tries: scratch of whatever makes token sets
 ORDER_USED = 17
-OUTSIDE = 18  # nodes from here on belong to suffix tries: they have no BELOW, HEIGHT, SPAN
 COUNTERS = 19  # states in COUNTER
 COUNTED_SETS = 20  # token sets of counted strings
+SETS_BELOW = 24  # entries of SET_BELOW
 STRING_START, STRING_BODY, STRING_END = 21, 22, 23  # states of the plain JSON string; 0: it has not been named
 
 # SET
@@ -200,7 +201,7 @@ RESOLVE = 18  # int64[3 n]: the pairs of a LOOP
 HOLD = 19  # int64[2 n]: what a component returns to from outside
 BUCKET = 20  # int64[260]: how many items stand before each child
 MASK_ROW = 21  # int64: a mask while it is made
-WANTED = 22  # int64: states of the network that are missing
+WANTED = 22  # int64: states of the network that are missing; BELOW_NODE | DFA state << 26 | node: sets that are
 BEFORE_ROW = 23  # int64: what items before this one allow
 LEAVES = 24  # int64: leaves of a UNION
 
@@ -225,12 +226,14 @@ GENERATION_OF_SEEN, SET_COUNT, CLEARED_COUNT, BASE_COUNT, TRY_COUNT, VISITED, WA
 SESSION_TABLE = 128  # `what` of FULL for tables of S; 64: of V; 192: of X
 VOCABULARY_TABLE = 64
 SCRATCH_TABLE = 192
-NEED_NET = 3  # network state `what` is not expanded, nor are those in WANTED
+BELOW_NODE = 1 << 62
+NEED_NET = 3  # network state `what` is not expanded
 NEED_SETS = 4  # the token sets of DFA state `what` are not made
 NEED_COUNTED = 5  # of DFA state `what`, a counted string. ARGUMENT: fewest, most
 NEED_EXCLUDED = 6  # ARGUMENT: terminal, data
 NEED_VALUE = 7  # ARGUMENT: text, data
 NEED_RULE = 8  # ARGUMENT: terminal, text
+NEED_WANTED = 10  # what is in WANTED
 NEED_TRIED = 9  # the tokens in TRY are to be tried one by one: keep those that can be read, and call `add_tried`
 
 # KEEPS

@@ -153,8 +153,11 @@ def add(inner, token):
 
 
 @unit
-def find_inner(vocabulary, automata, first, which):
-    """Walk a trie from a ready state: fill INNER, and PLACES with where the terminal may end; 0 or a status."""
+def find_inner(vocabulary, automata, first, root, made_of):
+    """Walk a trie from a ready state: add to INNER, and fill PLACES with where the terminal may end; 0 or a status.
+
+    `made_of` is 1 if INNER has the tokens already that are made of bytes by which the state returns to itself.
+    """
     head = i64(vocabulary, VOCABULARY)
     scratch = head[SETS_SCRATCH]
     trie, below, span = i64(vocabulary, TRIE), i64(vocabulary, BELOW), i64(vocabulary, SPAN)
@@ -168,12 +171,9 @@ def find_inner(vocabulary, automata, first, which):
     if room < 3:
         return full_scratch(STACK)
     own = keeps[4 * first + LOOPS]
-    status = put_made_of(vocabulary, which, own)
-    if status < 0:
-        return status
     # the stack: a state, a node, and whether the path to it is made of ASCII bytes of `own`
     count, found, visited = scalar[INNER_COUNT], 0, 0
-    stack[0], stack[1], stack[2] = first, head[ROOT + which], 1
+    stack[0], stack[1], stack[2] = first, root, made_of
     top = 3
     while top > 0:
         if top > room:
@@ -263,6 +263,13 @@ def find_inner(vocabulary, automata, first, which):
     return 0
 
 
+@helper
+def find_all(vocabulary, automata, q, which):
+    """Make INNER the tokens of a trie that can be read from a ready state, and fill PLACES; 0 or a status."""
+    status = put_made_of(vocabulary, which, i64(vocabulary, KEEPS)[4 * q + LOOPS])
+    return status if status < 0 else find_inner(vocabulary, automata, q, i64(vocabulary, VOCABULARY)[ROOT + which], 1)
+
+
 # ----------------------------------------------------------------------------------------------------------- whole sets
 
 
@@ -321,7 +328,7 @@ def token_set(vocabulary, automata, q, which):
     status = find_loops(vocabulary, automata, q)
     if status < 0:
         return status
-    status = find_inner(vocabulary, automata, q, which)
+    status = find_all(vocabulary, automata, q, which)
     if status < 0:
         return status
     suffixes = merge_suffixes(vocabulary, i64(i64(vocabulary, VOCABULARY)[SETS_SCRATCH], SCALAR)[PLACE_COUNT])

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 
 from constrain.automata.dfa import DfaStore
-from constrain.engine import counted_strings, stored_tables, token_sets, token_tries
+from constrain.engine import counted_strings, stored_tables, subtree_sets, token_sets, token_tries
 from constrain.engine import tables as t
 from constrain.errors import LimitExceeded, VocabularyError
 from constrain.jit import Column, Tables, entry
@@ -64,6 +65,7 @@ class VocabularyTables:
                 Column("same", np.int64, 8 * (t.SAME_HEAD + width)),
                 Column("keeps", np.int64, 4 << 10),
                 Column("counter", np.int32, counted_strings.COUNTER_COLUMNS << 5),
+                Column("set_below", np.int64, 2 << 8),
             ]
         )
         self.scratch = Tables(
@@ -111,12 +113,10 @@ class VocabularyTables:
             while (status := lay(self.block, which, least, most)) < 0:
                 self.grow(status)
         used = int(head[t.TRIE_USED])
-        head[t.OUTSIDE] = used
-        for name in ("below", "height", "span"):
-            self.tables.replace(name, self.tables[name][:used].copy())
-        trie = np.zeros(2 * used + (1 << 16), np.int64)
-        trie[:used] = self.tables["trie"][:used]
-        self.tables.replace("trie", trie)
+        for name in ("trie", "below", "height", "span"):
+            table = np.zeros(2 * used + (1 << 16), self.tables[name].dtype)
+            table[:used] = self.tables[name][:used]
+            self.tables.replace(name, table)
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, dfas: DfaStore) -> VocabularyTables:
@@ -156,6 +156,11 @@ class VocabularyTables:
         with self.lock:
             return self._run(entry(counted_strings.counted_set), automata, q, fewest, most)
 
+    def set_below(self, automata: int, q: int, node: int) -> int:
+        """The set of the tokens below a node that can be read from a state before it; or a status as from `ready`."""
+        with self.lock:
+            return self._run(entry(subtree_sets.set_below), automata, q, node)
+
     def _run(self, unit: token_sets.Call, *args: int) -> int:
         while (status := unit(self.block, *args)) < 0:
             if not self.grow(status):
@@ -176,12 +181,14 @@ class VocabularyTables:
                 raise LimitExceeded("table_bytes", 2 * self.used_bytes, self.used_bytes, "token sets of a vocabulary")
             tables.grow(k, size + 256)
             if not scratch and k == t.COUNTED_SET:
-                self._rehash()
+                self._rehash("counted_set", entry(counted_strings.remember_counted))
+            if not scratch and k == t.SET_BELOW:
+                self._rehash("set_below", entry(subtree_sets.remember_below))
         return True
 
-    def _rehash(self) -> None:
-        """Write the entries of COUNTED_SET again, since their places depend on its size."""
-        table, remember = self.tables["counted_set"], entry(counted_strings.remember_counted)
+    def _rehash(self, name: str, remember: Callable[[int, int, int], int]) -> None:
+        """Write the entries of a hash table again, since their places depend on its size."""
+        table = self.tables[name]
         entries = table.reshape(-1, 2).copy()
         table[:] = 0
         for key, index in entries[entries[:, 0] != 0].tolist():
@@ -202,4 +209,4 @@ class VocabularyTables:
 
     def __repr__(self) -> str:
         head = self.head
-        return f"<VocabularyTables {self._size} ids: {head[t.OUTSIDE] - 1} nodes, {head[t.SET_USED] - 1} token sets>"
+        return f"<VocabularyTables {self._size} ids: {head[t.TRIE_USED] - 1} nodes, {head[t.SET_USED] - 1} token sets>"

@@ -10,14 +10,20 @@ grammar is.
 
 from __future__ import annotations
 
+import numpy as np
+
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
 from constrain.engine.continuations import merge_rows
 from constrain.engine.counted_strings import count_step
-from constrain.engine.earley import reach
+from constrain.engine.earley import reach, want
 from constrain.engine.records import length, scratch_full
+from constrain.engine.subtree_sets import is_worth, known_below
 from constrain.engine.tables import (
     AUTOMATA,
+    BASE,
+    BASE_COUNT,
+    BELOW_NODE,
     BUCKET,
     CHILD,
     CHILD_MASK,
@@ -26,9 +32,12 @@ from constrain.engine.tables import (
     CLEARED,
     CLEARED_COUNT,
     COUNTED_STRING,
+    DENSE,
+    DENSE_SET,
     DEPENDENT,
     DOUBT,
     EXCLUDED_MASK,
+    FEW,
     FOUND,
     HEAP,
     ITEM,
@@ -43,8 +52,14 @@ from constrain.engine.tables import (
     SCRATCH,
     SCRATCH_BLOCK,
     SESSION,
+    SET,
+    SET_AT,
     SET_COUNT,
+    SET_KIND,
+    SET_SIZE,
+    SET_SUFFIXES,
     SET_TOKENS,
+    SPARSE,
     SPECIAL_ITEM,
     STACK,
     TOKEN_COUNT,
@@ -58,7 +73,7 @@ from constrain.engine.tables import (
     VOCABULARY_BLOCK,
     child,
 )
-from constrain.jit import helper, i32, i64, size_of, u32_row, unit
+from constrain.jit import halves, helper, i32, i64, size_of, u32_row, unit
 
 
 @helper
@@ -97,6 +112,28 @@ def set_tokens(vocabulary, scratch, out, payload, doubt):
         for i in range(n):
             set_token(scratch, out, tokens[at + 1 + i], doubt)
     return 0
+
+
+@helper
+def allow_set(vocabulary, scratch, out, words, index):
+    """Allow the tokens of a token set; the root of the trie of its suffixes, 0 if it has none, or a status."""
+    numbers, record, o = i64(scratch, SCRATCH), i32(vocabulary, SET), 4 * index
+    kind, at, n = record[o + SET_KIND], record[o + SET_AT], record[o + SET_SIZE]
+    if kind == FEW:
+        if numbers[SET_COUNT] + n > size_of(scratch, SET_TOKENS):
+            return scratch_full(SET_TOKENS)
+        tokens = i32(vocabulary, SPARSE)
+        for i in range(n):
+            set_token(scratch, out, tokens[at + i], 0)
+    elif kind == DENSE_SET:
+        dense, base = halves(vocabulary, DENSE), i64(scratch, BASE)
+        if numbers[BASE_COUNT] >= size_of(scratch, BASE):
+            return scratch_full(BASE)
+        for i in range(words):
+            out[i] |= dense[2 * at + i]
+        base[numbers[BASE_COUNT]] = at
+        numbers[BASE_COUNT] += 1
+    return np.int64(record[o + SET_SUFFIXES])
 
 
 @unit
@@ -323,11 +360,50 @@ def sort_found(S, found, sp):
 
 
 @unit
+def take_below(S, out_address, words, first, sp):
+    """Take what items on STACK from `first` on, all before one node, can read from token sets below the node.
+
+    Items to which this does not apply stay. Returns the new number of items, or a status.
+    """
+    session = i64(S, SESSION)
+    scratch, vocabulary = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK]
+    stack, follow = i64(scratch, STACK), i64(scratch, FOUND)
+    out = u32_row(out_address, words)
+    node, kept, behind = stack[PLACED * first + NODE_OF], first, 0
+    for i in range(first, sp):
+        o = PLACED * i
+        a, x, goal, data, c = stack[o], stack[o + 1], stack[o + 2], stack[o + 3], stack[o + 4]
+        if a <= 0 or x:
+            for k in range(PLACED):
+                stack[PLACED * kept + k] = stack[o + k]
+            kept += 1
+            continue
+        index = known_below(vocabulary, a, node)
+        if index == 0:
+            status = want(scratch, BELOW_NODE | a << 26 | node)
+            if status < -1:
+                return status
+            continue
+        suffixes = allow_set(vocabulary, scratch, out, words, index)
+        if suffixes > 0:
+            earley = reach(S, goal, data, c)
+            suffixes = push_set(S, earley, suffixes, 0, FOUND, behind) if earley > 0 else earley
+            behind = suffixes
+        if suffixes < 0:
+            return suffixes
+    if PLACED * (kept + behind + 2) > size_of(scratch, STACK):
+        return scratch_full(STACK)
+    for i in range(PLACED * behind):
+        stack[PLACED * kept + i] = follow[i]
+    return np.int64(kept + behind)
+
+
+@unit
 def walk(S, out_address, words, sp):
     """Read the first `sp` items on STACK to the end; 0, or a status. Items before one node stand side by side."""
     session = i64(S, SESSION)
     scratch = session[SCRATCH_BLOCK]
-    stack = i64(scratch, STACK)
+    vocabulary, stack = session[VOCABULARY_BLOCK], i64(scratch, STACK)
     visited = i64(scratch, SCRATCH)
     while sp > 0:
         node = stack[PLACED * (sp - 1) + NODE_OF]
@@ -339,6 +415,13 @@ def walk(S, out_address, words, sp):
             sp = merge_rows(S, STACK, first, sp, PLACED)
             if sp < 0:
                 return sp
+        if is_worth(vocabulary, node):
+            below = take_below(S, out_address, words, first, sp)
+            if below < 0:
+                return below
+            if below != sp or stack[PLACED * (sp - 1) + NODE_OF] != node:
+                sp = below
+                continue
         if sp - first == 1:
             sp = read_item(S, out_address, words, first, STACK, first)  # what is left takes its place
             if sp < 0:
