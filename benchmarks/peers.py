@@ -151,8 +151,9 @@ class Constrain(Masked):
         return bool(matcher.num_accepted == 0)
 
     def clear(self) -> None:
-        """Empty the stores that all patterns of the process share."""
+        """Empty the stores that all patterns of the process share, and read the tries of the vocabulary again."""
         self.clear_caches()
+        self.fill(self.compile("a"))
 
 
 class Llguidance(Masked):

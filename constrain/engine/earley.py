@@ -44,7 +44,7 @@ from constrain.engine.tables import (
     LOOP,
     LOW,
     NEED_EXCLUDED,
-    NEED_WANTED,
+    NEED_NET,
     NET,
     NET_ARC,
     NET_ARCS,
@@ -137,7 +137,7 @@ def want(scratch, what):
 @helper
 def some_missing(scratch):
     """The status if something is missing, else 0."""
-    return -np.int64(NEED_WANTED) if i64(scratch, SCRATCH)[WANTED_COUNT] else np.int64(0)
+    return -np.int64(NEED_NET) if i64(scratch, SCRATCH)[WANTED_COUNT] else np.int64(0)
 
 
 @unit
@@ -245,7 +245,7 @@ def expand(S, state, data, continuation):
                 n = add_context(S, back, act, n)
                 if n < 0:
                     return n
-    return n << 32 | acts << 1 | accepting if missing == 0 else -np.int64(NEED_WANTED)
+    return n << 32 | acts << 1 | accepting if missing == 0 else -np.int64(NEED_NET)
 
 
 @helper
@@ -538,4 +538,4 @@ def reach(S, state, data, continuation):
     What is made of such sets is to be thrown away.
     """
     found = closure(S, state, data, continuation)
-    return i64(S, SESSION)[NO_ITEMS] if found < 0 and -found & 15 == NEED_WANTED else found
+    return i64(S, SESSION)[NO_ITEMS] if found < 0 and -found & 15 == NEED_NET else found

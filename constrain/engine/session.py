@@ -379,9 +379,7 @@ class Session:
         if kind == FULL:
             self._grow(what, status)
         elif kind == t.NEED_NET:
-            self._expand([what])
-        elif kind == t.NEED_WANTED:
-            self._expand([flat for flat in wanted if not flat & t.BELOW_NODE])
+            self._expand([what, *(flat for flat in wanted if not flat & t.BELOW_NODE)])
             for key in {key & ~t.BELOW_NODE for key in wanted if key & t.BELOW_NODE}:
                 self._make_sets(self._vocabulary_tables.set_below, key >> 26, key & t.CHILD_MASK)
         elif kind == t.NEED_SETS:

@@ -56,6 +56,17 @@ def has(inner, token):
 
 
 @helper
+def count_outside(list_, tokens, inner, payload):
+    """How many of the tokens that end at a node are not in a set."""
+    if payload < MANY:
+        return 1 - has(inner, payload - 1)
+    at, n = np.int64(list_[payload - MANY]), np.int64(0)
+    for k in range(at + 1, at + 1 + tokens[at]):
+        n += 1 - has(inner, np.int64(tokens[k]))
+    return n
+
+
+@helper
 def note_next(vocabulary, scratch, node):
     """Note of each place in the span of a node where the next token in INNER is, and the next that is not."""
     order, inner, span = i32(vocabulary, ORDER), i64(scratch, INNER), i64(vocabulary, SPAN)
@@ -214,11 +225,9 @@ def merge_suffixes(vocabulary, n):
             children += (w >> CHILDREN) & CHILDREN_MASK
             p = (w >> PAYLOAD) & PAYLOAD_MASK
             if i > 0 and p:
-                size, token = 1, p - 1
-                if p >= MANY:
-                    size, token = np.int64(tokens[list_[p - MANY]]), np.int64(tokens[list_[p - MANY] + 1])
-                if not has(inner, token):
-                    total += size
+                size = count_outside(list_, tokens, inner, p)
+                total += size
+                if size:
                     several += 1
                     payload = p
         if several > 1:
@@ -234,8 +243,8 @@ def merge_suffixes(vocabulary, n):
                 p = (trie[lists[j]] >> PAYLOAD) & PAYLOAD_MASK
                 if p >= MANY:
                     t = np.int64(list_[p - MANY])
-                    if not has(inner, np.int64(tokens[t + 1])):
-                        for k in range(t + 1, t + 1 + tokens[t]):
+                    for k in range(t + 1, t + 1 + tokens[t]):
+                        if not has(inner, np.int64(tokens[k])):
                             tokens[tokens_used] = tokens[k]
                             tokens_used += 1
                 elif p and not has(inner, p - 1):

@@ -227,13 +227,12 @@ SESSION_TABLE = 128  # `what` of FULL for tables of S; 64: of V; 192: of X
 VOCABULARY_TABLE = 64
 SCRATCH_TABLE = 192
 BELOW_NODE = 1 << 62
-NEED_NET = 3  # network state `what` is not expanded
+NEED_NET = 3  # network state `what` is not expanded, or what is in WANTED is missing
 NEED_SETS = 4  # the token sets of DFA state `what` are not made
 NEED_COUNTED = 5  # of DFA state `what`, a counted string. ARGUMENT: fewest, most
 NEED_EXCLUDED = 6  # ARGUMENT: terminal, data
 NEED_VALUE = 7  # ARGUMENT: text, data
 NEED_RULE = 8  # ARGUMENT: terminal, text
-NEED_WANTED = 10  # what is in WANTED
 NEED_TRIED = 9  # the tokens in TRY are to be tried one by one: keep those that can be read, and call `add_tried`
 
 # KEEPS

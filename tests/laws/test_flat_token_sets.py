@@ -166,7 +166,7 @@ def spelled(tables: VocabularyTables, node: int, path: bytes) -> Iterator[tuple[
     if payload >= t.MANY:
         at = int(lists[payload - t.MANY])
         found = tokens[at + 1 : at + 1 + int(tokens[at])].tolist()
-        assert len(found) == len(set(found)) > 1
+        assert len(found) > 1
         yield path, set(found)
     elif payload:
         yield path, {payload - 1}
@@ -359,6 +359,39 @@ def test_states_that_differ_in_far_counts_share_sets(tokens: list[bytes], patter
     for pattern in patterns:
         q, _ = dfas.read(dfas.start(parse_regex(pattern)), text)
         assert ready(tables, dfas, q) == token_set(dfas, q, tokens)
+
+
+@examples(150)
+@given(TOKENS, st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3), st.integers(0, 1 << 30))
+def test_sets_below_hold_what_their_definition_says(tokens: list[bytes], patterns: list[str], seed: int) -> None:
+    """Below nodes of the vocabulary, of suffixes, and of suffixes of suffixes: there a token may stand twice."""
+    source = random.Random(seed)
+    dfas, tables = DfaStore(), VocabularyTables(Vocabulary.from_tokens([*tokens, b"a" * 17, b"ab" * 10]))
+    for pattern in (*patterns, *patterns):
+        q, _ = dfas.read(dfas.start(parse_regex(pattern)), source.choice([b"", b"a", b"ab", b'"']))
+        ready(tables, dfas, q)
+        for node in source.sample(range(1, int(tables.head[t.TRIE_USED])), 3):
+            below = [(s, token) for s, found in spelled(tables, node, b"") if s for token in found]
+            whole = token_set(dfas, q, [s for s, _ in below])
+            inner = {below[n][1] for n in whole.inner}
+            rest = {s: {below[n][1] for n in found} - inner for s, found in whole.suffixes.items()}
+            assert set(covered(tables, node)) == {token for _, token in below}
+            while (index := tables.set_below(dfas.block, q, node)) < 0:
+                dfas.grow(index)
+            made = decoded(tables, index)
+            assert made.inner == inner
+            left = {s: found - inner for s, found in made.suffixes.items()}
+            assert {s: found for s, found in left.items() if found} == {s: found for s, found in rest.items() if found}
+
+
+def covered(tables: VocabularyTables, node: int) -> list[int]:
+    """The tokens that the span of a node says are below it, those of the node itself left out."""
+    span, word = int(tables.tables["span"][node]), int(tables.tables["trie"][node])
+    found: list[int] = tables.tables["order"][span & 0xFFFFFFFF : span >> 32].tolist()
+    payload = (word >> t.PAYLOAD) & t.PAYLOAD_MASK
+    if payload >= t.MANY:
+        return found[int(tables.tables["tokens"][tables.tables["list"][payload - t.MANY]]) :]
+    return found[1:] if payload else found
 
 
 def test_two_equal_vocabularies_share_their_tables() -> None:

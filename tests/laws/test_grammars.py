@@ -29,6 +29,10 @@ PIECES = [*LETTERS, b"ab", b"ba", b"aa", b"bb", b"a ", b" b", "Ã©".encode(), "aÃ
 SMALL = Vocabulary.from_tokens([*PIECES, None], eos_ids=[len(PIECES)])
 """Everything over the alphabet of the random grammars, and tokens that cross terminals."""
 
+SPELT = [bytes(text) for n in range(1, 6) for text in itertools.product(b"ab ", repeat=n)]
+THICK = Vocabulary.from_tokens([*SPELT, *PIECES, None], eos_ids=[len(SPELT) + len(PIECES)])
+"""The same with all texts of up to five letters, so that many tokens begin alike, and tokens that are spelled alike."""
+
 
 def bind(grammar: Grammar, vocabulary: Vocabulary, limits: Limits = LIMITS) -> Matcher:
     """A matcher; the example is left out if the grammar denotes nothing, or nothing that tokens spell."""
@@ -220,6 +224,13 @@ def test_mask_where_not_everything_can_be_spelled(grammar: Grammar, vocabulary: 
 @given(grammars(), st.lists(st.sampled_from(SPACED), min_size=1, max_size=5, unique=True), seeds)
 def test_mask_is_what_is_accepted_after_a_space(grammar: Grammar, tokens: list[bytes], seed: int) -> None:
     check_masks(grammar, Vocabulary.from_tokens([*tokens, None], eos_ids=[], strips_leading_space=True), seed)
+
+
+@examples(60)
+@given(any_grammars, seeds)
+def test_mask_where_many_tokens_begin_alike(grammar: Grammar, seed: int) -> None:
+    """There the tokens below a node have a set of their own, among them those of what is left of tokens."""
+    check_masks(grammar, THICK, seed)
 
 
 def check_masks(grammar: Grammar, vocabulary: Vocabulary, seed: int) -> None:

@@ -59,3 +59,41 @@ def test_rules_that_begin_with_each_other_come_to_an_end() -> None:
         if not matcher.accept_token(byte):
             break
     assert matcher.num_accepted > 3
+
+
+AMBIGUOUS = {
+    "sum": ('start: e\ne: e "+" e | e "*" e | "-" e | "(" e ")" | e "(" e ")" | "n"', b"n+n*-n(n)+(n*n)+"),
+    "row": ('start: e\ne: e e | "a"', b"aaaaa"),
+    "else": ('start: s+\ns: "i" s | "i" s "e" s | "x" | "{" s* "}"', b"{iixexix}"),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_ambiguous_rules_come_back_to_the_same_places(name: str) -> None:
+    """A continuation that another one includes is dropped: a long text needs no more records than a short one."""
+    source, text = AMBIGUOUS[name]
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    automaton = Compiler(vocabulary).compile(grammar(source))
+    session, used = automaton.space.session, []
+    for times in (20, 21, 60):
+        matcher = automaton.matcher()
+        for byte in text * times:
+            assert len(matcher.allowed_token_ids()) and matcher.accept_token(byte)
+        used.append(int(session.tables["session"][engine.HEAP_USED]))
+    assert used[1] == used[2] < 5000
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_ambiguity_is_polynomial(times: int) -> None:
+    """Rules that begin with each other, several such grammars in a row: records grow about linearly with the text."""
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    spec = grammar(MUTUAL)
+    for _ in range(times - 1):
+        spec = spec + grammar(MUTUAL)
+    automaton = Compiler(vocabulary).compile(spec)
+    session, matcher, used = automaton.space.session, automaton.matcher(), [0]
+    for _ in range(3):
+        for byte in b"abxyabbaxyab" * 2:
+            assert len(matcher.allowed_token_ids()) and matcher.accept_token(byte)
+        used.append(int(session.tables["session"][engine.HEAP_USED]))
+    assert used[3] - used[2] < 4 * (used[1] - used[0]) and used[3] < 60_000 * times
