@@ -29,7 +29,17 @@ from benchmarks.tables import markdown, show
 
 BLOCK, PARTS_BLOCK = "jsonschemabench", "jsonschemabench-parts"
 PROGRAM = "python -m benchmarks.jsonschemabench"
-PACKAGES = ("constrain", "llguidance", "xgrammar", "outlines_core", "numpy", "numba", "transformers", "torch")
+PACKAGES = (
+    "constrain",
+    "llguidance",
+    "xgrammar",
+    "glrmask",
+    "outlines_core",
+    "numpy",
+    "numba",
+    "transformers",
+    "torch",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.peers import Constrain, Engine, Llguidance, Masked, OutlinesCore, Refused, XGrammar, pretrained
+import numpy as np
+
+from benchmarks.peers import (
+    Constrain,
+    Engine,
+    Llguidance,
+    Masked,
+    OutlinesCore,
+    Refused,
+    XGrammar,
+    pretrained,
+    token_bytes,
+)
 
 
 class SchemaEngine(Engine, Protocol):
@@ -57,7 +69,7 @@ class SchemaXGrammar(XGrammar):
     """xgrammar as it is: what it calls strict forbids keys that the schema allows."""
 
     refusals = (Refused,)
-    strict = True
+    strict, dynamic = True, False
     cache_bytes = 1 << 30
 
     def load(self, tokenizer_dir: Path) -> None:
@@ -67,7 +79,12 @@ class SchemaXGrammar(XGrammar):
         super().load(tokenizer_dir)
         info = xgrammar.TokenizerInfo.from_huggingface(pretrained(tokenizer_dir))
         threads = os.cpu_count() or 1
-        self.compiler = xgrammar.GrammarCompiler(info, max_threads=threads, cache_limit_bytes=self.cache_bytes)
+        self.compiler = xgrammar.GrammarCompiler(
+            info,
+            max_threads=threads,
+            cache_limit_bytes=self.cache_bytes,
+            enable_dynamic_compilation=self.dynamic,
+        )
 
     def compile_schema(self, schema: Any) -> Any:
         """Schema to a compiled grammar."""
@@ -81,6 +98,12 @@ class SchemaXGrammarAny(SchemaXGrammar):
     """xgrammar, not strict: keys that the schema allows are allowed."""
 
     name, strict = "xgrammar-any", False
+
+
+class SchemaXGrammarDynamic(SchemaXGrammarAny):
+    """xgrammar, not strict, most of each mask computed when it is asked for."""
+
+    name, dynamic = "xgrammar-dynamic", True
 
 
 class SchemaOutlinesCore(OutlinesCore):
@@ -97,6 +120,40 @@ class SchemaOutlinesCore(OutlinesCore):
     def begin(self, compiled: Any) -> Any:
         """A new guide through the index."""
         return self.guide(compiled)
+
+
+class SchemaGlrmask(Masked):
+    """glrmask: an LR parser whose masks are computed when a grammar is compiled, as far as it chooses to."""
+
+    name = package = "glrmask"
+    refusals = (ValueError,)
+
+    def load(self, tokenizer_dir: Path) -> None:
+        """Hand over every token that spells bytes; end-of-sequence tokens are not its business."""
+        import glrmask
+
+        tokenizer = pretrained(tokenizer_dir)
+        self.grammar, self.eos = glrmask.Grammar, tokenizer.eos_token_id
+        self.vocabulary = glrmask.Vocab.from_id_to_bytes(token_bytes(tokenizer))
+        self.allocate(len(tokenizer))
+
+    def compile_schema(self, schema: Any) -> Any:
+        """Schema to constraint."""
+        return self.grammar.from_json_schema(schema).compile(self.vocabulary)
+
+    def begin(self, compiled: Any) -> Any:
+        """A new state."""
+        return compiled.start()
+
+    def fill(self, matcher: Any) -> None:
+        """The documented call, and the end-of-sequence token where the text may end."""
+        matcher.fill_mask(self.mask[0])
+        if matcher.is_accepting():
+            self.mask.view(np.uint32)[0, self.eos >> 5] |= np.uint32(1 << (self.eos & 31))
+
+    def commit(self, matcher: Any, token: int) -> bool:
+        """The documented call."""
+        return bool(matcher.is_accepting() if token == self.eos else matcher.commit_token(token))
 
 
 class Nothing(Masked):
@@ -128,7 +185,16 @@ class Nothing(Masked):
 
 ENGINES: dict[str, type[Any]] = {
     engine.name: engine
-    for engine in (SchemaConstrain, SchemaLlguidance, SchemaXGrammar, SchemaXGrammarAny, SchemaOutlinesCore, Nothing)
+    for engine in (
+        SchemaConstrain,
+        SchemaLlguidance,
+        SchemaXGrammar,
+        SchemaXGrammarAny,
+        SchemaXGrammarDynamic,
+        SchemaGlrmask,
+        SchemaOutlinesCore,
+        Nothing,
+    )
 }
 
 
