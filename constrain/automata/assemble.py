@@ -119,7 +119,7 @@ def make_literal(automata, at, n):
     return x
 
 
-@unit
+@unit(quick=True)
 def start_of(automata, x):
     """The state from which a node is read, settled: DEAD if there is no text."""
     if x == EMPTY:
@@ -193,7 +193,7 @@ def look(automata, body, behind, negated):
     return q if q < 0 else make_node(automata, BEHIND, q, negated, 0, NULLABLE | LOOKS_BEHIND, 0)
 
 
-@unit
+@unit(quick=True)
 def assemble(automata, size):
     """Run the program of `size` words in CODE; returns a node or a status."""
     node, code, value, mark = i32(automata, NODE), i32(automata, CODE), i32(automata, VALUE), i32(automata, MARK)

@@ -187,7 +187,7 @@ def clip_set(automata, q, horizon):
     return make_set(automata, n)
 
 
-@unit
+@unit(quick=True)
 def clipped(automata, q, horizon):
     """The state that reads, accepts and goes on as q does for up to `horizon` bytes; q itself if no count is too far.
 

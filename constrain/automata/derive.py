@@ -393,7 +393,7 @@ def answer(automata, kind, q):
     return status
 
 
-@unit
+@unit(quick=True)
 def make_ready(automata, q):
     """Make the row of a state, without targets from which nothing can be completed; returns 0 or a status."""
     if i32(automata, STATE)[8 * q + FLAGS] & READY:

@@ -261,7 +261,7 @@ def only_ends(flags):
     return flags & (ACCEPTS | GOES_ON | SETTLED) == ACCEPTS | SETTLED
 
 
-@unit
+@unit(quick=True)
 def make_pair(automata, kind, a, b):
     """The state of what both of two states accept; kind is AND, TOWARDS or WITHIN."""
     state = i32(automata, STATE)

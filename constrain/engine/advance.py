@@ -101,7 +101,7 @@ def rule_after(S, terminal, text):
     return known - 2
 
 
-@unit
+@unit(quick=True)
 def read_byte(S, before, n, after, byte, text):
     """Read a byte in the n items of table `before`; what is left goes to table `after`.
 
@@ -201,7 +201,7 @@ def text_of(S, earley):
     return text if text else i64(S, SESSION)[REMEMBERS]
 
 
-@unit
+@unit(quick=True)
 def load_items(S, earley):
     """Copy the items of an Earley set to FRONT; their number, or a status."""
     return add_set(S, earley, FRONT, 0)
@@ -257,7 +257,7 @@ def read_bytes(S, earley, table, first, last):
     return finish(S, front, n, accepting, text)
 
 
-@unit
+@unit(quick=True)
 def commit(S, earley, token):
     """The Earley set after a token, 0 if it cannot follow; or a status."""
     offset = i32(i64(S, SESSION)[VOCABULARY_BLOCK], OFFSET)
@@ -266,7 +266,7 @@ def commit(S, earley, token):
     return read_bytes(S, earley, BYTES, offset[token], offset[token + 1])
 
 
-@unit
+@unit(quick=True)
 def go(S, earley, token):
     """The Earley set after a token << 2 | whether HEAP is full << 1 | whether the output may end; or as `commit`."""
     reached = commit(S, earley, token)

@@ -451,7 +451,7 @@ def begin_tracked(S, terminal, data):
     return TRACKED | text << TEXT_SHIFT | (heap[slot(heap, record)] - 1)
 
 
-@unit
+@unit(quick=True)
 def finish(S, table, n, accepting, text):
     """Intern the n items in a table of X as an Earley set; items that differ in their continuations alone are one."""
     scratch = i64(S, SESSION)[SCRATCH_BLOCK]
@@ -502,7 +502,7 @@ def list_items(S, contexts):
     return n
 
 
-@unit
+@unit(quick=True)
 def closure(S, state, data, continuation):
     """The Earley set where a rule stands in `state`, with the data of its activation and what it returns to."""
     session, heap = i64(S, SESSION), i64(S, HEAP)

@@ -109,7 +109,7 @@ def is_surely_alive(P, a, x, frame, rest):
     return place[alive] - 1
 
 
-@unit
+@unit(quick=True)
 def is_alive(P, earley, rest):
     """Decide whether a text can be completed from an Earley set and a rest: 1 or 0; or a status."""
     S = i64(P, HEAD)[SESSION_BLOCK]
@@ -127,7 +127,7 @@ def is_alive(P, earley, rest):
     return found
 
 
-@unit
+@unit(quick=True)
 def follow_token(P, earley, rest, token):
     """Find the Earley set after a token; the rest is in REST_AFTER. 0 if no text can be completed; or a status."""
     head = i64(P, HEAD)

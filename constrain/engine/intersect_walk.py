@@ -411,7 +411,7 @@ def walk_wide(P, out_address, words, o, rest):
     return 1
 
 
-@unit
+@unit(quick=True)
 def walk(P, earley, rest, out_address, words, mode):
     """Find the tokens that can be read from an Earley set and a rest: bits in a row, or their kinds; 0, or a status.
 

@@ -197,7 +197,7 @@ def longest_special(L, state, token):
     return finish(S, FRONT, 1, heap[row + 1], 0)
 
 
-@unit
+@unit(quick=True)
 def commit_longest(L, state, token):
     """The state after a token, 0 if it cannot follow; or a status."""
     S = i64(L, HEAD)[SESSION_BLOCK]
@@ -223,7 +223,7 @@ def commit_all(L, state, n):
     return 0
 
 
-@unit
+@unit(quick=True)
 def byte_longest(L, state, byte):
     """The state after a byte, 0 if it cannot follow; or a status."""
     n = add_set(i64(L, HEAD)[SESSION_BLOCK], state, FRONT, 0)
@@ -403,7 +403,7 @@ def set_bit(out, token):
     out[token >> 5] |= 1 << (token & 31)
 
 
-@unit
+@unit(quick=True)
 def fill_longest(L, state, out_address, words):
     """Write the mask of a state to a row of `words` uint32; 0, or a status."""
     head, pool, sets = i64(L, HEAD), i64(L, ROW_POOL), i64(L, SET)

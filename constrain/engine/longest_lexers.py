@@ -211,7 +211,7 @@ def make_row(L, lexer):
     return keep_row(L, lexer, known)
 
 
-@unit
+@unit(quick=True)
 def begin(L, row):
     """The lexer of the terminals that may begin in a row; 0 if no text may follow."""
     pool, content, parts = i64(L, ROW_POOL), i64(L, RECORD), i64(L, LIST)

@@ -375,7 +375,7 @@ def work_out(S, earley, out_address, words):
     return 0
 
 
-@unit
+@unit(quick=True)
 def fill(S, earley, out_address, words):
     """Write the mask of an Earley set to a row of `words` uint32; 0, or a status."""
     heap = i64(S, HEAP)

@@ -45,7 +45,7 @@ def slot(heap, record):
     return record + 1 + (heap[record] >> 8)
 
 
-@unit
+@unit(quick=True)
 def intern(S, kind, n):
     """Find or make the record with the first n words of RECORD as content. Its slot, if it has one, begins as 0."""
     session = i64(S, SESSION)

@@ -677,7 +677,7 @@ def in_mode(**environment: str) -> Any:
     code = """
 import json, sys
 import numpy as np
-from constrain import jit
+from constrain.jit import modes, views
 class Strict(np.ndarray):
     def __getitem__(self, i):
         assert isinstance(i, slice) or i >= 0, i
@@ -685,9 +685,9 @@ class Strict(np.ndarray):
     def __setitem__(self, i, value):
         assert isinstance(i, slice) or i >= 0, i
         super().__setitem__(i, value)
-if jit.INTERPRETED:
-    plain = jit._view
-    jit._view = lambda *args: plain(*args).view(Strict)
+if modes.INTERPRETED:
+    plain = views._view
+    views._view = lambda *args: plain(*args).view(Strict)
 from laws.test_dfa import DATA, DfaStore, behaviour, several_expressions
 print(json.dumps(behaviour(DfaStore(), several_expressions(), DATA), default=repr))
 """

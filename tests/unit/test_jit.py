@@ -7,11 +7,17 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
 from constrain import jit
+from constrain.automata import nodes
+from constrain.jit.machine_code import Loader
+from constrain.jit.parallel import SecondProcess
+from constrain.jit.stamps import reachable
+from constrain.jit.units import defined
 
 PROGRAM = """
 import logging, sys
@@ -86,8 +92,8 @@ def test_other_modes(tmp_path: Path, mode: str) -> None:
 
 def test_stamps_reach_through_imports() -> None:
     """What a module's units are made of, helpers of other modules included, is part of their stamp."""
-    root = Path(jit.__file__).parent
-    reached = {path.relative_to(root).as_posix() for path in jit._reachable(root / "engine" / "mask.py")}
+    root = Path(jit.__file__).parents[1]
+    reached = {path.relative_to(root).as_posix() for path in reachable(root / "engine" / "mask.py")}
     assert {"engine/mask.py", "engine/earley.py", "engine/records.py", "automata/derive.py"} <= reached
 
 
@@ -96,3 +102,23 @@ def test_entries_are_kept_by_source(tmp_path: Path) -> None:
     (file,) = (tmp_path / "cache").glob("units-*.pickle")
     keys = pickle.loads(file.read_bytes())
     assert [key.split()[0].rpartition("_")[2] for key in sorted(keys)] == ["inner", "outer"]
+
+
+@pytest.mark.skipif(jit.INTERPRETED, reason="nothing is compiled")
+def test_a_second_process_makes_machine_code_for_this_one() -> None:
+    """Units that call others are compiled there before these are: code is linked by symbol when it is loaded."""
+    symbols = [f"constrain_{nodes.__name__.replace('.', '_')}_{name}" for name in ("make_node", "intern_node")]
+    first, second = (defined()[symbol] for symbol in symbols)
+    other = SecondProcess([nodes.__name__], symbols)
+    try:
+        deadline = time.monotonic() + 60
+        while len(other) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert other.take("something else") is None
+        for unit in (second, first):
+            code = other.take(unit.key)
+            assert code is not None and unit.name in code.entry
+            Loader().load(unit.function, f"{unit.symbol}_again", code, unit.nogil)
+    finally:
+        other.close()
+    assert len(other) == 2

@@ -104,7 +104,7 @@ def run_copy(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     package.mkdir(parents=True)
     source = Path(build.__code__.co_filename).parent
     shutil.copy(source / "trie.py", package)
-    shutil.copy(source.parent / "jit.py", package.parent)
+    shutil.copytree(source.parent / "jit", package.parent / "jit", ignore=shutil.ignore_patterns("__pycache__"))
     (package / "__init__.py").touch()
     (folder / "constrain" / "__init__.py").touch()
     (package / "__pycache__").touch()
@@ -140,8 +140,9 @@ def test_a_cache_that_fails_after_the_start_does_not_fail_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from constrain import jit
+    from constrain.jit import modes
 
-    monkeypatch.setattr(jit, "_said", False)
+    monkeypatch.setattr(modes, "_said", False)
     path = tmp_path / "module.py"
     path.write_text("def double(x):\n    return 2 * x\n")
     scope: dict[str, object] = {}
