@@ -11,6 +11,8 @@ A mask is remembered with its Earley set as what made it: dense sets by referenc
 
 from __future__ import annotations
 
+import numpy as np
+
 from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, READY, STATE, step
 from constrain.engine.advance import rule_after, text_of
@@ -51,6 +53,7 @@ from constrain.engine.tables import (
     NEED_SETS,
     NEED_TRIED,
     NODE_OF,
+    NOT_MERGED,
     PAYLOAD,
     PAYLOAD_MASK,
     READ,
@@ -88,17 +91,35 @@ from constrain.engine.walk import allow_set, push_set, set_token, walk
 from constrain.jit import halves, helper, i32, i64, i64_at, size_of, u32_row, unit
 
 
+@helper
+def need_sets(S, q, goal, data, c):
+    """The status for token sets of a state that are not made."""
+    session, heap = i64(S, SESSION), i64(S, HEAP)
+    earley = reach(S, goal, data, c)
+    if earley < 0:
+        return earley
+    missing = i64(session[SCRATCH_BLOCK], SCRATCH)[WANTED_COUNT]
+    session[ARGUMENT] = 1 if missing or length(heap, earley) > 2 else 0
+    return -(q << 4 | NEED_SETS)
+
+
 @unit
-def take_set(S, out_address, words, index, goal, data, c):
-    """Allow the tokens of a token set; those past the end of the terminal go on at `goal`. 0, or a status."""
-    session = i64(S, SESSION)
+def take_set(S, out_address, words, q, index, goal, data, c):
+    """Allow the tokens of a token set of a state; those past the terminal's end go on at `goal`. 0, or a status."""
+    session, heap = i64(S, SESSION), i64(S, HEAP)
     scratch, vocabulary = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK]
     suffixes = allow_set(vocabulary, scratch, u32_row(out_address, words), words, index)
-    if suffixes > 0:
-        earley = reach(S, goal, data, c)
-        n = push_set(S, earley, suffixes, 0, STACK, 0) if earley > 0 else earley
-        return walk(S, out_address, words, n) if n > 0 else n
-    return min(suffixes, 0)
+    if suffixes == 0:
+        return 0
+    if suffixes < NOT_MERGED:
+        return suffixes
+    earley = reach(S, goal, data, c)
+    if earley < 0 or length(heap, earley) == 2:
+        return min(earley, 0)
+    if suffixes == NOT_MERGED:
+        return need_sets(S, q, goal, data, c)
+    n = push_set(S, earley, suffixes, 0, STACK, 0)
+    return walk(S, out_address, words, n) if n > 0 else n
 
 
 @unit
@@ -110,19 +131,21 @@ def take_automaton(S, out_address, words, q, x, goal, data, c):
         fewest, most = (x >> 24) & UNBOUNDED, x & UNBOUNDED
         index = known_counted(vocabulary, q, fewest, most)
         if index:
-            return take_set(S, out_address, words, index, goal, data, c)
+            return take_set(S, out_address, words, q, index, goal, data, c)
         session[ARGUMENT], session[ARGUMENT + 1] = fewest, most
         return -(q << 4 | NEED_COUNTED)
     known = i32(vocabulary, SET_OF)
     if 8 * q + 8 > size_of(vocabulary, SET_OF):
-        return -(q << 4 | NEED_SETS)
+        return need_sets(S, q, goal, data, c)
     if known[8 * q + WHOLE_SET]:
-        return take_set(S, out_address, words, known[8 * q + WHOLE_SET], goal, data, c)
-    short, long = known[8 * q + SHORT_STATE], known[8 * q + LONG_STATE]
+        return take_set(S, out_address, words, q, np.int64(known[8 * q + WHOLE_SET]), goal, data, c)
+    short, long = np.int64(known[8 * q + SHORT_STATE]), np.int64(known[8 * q + LONG_STATE])
     if short <= 0 or long <= 0 or not known[8 * short + SHORT_SET] or not known[8 * long + LONG_SET]:
-        return -(q << 4 | NEED_SETS)
-    status = take_set(S, out_address, words, known[8 * short + SHORT_SET], goal, data, c)
-    return take_set(S, out_address, words, known[8 * long + LONG_SET], goal, data, c) if status == 0 else status
+        return need_sets(S, q, goal, data, c)
+    status = take_set(S, out_address, words, q, np.int64(known[8 * short + SHORT_SET]), goal, data, c)
+    if status < 0:
+        return status
+    return take_set(S, out_address, words, q, np.int64(known[8 * long + LONG_SET]), goal, data, c)
 
 
 @helper

@@ -383,7 +383,7 @@ class Session:
             for key in {key & ~t.BELOW_NODE for key in wanted if key & t.BELOW_NODE}:
                 self._make_sets(self._vocabulary_tables.set_below, key >> 26, key & t.CHILD_MASK)
         elif kind == t.NEED_SETS:
-            self._make_sets(self._vocabulary_tables.ready, what)
+            self._make_sets(self._vocabulary_tables.ready, what, self._arguments()[0])
         elif kind == t.NEED_COUNTED:
             self._make_sets(self._vocabulary_tables.counted_set, what, *self._arguments())
         elif kind == t.NEED_EXCLUDED:

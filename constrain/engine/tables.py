@@ -94,7 +94,8 @@ STRING_START, STRING_BODY, STRING_END = 21, 22, 23  # states of the plain JSON s
 SET_KIND = 0  # NO_TOKENS, FEW, DENSE_SET: how the inner tokens are kept
 SET_AT = 1  # offset in SPARSE or DENSE
 SET_SIZE = 2  # number of inner tokens
-SET_SUFFIXES = 3  # root of the trie of what follows the terminal in boundary tokens; 0: none
+SET_SUFFIXES = 3  # root of the trie of what follows the terminal in boundary tokens; 0: none; NOT_MERGED
+NOT_MERGED = -1  # nothing followed so far: there are some, but they have not been made a trie
 NO_TOKENS, FEW, DENSE_SET = 0, 1, 2
 
 # SET_OF: where counts do not matter, a state has one set. Where they do, its short tokens have the set of a state
@@ -228,7 +229,9 @@ VOCABULARY_TABLE = 64
 SCRATCH_TABLE = 192
 BELOW_NODE = 1 << 62
 NEED_NET = 3  # network state `what` is not expanded, or what is in WANTED is missing
-NEED_SETS = 4  # the token sets of DFA state `what` are not made
+NEED_SETS = (
+    4  # the token sets of DFA state `what` are not made. ARGUMENT: 1 if something may follow, so that suffixes matter
+)
 NEED_COUNTED = 5  # of DFA state `what`, a counted string. ARGUMENT: fewest, most
 NEED_EXCLUDED = 6  # ARGUMENT: terminal, data
 NEED_VALUE = 7  # ARGUMENT: text, data

@@ -45,6 +45,7 @@ from constrain.engine.tables import (
     MAKEUP,
     MANY,
     NO_TOKENS,
+    NOT_MERGED,
     ORDER,
     PAYLOAD,
     PAYLOAD_MASK,
@@ -309,19 +310,20 @@ def keep_set(vocabulary, suffixes):
 
 
 @unit(nogil=True)
-def token_set(vocabulary, automata, q, which):
+def token_set(vocabulary, automata, q, which, follows):
     """Make the set of the tokens (0 all, 1 short, 2 long) that can be read from a state, unless it stands.
 
-    Its index, or a status.
+    Suffixes are merged if something `follows`. Returns its index, or a status.
     """
     column = WHOLE_SET if which == 0 else SHORT_SET if which == 1 else LONG_SET
     if 8 * q + 8 > size_of(vocabulary, SET_OF):
         return full(SET_OF)
     if 4 * q + 4 > size_of(vocabulary, KEEPS):
         return full(KEEPS)
-    set_of = i32(vocabulary, SET_OF)
-    if set_of[8 * q + column]:
-        return np.int64(set_of[8 * q + column])
+    set_of, sets = i32(vocabulary, SET_OF), i32(vocabulary, SET)
+    known = np.int64(set_of[8 * q + column])
+    if known and (follows == 0 or sets[4 * known + SET_SUFFIXES] != NOT_MERGED):
+        return known
     status = make_ready(automata, q)
     if status < 0:
         return status
@@ -331,9 +333,15 @@ def token_set(vocabulary, automata, q, which):
     status = find_all(vocabulary, automata, q, which)
     if status < 0:
         return status
-    suffixes = merge_suffixes(vocabulary, i64(i64(vocabulary, VOCABULARY)[SETS_SCRATCH], SCALAR)[PLACE_COUNT])
-    if suffixes < 0:
-        return suffixes
+    places = i64(i64(vocabulary, VOCABULARY)[SETS_SCRATCH], SCALAR)[PLACE_COUNT]
+    suffixes = np.int64(NOT_MERGED)
+    if follows or places == 0:
+        suffixes = merge_suffixes(vocabulary, places)
+        if suffixes < 0:
+            return suffixes
+    if known:
+        sets[4 * known + SET_SUFFIXES] = suffixes
+        return known
     index = keep_set(vocabulary, suffixes)
     if index > 0:
         set_of[8 * q + column] = index
@@ -341,13 +349,11 @@ def token_set(vocabulary, automata, q, which):
 
 
 @unit(nogil=True)
-def ready_sets(vocabulary, automata, q):
+def ready_sets(vocabulary, automata, q, follows):
     """Make the token sets that masks take from a state, unless they stand; 0 or a status."""
     if 8 * q + 8 > size_of(vocabulary, SET_OF):
         return full(SET_OF)
     set_of, head = i32(vocabulary, SET_OF), i64(vocabulary, VOCABULARY)
-    if set_of[8 * q + WHOLE_SET]:
-        return 0
     long = np.int64(set_of[8 * q + LONG_STATE])
     if long == 0:
         long = clipped(automata, q, head[HORIZON])
@@ -357,6 +363,6 @@ def ready_sets(vocabulary, automata, q):
         set_of[8 * q + SHORT_STATE], set_of[8 * q + LONG_STATE] = (-1, -1) if short == q else (short, long)
         long = -1 if short == q else long
     if long < 0:
-        return min(0, token_set(vocabulary, automata, q, 0))
-    status = token_set(vocabulary, automata, np.int64(set_of[8 * q + SHORT_STATE]), 1)
-    return min(0, token_set(vocabulary, automata, long, 2)) if status > 0 else status
+        return min(0, token_set(vocabulary, automata, q, 0, follows))
+    status = token_set(vocabulary, automata, np.int64(set_of[8 * q + SHORT_STATE]), 1, follows)
+    return min(0, token_set(vocabulary, automata, long, 2, follows)) if status > 0 else status

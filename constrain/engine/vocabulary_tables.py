@@ -137,15 +137,18 @@ class VocabularyTables:
         """The scalars of the block."""
         return self.tables["vocabulary"]
 
-    def ready(self, automata: int, q: int) -> int:
-        """Make the token sets of a DFA state unless they stand; 0, or a status that is not about these tables."""
-        with self.lock:
-            return self._run(entry(token_sets.ready_sets), automata, q)
+    def ready(self, automata: int, q: int, follows: int = 1) -> int:
+        """Make the token sets of a DFA state unless they stand; 0, or a status that is not about these tables.
 
-    def token_set(self, automata: int, q: int, which: int) -> int:
+        Without something that follows the terminal, what is left of tokens behind its ends is not looked at.
+        """
+        with self.lock:
+            return self._run(entry(token_sets.ready_sets), automata, q, follows)
+
+    def token_set(self, automata: int, q: int, which: int, follows: int = 1) -> int:
         """The set of the tokens (0 all, 1 short, 2 long) that a state can read; or a status as from `ready`."""
         with self.lock:
-            return self._run(entry(token_sets.token_set), automata, q, which)
+            return self._run(entry(token_sets.token_set), automata, q, which, follows)
 
     def name_string(self, start: int, body: int, end: int) -> None:
         """Name the states of the plain JSON string: before the opening quote, between characters, behind the last."""

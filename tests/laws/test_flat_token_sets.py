@@ -325,9 +325,10 @@ def names(dfas: DfaStore, string: ir.Expr) -> tuple[int, int, int]:
 
 
 def ready(tables: VocabularyTables, dfas: DfaStore, q: int) -> TokenSet:
-    """The sets of a state as masks take them: of all tokens, or of short and long ones."""
-    while (status := tables.ready(dfas.block, q)) < 0:
-        dfas.grow(status)
+    """The sets of a state as masks take them: of all tokens, or of short and long ones; first without suffixes."""
+    for follows in (0, 1):
+        while (status := tables.ready(dfas.block, q, follows)) < 0:
+            dfas.grow(status)
     sets = tables.tables["set_of"]
     row = sets[8 * q : 8 * q + 8]
     if row[t.WHOLE_SET]:
