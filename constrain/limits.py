@@ -30,7 +30,7 @@ class Limits:
     """Alternatives into which the arrays or objects of one subschema fall (`anyOf`, `oneOf` and `not` together), and
     ways in which one item or member meets what has to be somewhere (`contains` and the like)."""
 
-    expressions: int = 2_000_000
+    expressions: int = 4_000_000
     """Size of the automata of one process, in units of about 150 bytes: a subexpression takes one or more."""
 
     table_bytes: int = 96 << 20

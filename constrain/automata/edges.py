@@ -83,7 +83,7 @@ def byte_target(automata, q, byte):
 @unit
 def edge_of(low, high, p):
     """An edge as one word."""
-    return low | high << 8 | int(p) << 16
+    return int(low) | int(high) << 8 | int(p) << 16
 
 
 @unit

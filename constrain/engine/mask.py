@@ -167,7 +167,7 @@ def clear_below(vocabulary, scratch, out, stack, sp, node):
         if numbers[CLEARED_COUNT] + n > size_of(scratch, CLEARED):
             return scratch_full(CLEARED)
         for i in range(n):
-            token = payload - 1 if payload < MANY else i32(vocabulary, TOKENS)[at + 1 + i]
+            token = payload - 1 if payload < MANY else np.int64(i32(vocabulary, TOKENS)[at + 1 + i])
             if ((out[token >> 5] & ~before[token >> 5]) >> (token & 31)) & 1:
                 out[token >> 5] &= 0xFFFFFFFF ^ (1 << (token & 31))
                 i64(scratch, CLEARED)[numbers[CLEARED_COUNT]] = token

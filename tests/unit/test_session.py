@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from constrain import Compiler, LimitExceeded, Vocabulary, allocate_bitmask, grammar, json_schema
+from constrain import Compiler, LimitExceeded, Vocabulary, allocate_bitmask, choice, grammar, json_schema
 from constrain.automata import tables as automata
 from constrain.engine import intersect_tables, longest_tables
 from constrain.engine import tables as engine
@@ -97,3 +97,13 @@ def test_ambiguity_is_polynomial(times: int) -> None:
             assert len(matcher.allowed_token_ids()) and matcher.accept_token(byte)
         used.append(int(session.tables["session"][engine.HEAP_USED]))
     assert used[3] - used[2] < 4 * (used[1] - used[0]) and used[3] < 60_000 * times
+
+
+@pytest.mark.slow
+def test_a_choice_of_a_million_strings() -> None:
+    """It compiles within the limits that hold by default."""
+    words = [f"{n:x}-{n * 2654435761 % (1 << 32):x}" for n in range(1_000_000)]
+    vocabulary = Vocabulary.from_tokens([*(bytes([b]) for b in range(256)), None], eos_ids=[256])
+    automaton = Compiler(vocabulary).compile(choice(words))
+    for word in (words[0], words[123_456], words[-1]):
+        assert automaton.accepts([*word.encode(), 256]) and not automaton.accepts([*word.encode(), 45])
