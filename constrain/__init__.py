@@ -46,16 +46,17 @@ from constrain.errors import (
     VocabularyError,
 )
 from constrain.limits import Limits
-from constrain.specs.base import Spec, choice, grammar, grammar_file, regex
+from constrain.specs.base import Spec, choice, regex
+from constrain.specs.grammars import grammar, grammar_file
 from constrain.specs.length import length
 from constrain.specs.lexical import Clause, Phrase, lexical
 from constrain.specs.rei import rei
 from constrain.specs.schema import from_response_format, json_schema
 
 if TYPE_CHECKING:
-    from constrain.automaton import TokenAutomaton, allocate_bitmask, fill_bitmasks
+    from constrain.automaton import Matcher, TokenAutomaton, allocate_bitmask, fill_bitmasks
     from constrain.compiler import Compiler, clear_caches
-    from constrain.matcher import Explanation, Matcher
+    from constrain.explanation import Explanation
     from constrain.vocab.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -99,8 +100,8 @@ __all__ = [
 
 _HOME = {
     "Compiler": "compiler",
-    "Explanation": "matcher",
-    "Matcher": "matcher",
+    "Explanation": "explanation",
+    "Matcher": "automaton",
     "TokenAutomaton": "automaton",
     "Vocabulary": "vocab.vocabulary",
     "allocate_bitmask": "automaton",

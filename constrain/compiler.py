@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import copyreg
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
 from constrain.automata.dfa import DfaStore
 from constrain.automata.queries import DfaLanguages
 from constrain.automaton import TokenAutomaton
+from constrain.engine.common_sets import know
 from constrain.engine.count import CountingSpace
 from constrain.engine.intersect import IntersectionSpace
 from constrain.engine.longest_intersect import LongestIntersectionSpace
 from constrain.engine.lower import plain_string
 from constrain.engine.mask_cache import MaskCache
-from constrain.engine.space import FlatSpace, SpelledSpace
+from constrain.engine.space import EarleySpace, SpelledSpace
 from constrain.engine.states import State, StateSpace
-from constrain.engine.stored_tables import know
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
+from constrain.explanation import show_bytes
 from constrain.ir.expr import (
     Alt,
     And,
@@ -39,8 +41,7 @@ from constrain.ir.expr import (
 )
 from constrain.ir.grammar import Grammar, Restricted
 from constrain.limits import Limits
-from constrain.matcher import show_bytes
-from constrain.specs import base as specs
+from constrain.specs import grammars
 from constrain.specs.base import Spec
 from constrain.specs.length import without_tokens
 from constrain.specs.room import check_room
@@ -65,7 +66,7 @@ class _Shared:
 
     def clear(self) -> None:
         self.dfas: DfaStore | None = None
-        self.flat: WeakValueDictionary[tuple[Vocabulary, Limits, int], FlatSpace] = WeakValueDictionary()
+        self.spaces: WeakValueDictionary[tuple[Vocabulary, Limits, int], EarleySpace] = WeakValueDictionary()
         """The states of regular constraints, by vocabulary, limits and DFA state."""
         self.masks: dict[tuple[Vocabulary, Limits], MaskCache] = {}
 
@@ -168,7 +169,7 @@ class Compiler:
         """
         lowered = spec.lower(self.limits, DfaLanguages(_dfas(self.limits), self.limits))
         expr: Expr = Anything()
-        space: FlatSpace
+        space: EarleySpace
         if isinstance(lowered, Restricted):
             expr = self._spelled(spec, lowered.expr)[0]
             grammar: Grammar | None = lowered.grammar
@@ -194,10 +195,10 @@ class Compiler:
             raise UnsatisfiableError(f"no text of the grammar meets all of {spec!r:.200}")
         return both, begun
 
-    def _grammar_space(self, grammar: Grammar) -> FlatSpace:
+    def _grammar_space(self, grammar: Grammar) -> EarleySpace:
         if grammar.is_plain:  # of a schema
             _know_common(self.vocabulary)
-        return FlatSpace(grammar, self.vocabulary, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
+        return EarleySpace(grammar, self.vocabulary, _dfas(), self.limits, _masks(self.vocabulary, self.limits))
 
     def _spelled(self, spec: Spec, expr: Expr) -> tuple[Expr, int]:
         """A regular constraint as the tokens of the vocabulary spell it, and its DFA state."""
@@ -211,25 +212,37 @@ class Compiler:
             start = dfas.start(expr, self.limits)
         return expr, start
 
-    def _regular_space(self, start: int) -> FlatSpace:
+    def _regular_space(self, start: int) -> EarleySpace:
         """The states of the language of a DFA state: one space for all compilers, as long as it is used."""
         vocabulary, limits, dfas = self.vocabulary, self.limits, _dfas()
         with _lock:
-            space = _shared.flat.get((vocabulary, limits, start))
+            space = _shared.spaces.get((vocabulary, limits, start))
             if space is None:
                 shared = vocabulary, dfas, limits, _masks(vocabulary, limits)
                 if vocabulary.units is None:
-                    space = FlatSpace(start, *shared)
+                    space = EarleySpace(start, *shared)
                 else:
                     space = SpelledSpace(start, dfas.start(Repeat(Words(vocabulary.units), 0, None), limits), *shared)
-                _shared.flat[vocabulary, limits, start] = space
+                _shared.spaces[vocabulary, limits, start] = space
         return space
+
+
+def _reduced(automaton: TokenAutomaton) -> tuple[Any, ...]:
+    """Pickle: tables belong to a process, so that the constraint is compiled again in another."""
+    return _again, (automaton.vocabulary, automaton.space.limits, automaton.spec)
+
+
+def _again(vocabulary: Vocabulary, limits: Limits, spec: Spec) -> TokenAutomaton:
+    return Compiler(vocabulary, limits=limits).compile(spec)
+
+
+copyreg.pickle(TokenAutomaton, _reduced)
 
 
 def clear_caches() -> None:
     """Forget every automaton, state and mask of the process. Automata in use keep working."""
     with _lock:
-        specs.forget()
+        grammars.forget()
         _forget()
 
 

@@ -18,11 +18,11 @@ from benchmarks.jsonschemabench.engines import installed, made
 from benchmarks.jsonschemabench.masks import Encoded
 from benchmarks.tables import Table
 from constrain.automata.dfa import DfaStore
+from constrain.automaton import Matcher
 from constrain.engine.lower import Lowering
 from constrain.engine.network import Network
 from constrain.engine.session import Session
 from constrain.engine.vocabulary_tables import VocabularyTables
-from constrain.matcher import Matcher
 from constrain.specs.json_schema.lowering import SchemaLowering
 from constrain.warmup import warm_up as warm_up_kernels
 

@@ -76,7 +76,7 @@ class GrammarFile:
 
     def spec(self) -> Spec:
         """The constraint. Raises what is wrong with the grammar, under the name of the file."""
-        from constrain.specs.base import GBNF, LarkGrammar
+        from constrain.specs.grammars import GBNF, LarkGrammar
 
         made: Spec = LarkGrammar(self.text, self.start, self.longest, str(self.path.parent))
         if self.is_gbnf:

@@ -91,7 +91,7 @@ def _outcome(case: Case, model: Any, tokenizer: Any, compiler: Compiler, max_new
 def _searched(case: Case, model: Any, tokenizer: Any, settings: dict[str, Any]) -> Outcome:
     """The same by beam search, which tells a place for words from one where they would be out of place."""
     from constrain.cli.models import continuations
-    from constrain.hf.generation import generate
+    from constrain.hf.generate import generate
 
     settings["num_beams"] = case.beams
     free = continuations(model, tokenizer, case.prompt, **settings)[0]

@@ -158,7 +158,7 @@ def _generate(model: str | None, prompt: str, spec: Any, seed: int, **settings: 
     manual_seed(seed)
     if spec is None:
         return models.continuations(loaded, tokenizer, prompt, **settings)
-    from constrain.hf.generation import generate
+    from constrain.hf.generate import generate
 
     sampler = settings.pop("sampler", "beam" if "num_beams" in settings else "mask")
     with output.spinner("generating"):

@@ -15,7 +15,8 @@ from constrain.errors import VocabularyError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from constrain.matcher import Explanation, Matcher
+    from constrain.automaton import Matcher
+    from constrain.explanation import Explanation
     from constrain.specs.base import Spec
     from constrain.vocab.vocabulary import Vocabulary
 

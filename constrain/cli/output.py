@@ -154,7 +154,8 @@ def constraint(spec: Spec, width: int = 72) -> str:
     >>> constraint(json_schema({"type": "integer"})), constraint(json_schema({"title": "Person"}))
     ('schema {"type": "integer"}', 'schema Person')
     """
-    from constrain.specs.base import GBNF, Choice, LarkGrammar, Regex
+    from constrain.specs.base import Choice, Regex
+    from constrain.specs.grammars import GBNF, LarkGrammar
     from constrain.specs.schema import JsonSchema
 
     match spec:

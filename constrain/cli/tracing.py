@@ -51,7 +51,7 @@ def lines(trace: Trace) -> Iterator[str]:
 
 
 def _regular(trace: Trace) -> Iterator[str]:
-    from constrain.matcher import show_bytes
+    from constrain.explanation import show_bytes
 
     yield "byte  next"
     for step in trace.steps:
@@ -64,7 +64,7 @@ def _byte(step: TraceStep) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    from constrain.matcher import show_names
+    from constrain.explanation import show_names
 
     return show_names(names, _NAMES)
 

@@ -16,8 +16,7 @@ from constrain.cli.sources import byte_vocabulary
 from constrain.errors import caret
 
 if TYPE_CHECKING:
-    from constrain.automaton import TokenAutomaton
-    from constrain.matcher import Matcher
+    from constrain.automaton import Matcher, TokenAutomaton
     from constrain.specs.base import Spec
 
 _CHARACTERS = 64
@@ -69,7 +68,7 @@ class Verdict:
         if self.result == "match":
             return "match"
         headline = "incomplete: the text must go on" if self.result == "incomplete" else f"rejected at {self._place()}"
-        from constrain.matcher import show_names
+        from constrain.explanation import show_names
 
         message = f"{headline}\n{_pointer(self.text, self.character)}\nexpected {self.expected or 'a special token'}"
         return f"{message}\nterminals: {show_names(self.terminals)}" if self.terminals else message

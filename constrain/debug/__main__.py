@@ -17,8 +17,9 @@ import numpy as np
 
 from constrain.compiler import Compiler
 from constrain.engine.show import Way, items, ways
-from constrain.engine.space import FlatSpace
-from constrain.specs.base import Spec, grammar, grammar_file, regex
+from constrain.engine.space import EarleySpace
+from constrain.specs.base import Spec, regex
+from constrain.specs.grammars import grammar, grammar_file
 from constrain.specs.schema import json_schema
 from constrain.vocab.vocabulary import Vocabulary
 
@@ -50,7 +51,7 @@ def explain_token(options: argparse.Namespace) -> int:
     )
     automaton = Compiler(vocabulary).compile(_spec(options))
     space = automaton.space
-    if not isinstance(space, FlatSpace):
+    if not isinstance(space, EarleySpace):
         print(
             "`why` shows constraints without `&` beside a grammar and without numbers of tokens; try Matcher.explain",
             file=sys.stderr,

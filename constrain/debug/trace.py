@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from constrain.debug.chart import Chart
 from constrain.engine.lower import Lowering
 from constrain.engine.session import _lock
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 from constrain.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
 def _chart(automaton: TokenAutomaton) -> Chart | None:
     """The chart of the empty text; None if a constraint has no rules."""
     space, lowering = automaton.space, rules_of(automaton)
-    if lowering is None or not isinstance(space, FlatSpace):
+    if lowering is None or not isinstance(space, EarleySpace):
         return None
     if space.vocabulary.strips_leading_space:
         raise UnsupportedError("a trace needs a vocabulary that spells texts as they are, such as the 256 bytes")
@@ -114,5 +114,5 @@ def _chart(automaton: TokenAutomaton) -> Chart | None:
 def rules_of(automaton: TokenAutomaton) -> Lowering | None:
     """The rules of a grammar or a schema as the engine reads them; None if a constraint is something else."""
     space = automaton.space
-    lowering = space.session.lowering if isinstance(space, FlatSpace) else None
+    lowering = space.session.lowering if isinstance(space, EarleySpace) else None
     return lowering if isinstance(lowering, Lowering) else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constrain.specs.base import Spec, grammar_file, regex
+from constrain.specs.base import Spec, regex
+from constrain.specs.grammars import grammar_file
 from constrain.specs.length import length
 from constrain.specs.lexical import lexical
 from constrain.specs.schema import json_schema

@@ -1,6 +1,6 @@
 """States of a constraint whose output has a number of tokens, too.
 
-In:  another `StateSpace`, which can tell where tokens lead: a `FlatSpace` in an `IntersectionSpace`; a range.
+In:  another `StateSpace`, which can tell where tokens lead: a `EarleySpace` in an `IntersectionSpace`; a range.
 Out: a `StateSpace`.
 
 A state is one of the other space, and how many tokens have been read. The output may end where the number is in the

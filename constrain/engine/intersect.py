@@ -1,6 +1,6 @@
 """States of a grammar together with a regular constraint: texts that meet both.
 
-In:  a `FlatSpace`, an expression.
+In:  a `EarleySpace`, an expression.
 Out: a `StateSpace`.
 
 A state is a state of the grammar and the DFA state of what the regular constraint still asks for, its *rest*. A token
@@ -35,7 +35,7 @@ from constrain.jit import entry
 
 if TYPE_CHECKING:
     from constrain.engine.mask_cache import Words as Bits
-    from constrain.engine.space import FlatSpace
+    from constrain.engine.space import EarleySpace
 
 GLANCE = 2000
 """Places that a search looks at before summaries are made."""
@@ -62,7 +62,7 @@ class IntersectionPlace(NamedTuple):
 class IntersectionSpace(StateSpace):
     """The states of one grammar and one regular constraint. `State.place` is a `IntersectionPlace`."""
 
-    def __init__(self, grammar: FlatSpace, expr: Expr) -> None:
+    def __init__(self, grammar: EarleySpace, expr: Expr) -> None:
         super().__init__(grammar.vocabulary, grammar.limits, grammar.masks)
         self.grammar, self._session = grammar, grammar.session
         self._dfas = self._session.dfas

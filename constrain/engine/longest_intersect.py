@@ -1,6 +1,6 @@
 """States of a grammar that is read by longest match together with a regular constraint: texts that meet both.
 
-In:  a `FlatSpace` of a grammar read by longest match, an expression.
+In:  a `EarleySpace` of a grammar read by longest match, an expression.
 Out: a `StateSpace`.
 
 A text that is cut by longest match can be cut that way by a grammar that cuts in every way. So a state is a pair: a
@@ -23,7 +23,7 @@ import numpy as np
 from constrain.engine.intersect import IntersectionSpace
 from constrain.engine.mask_cache import Words
 from constrain.engine.segments import Piece, joined
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 from constrain.engine.states import State, StateSpace, Successors
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import Expr
@@ -47,13 +47,13 @@ class LongestIntersectionSpace(StateSpace):
 
     is_regular = False
 
-    def __init__(self, grammar: Grammar, expr: Expr, space: FlatSpace) -> None:
+    def __init__(self, grammar: Grammar, expr: Expr, space: EarleySpace) -> None:
         """`space` is that of the grammar."""
         super().__init__(space.vocabulary, space.limits, space.masks)
         in_every_way = replace(grammar, longest=False)
         self._own = space
         self._beside = IntersectionSpace(
-            FlatSpace(in_every_way, space.vocabulary, space.session.dfas, space.limits, space.masks), expr
+            EarleySpace(in_every_way, space.vocabulary, space.session.dfas, space.limits, space.masks), expr
         )
         self._alive: dict[LongestPlace, bool] = {}
         special = space.session.lowering.terminals.special_ids

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from constrain.vocab.vocabulary import Vocabulary
 
 
-class FlatSpace(StateSpace):
+class EarleySpace(StateSpace):
     """The states of a grammar, or of the language of a DFA state, over one vocabulary.
 
     `State.place` is the number of a state in `session`, in its generation of records.
@@ -181,7 +181,7 @@ class FlatSpace(StateSpace):
         raise AssertionError("masks are made by the session")
 
 
-class SpelledSpace(FlatSpace):
+class SpelledSpace(EarleySpace):
     """The states of a regular language over a vocabulary that spells some characters only together with others.
 
     A token is allowed if other tokens can spell the rest: `units` is the DFA state of all that tokens can spell.
@@ -207,7 +207,7 @@ class SpelledSpace(FlatSpace):
         )
 
     def start(self) -> State | None:
-        """See `FlatSpace.start`."""
+        """See `EarleySpace.start`."""
         return super().start() if self._is_spelled(self.session.start) else None
 
     def step(self, state: State, token: int) -> State | None:

@@ -90,7 +90,7 @@ class VocabularyTables:
         self.tables.replace("offset", vocabulary.offsets)
         self.head[t.SETS_SCRATCH] = self.scratch.block
         self.named: dict[str, list[stored_tables.Named]] = {}
-        """Token sets of terminals, by digests of their expressions: see `stored_tables.know`."""
+        """Token sets of terminals, by digests of their expressions: see `common_sets.know`."""
         self.key = stored_tables.key_of(vocabulary) if size >= stored_tables.WORTH else None
         """The key of the tables in the disk cache; None if they are not worth storing."""
         self.knows_common = False

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from constrain.hf.beams import lexical_beam_search
-    from constrain.hf.generation import Generation, generate, vocabulary_of
+    from constrain.hf.generate import generate
+    from constrain.hf.generation import Generation, vocabulary_of
     from constrain.hf.logits import LogitsProcessor, StoppingCriteria
     from constrain.hf.particles import SMCDecoding
     from constrain.hf.weighted import AWRSLogitsProcessor
@@ -31,6 +32,7 @@ _HOME = {
     "AWRSLogitsProcessor": "weighted",
     "LogitsProcessor": "logits",
     "SMCDecoding": "particles",
+    "generate": "generate",
     "StoppingCriteria": "logits",
     "lexical_beam_search": "beams",
 }

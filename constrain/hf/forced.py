@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from constrain.automaton import Matcher
 from constrain.hf.logits import LogitsProcessor
-from constrain.matcher import Matcher
 
 _ELSEWHERE = (
     "assistant_early_exit",

@@ -25,7 +25,7 @@ from constrain.engine.states import State, StateSpace
 from constrain.errors import ConflictError, ConstrainError, SpecTypeError, VocabularyError
 
 if TYPE_CHECKING:
-    from constrain.matcher import Bitmask
+    from constrain.automaton import Bitmask
 
 _Ids = npt.NDArray[np.int64]
 _Row = tuple[int, bytes]

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from constrain.automaton import TokenAutomaton
+from constrain.automaton import Matcher, TokenAutomaton
 from constrain.errors import ConstrainError
 from constrain.hf import batch
 from constrain.hf.generation import Generation, vocabulary_of
 from constrain.hf.particles import SMCDecoding
 from constrain.hf.weighted import AWRSLogitsProcessor, Row, generator
-from constrain.matcher import Matcher
 from constrain.sampling.checkers import Product
 from constrain.sampling.posterior import Particle, Posterior
 from constrain.sampling.ready.json import Json, is_validator

@@ -73,7 +73,7 @@ class Loader:
         self._llvm = llvm
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        for name, address in _helperlib.c_helpers.items():  # what compiled code may call
+        for name, address in _helperlib.c_helpers.items():  # type: ignore[attr-defined]  # what compiled code may call
             llvm.add_symbol(f"numba_{name}", address)
         for name, address in runtime.c_helpers.items():  # type: ignore[attr-defined]
             llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from constrain.automaton import TokenAutomaton
+from constrain.automaton import Bitmask, Matcher, TokenAutomaton
 from constrain.compiler import Compiler
 from constrain.engine.states import State
 from constrain.errors import CheckerError, SpecTypeError, VocabularyError
-from constrain.matcher import Bitmask, Matcher
 from constrain.specs.base import Spec
 
 if TYPE_CHECKING:
@@ -252,13 +251,15 @@ class Product(Checker):
         return " & ".join(map(repr, self.checkers))
 
 
+READERS: list[Callable[[Any], Checker | None]] = []
+"""What makes checkers of values of other kinds, None if it does not know one: `ready.json`, of validators."""
+
+
 def as_checker(value: Any, vocabulary: Vocabulary) -> Checker:
     """Make a checker of a constraint, an automaton, a matcher, a function, a jsonschema validator, or a list of these.
 
     Raises SpecTypeError for anything else, VocabularyError for automata over another vocabulary.
     """
-    from constrain.sampling.ready.json import Json, is_validator
-
     match value:
         case Checker():
             return value.bound(vocabulary)
@@ -268,8 +269,9 @@ def as_checker(value: Any, vocabulary: Vocabulary) -> Checker:
             return Language(value).bound(vocabulary)
         case list() | tuple():
             return Product(value).bound(vocabulary)
-    if is_validator(value):
-        return Json(value)
+    for read in READERS:
+        if (found := read(value)) is not None:
+            return found
     if callable(value) and not isinstance(value, type):
         return Function(value)
     raise SpecTypeError(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from constrain.automaton import Bitmask
 from constrain.errors import CheckerError, ConstrainError, VocabularyError
-from constrain.matcher import Bitmask
 from constrain.sampling.checkers import Checker, as_checker
 from constrain.sampling.order import Floats, as_log_masses
 from constrain.sampling.rejection import DEAD, Draw, Step, masked

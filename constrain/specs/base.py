@@ -7,12 +7,9 @@ Or(parts=(Conjunction(parts=(Regex(pattern='b.+', flags=0), Regex(pattern='.{3}'
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from os import PathLike
-from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, UnsupportedError
 from constrain.ir import expr as ir
@@ -20,7 +17,6 @@ from constrain.ir.grammar import Either, Grammar, Restricted, Seq
 from constrain.ir.join import join
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
-from constrain.specs.library import library_file
 from constrain.specs.regex import parse_regex
 
 Lowered = ir.Expr | Grammar | Restricted
@@ -55,7 +51,7 @@ class Regex(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`."""
-        _check("pattern_chars", len(self.pattern), limits.pattern_chars, "the pattern")
+        check_limit("pattern_chars", len(self.pattern), limits.pattern_chars, "the pattern")
         return parse_regex(self.pattern, self.flags)
 
 
@@ -67,39 +63,8 @@ class Choice(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> ir.Expr:
         """See `Spec.lower`."""
-        _check("choices", len(self.options), limits.choices, "the list of options")
+        check_limit("choices", len(self.options), limits.choices, "the list of options")
         return ir.Words(tuple(option.encode() for option in self.options))
-
-
-@dataclass(frozen=True, slots=True)
-class LarkGrammar(Spec):
-    """Texts of a context-free grammar in Lark's syntax; see `constrain.specs.lark`."""
-
-    text: str
-    start: str = "start"
-    longest: bool | None = None
-    folder: str | None = None
-
-    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
-        """See `Spec.lower`."""
-        _check("pattern_chars", len(self.text), limits.pattern_chars, "the grammar")
-        folder = None if self.folder is None else Path(self.folder)
-        return _parsed(_parse_lark, self.text, self.start, self.longest, folder, limits)
-
-
-@dataclass(frozen=True, slots=True)
-class GBNF(Spec):
-    """Texts of a context-free grammar in the syntax of llama.cpp; see `constrain.specs.gbnf`."""
-
-    text: str
-    start: str = "root"
-
-    def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
-        """See `Spec.lower`."""
-        from constrain.specs.gbnf import parse_gbnf
-
-        _check("pattern_chars", len(self.text), limits.pattern_chars, "the grammar")
-        return parse_gbnf(self.text, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,32 +128,6 @@ def _without_restricted(lowered: list[Lowered]) -> list[ir.Expr | Grammar]:
     return [part for part in lowered if not isinstance(part, Restricted)]
 
 
-def _parse_lark(text: str, start: str, **options: Any) -> Grammar:
-    from constrain.specs.lark import parse_lark  # lark takes longer to import than all of this package
-
-    return parse_lark(text, start, json_rule=_json, **options)
-
-
-def _json(schema: Any) -> Grammar:
-    """The grammar of what `%json` holds."""
-    from constrain.specs.schema import json_schema
-
-    return json_schema(schema).lower(Limits())
-
-
-@lru_cache(maxsize=32)
-def _parsed(
-    parse: Callable[..., Grammar], text: str, start: str, longest: bool | None, folder: Path | None, limits: Limits
-) -> Grammar:
-    """Remembered, since a grammar is read when it is written down, and again when it is compiled."""
-    return parse(text, start, longest=longest, folder=folder, limits=limits)
-
-
-def forget() -> None:
-    """Forget the grammars read so far."""
-    _parsed.cache_clear()
-
-
 def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
     r"""The whole output matches `pattern` (Python syntax, and `\p{..}`), under `re` flags.
 
@@ -201,48 +140,12 @@ def regex(pattern: str | re.Pattern[str], flags: int = 0) -> Regex:
         flags |= pattern.flags & ~re.UNICODE
         pattern = pattern.pattern
     if not isinstance(pattern, str):
-        raise SpecTypeError(f"regex() takes a str or a compiled str pattern, not {_kind(pattern)}")
+        raise SpecTypeError(f"regex() takes a str or a compiled str pattern, not {kind_of(pattern)}")
     if not isinstance(flags, int):
-        raise SpecTypeError(f"regex() takes re flags such as re.IGNORECASE, not {_kind(flags)}")
+        raise SpecTypeError(f"regex() takes re flags such as re.IGNORECASE, not {kind_of(flags)}")
     spec = Regex(pattern, int(flags))
     if len(pattern) <= Limits().pattern_chars:  # a longer one is read when a compiler allows it
         parse_regex(pattern, int(flags))
-    return spec
-
-
-def grammar(text: str, start: str | None = None, *, syntax: str = "lark", longest: bool | None = None) -> Spec:
-    """The whole output is a text of a context-free grammar.
-
-    `syntax` is "lark" (start rule "start") or "gbnf" (llama.cpp, start rule "root"). `longest=True` cuts text into
-    terminals by longest match, as compilers do; False reads it in every possible way; None (the default) does what a
-    comment `// Reading: longest` in the grammar says, else the latter.
-
-    Raises GrammarSyntaxError or UnsupportedError (with the position), SpecTypeError.
-
-    >>> grammar('start: "(" start ")" | "x"').start
-    'start'
-    """
-    if not isinstance(text, str):
-        raise SpecTypeError(f"grammar() takes the text of a grammar, not {_kind(text)}")
-    if syntax not in ("lark", "gbnf"):
-        raise SpecTypeError(f"grammar(syntax=..) is 'lark' or 'gbnf', not {syntax!r:.40}")
-    if syntax == "gbnf" and longest:
-        raise SpecTypeError("grammar(syntax='gbnf', longest=True): GBNF has no terminals, it is read in every way")
-    spec = LarkGrammar(text, start or "start", longest) if syntax == "lark" else GBNF(text, start or "root")
-    if len(text) <= Limits().pattern_chars:
-        spec.lower(Limits())
-    return spec
-
-
-def grammar_file(name: str | PathLike[str], start: str = "start", *, longest: bool | None = None) -> LarkGrammar:
-    """The whole output is a text of a grammar of the library (`constrain grammars` lists them), or of a `.lark` file.
-
-    >>> grammar_file("json").longest is None
-    True
-    """
-    path = library_file(name)
-    spec = LarkGrammar(path.read_text("utf-8"), start, longest, str(path.parent))
-    spec.lower(Limits())
     return spec
 
 
@@ -255,13 +158,13 @@ def choice(options: Iterable[str]) -> Choice:
     Choice(options=('yes', 'no'))
     """
     if isinstance(options, str | bytes) or not isinstance(options, Iterable):
-        raise SpecTypeError(f"choice() takes a list of strings, not {_kind(options)}")
+        raise SpecTypeError(f"choice() takes a list of strings, not {kind_of(options)}")
     listed = list(options)
     if not listed:
         raise UnsatisfiableError("choice() of no options: no output can be one of them; pass at least one string")
     for i, option in enumerate(listed):
         if not isinstance(option, str):
-            raise SpecTypeError(f"choice() takes strings; option {i} is {_kind(option)}")
+            raise SpecTypeError(f"choice() takes strings; option {i} is {kind_of(option)}")
         if not option.isascii() and any("\ud800" <= char <= "\udfff" for char in option):
             raise SpecTypeError(f"choice() option {i} holds a lone surrogate, which cannot be written in UTF-8")
     return Choice(tuple(dict.fromkeys(listed)))
@@ -273,16 +176,18 @@ def _parts(kind: type[Conjunction] | type[Or] | type[Chain], operator: str, *spe
     for spec in specs:
         if not isinstance(spec, Spec):
             raise SpecTypeError(
-                f"'{operator}' takes constraints on both sides, such as constrain.regex(..), not {_kind(spec)}"
+                f"'{operator}' takes constraints on both sides, such as constrain.regex(..), not {kind_of(spec)}"
             )
         flat += spec.parts if isinstance(spec, kind) else (spec,)
     return tuple(flat)
 
 
-def _check(limit: str, given: int, allowed: int, what: str) -> None:
+def check_limit(limit: str, given: int, allowed: int, what: str) -> None:
+    """Raise LimitExceeded if more is given than a limit allows."""
     if given > allowed:
         raise LimitExceeded(limit, given, allowed, what)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """A value and its type, for messages."""
     return f"{type(value).__name__} {value!r:.40}"

@@ -16,25 +16,11 @@ from constrain.ir.expr import Expr
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
 from constrain.specs.base import Spec
-from constrain.specs.phrases import lower_phrases
+from constrain.specs.phrases import Clause as Clause
+from constrain.specs.phrases import Phrase as Phrase
+from constrain.specs.phrases import Reading, lower_phrases
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """Text that occurs at least `count` times."""
-
-    text: str
-    count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """Met by an output that holds one of `present`, or lacks one of `absent`."""
-
-    present: tuple[Phrase, ...] = ()
-    absent: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +39,14 @@ class Lexical(Spec):
     ignore_case: bool = False
     overlapping: bool = True
 
+    @property
+    def reading(self) -> Reading:
+        """What counts as an occurrence of a phrase."""
+        return Reading(self.words, self.ignore_case, self.overlapping)
+
     def lower(self, limits: Limits, languages: Languages | None = None) -> Expr:
         """See `Spec.lower`. Raises UnsatisfiableError for phrases that exclude each other."""
-        return lower_phrases(self, limits)
+        return lower_phrases(self.clauses, self.ordered, self.reading, limits)
 
 
 def lexical(
@@ -87,7 +78,7 @@ def lexical(
     if not ordered and overlapping:  # once is enough
         listed = list(dict.fromkeys(listed))
     spec = Lexical(tuple(listed), bool(ordered), bool(words), bool(ignore_case), bool(overlapping))
-    lower_phrases(spec, Limits())  # says what can be seen from the phrases alone
+    lower_phrases(spec.clauses, spec.ordered, spec.reading, Limits())  # says what can be seen from the phrases alone
     return spec
 
 

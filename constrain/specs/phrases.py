@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,6 @@ from constrain.specs.regex import parse_regex
 
 if TYPE_CHECKING:
     from constrain.limits import Limits
-    from constrain.specs.lexical import Clause, Lexical, Phrase
 
 ANY = Anything()
 TEXT = Repeat(Chars(((0, 0x10FFFF),)), 0, None)
@@ -47,17 +46,32 @@ SEPARATORS = "\n\t\r ,;|/-+*=#~^&%$@!?.:<>()[]{}'\"`\\\v\f" + "".join(map(chr, [
 """Characters that are no part of words; one that occurs in no phrase keeps phrases apart."""
 
 
-def lower_phrases(spec: Lexical, limits: Limits) -> Expr:
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Text that occurs at least `count` times."""
+
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Met by an output that holds one of `present`, or lacks one of `absent`."""
+
+    present: tuple[Phrase, ...] = ()
+    absent: tuple[Phrase, ...] = ()
+
+
+def lower_phrases(clauses: Sequence[Clause], ordered: bool, reading: Reading, limits: Limits) -> Expr:
     """The texts that meet all clauses. Raises UnsatisfiableError, LimitExceeded."""
-    reading = Reading(spec.words, spec.ignore_case, spec.overlapping)
-    bans = [clause for clause in spec.clauses if not clause.present]
-    goals = [_feasible(clause, bans, reading) for clause in spec.clauses if clause.present]
+    bans = [clause for clause in clauses if not clause.present]
+    goals = [_feasible(clause, bans, reading) for clause in clauses if clause.present]
     frame = _frame(bans, reading)
     if not goals:
         return frame
     if len(goals) > limits.alternatives:
         raise LimitExceeded("alternatives", len(goals), limits.alternatives, "phrases that must be present")
-    held = _held(goals, spec.ordered, reading, limits)
+    held = _held(goals, ordered, reading, limits)
     if _is_promised(goals, bans, reading):
         return Towards(frame, held)
     return And((frame, held))

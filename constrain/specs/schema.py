@@ -64,8 +64,10 @@ class JsonSchema(Spec):
     def _lowering(self, document: Document, limits: Limits, languages: Languages) -> SchemaLowering:
         from constrain.specs.json_schema.lowering import SchemaLowering, texts_of
         from constrain.specs.json_schema.reader import Reader
+        from constrain.specs.json_schema.unevaluated import Evaluation
 
         reader = Reader(document, languages, self.formats, limits)
+        reader.evaluated = Evaluation(reader).values
         texts = texts_of(self._layout(), self.escapes == "any", document.root.draft.plain_integers)
         return SchemaLowering(reader, texts, self.property_order == "schema")
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import constrain
+from constrain.automaton import Matcher
 from constrain.compiler import Compiler
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 from constrain.limits import Limits
-from constrain.matcher import Matcher
 from constrain.vocab.vocabulary import Vocabulary
 
 TOKENS = [
@@ -63,7 +63,7 @@ def test_states_in_use_go_on(name: str) -> None:
     """Masks and steps are the same, also of matchers that stand where the session has been before."""
     rng = random.Random(name)
     roomy, tight = (Compiler(VOCABULARY, limits=limits).compile(SPECS[name]) for limits in (Limits(), TINY))
-    assert isinstance(tight.space, FlatSpace)
+    assert isinstance(tight.space, EarleySpace)
     begun = {id(tight.space.session.generation)}
     pairs = [(roomy.matcher(), tight.matcher())]
     for _ in range(400):

@@ -20,7 +20,7 @@ from strategies import ALPHABET, LETTERS, Denoting, examples, expressions, leave
 
 import constrain
 from constrain import Compiler, Limits, Matcher, Spec, UnsatisfiableError, Vocabulary, VocabularyError, regex
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 from constrain.ir import expr as ir
 
 LIMITS = Limits(search=20_000)
@@ -416,7 +416,7 @@ def test_a_heavy_automaton_that_is_let_go_leaves_nothing_behind(spec: Spec, monk
         space = automaton.space
         grammar_space: Any = getattr(space, "grammar", None) or getattr(space, "inner", space)
         grammar_space = getattr(grammar_space, "grammar", grammar_space)
-        flat = isinstance(grammar_space, FlatSpace)
+        flat = isinstance(grammar_space, EarleySpace)
         grammar = grammar_space.session.lowering.grammar if flat else grammar_space._grammar
         held = [weakref.ref(grammar_space.session.lowering.network if flat else grammar_space.network)]
         if grammar.source is not None:

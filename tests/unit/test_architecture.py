@@ -26,7 +26,7 @@ RANKS = {
     "specs": 3,
     "collie": 4,
     "engine": 4,
-    "matcher": 5,
+    "explanation": 5,
     "automaton": 6,
     "compiler": 7,
     "debug": 8,
@@ -262,3 +262,24 @@ def test_examples_in_docstrings_of_the_outermost_layer() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     run_examples(names_of(edge=True), [])
+
+
+def named(name: str, path: Path) -> set[str]:
+    """Modules of the package that one imports, at its top, in functions, or for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "constrain":
+            home = (node.module or "").removeprefix("constrain").removeprefix(".")
+            for alias in node.names:
+                below = f"{home}.{alias.name}" if home else alias.name
+                found.add(below if below in MODULES else home)
+    return found - {name, ""}
+
+
+def test_nothing_imports_itself_by_way_of_others() -> None:
+    """No circle, those of imports in functions and of imports for types counted."""
+    waits = {name: named(name, path) for name, path in MODULES.items() if name}
+    done: set[str] = set()
+    while ready := {name for name, others in waits.items() if name not in done and others <= done}:
+        done |= ready
+    assert sorted(set(waits) - done) == []

@@ -10,14 +10,14 @@ import pytest
 import constrain
 from constrain.debug.__main__ import main
 from constrain.engine.show import items, ways
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 
 BYTES = constrain.Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], b"a)", b"b]", None], eos_ids=[258])
 
 
-def space_of(spec: constrain.Spec) -> FlatSpace:
+def space_of(spec: constrain.Spec) -> EarleySpace:
     space = constrain.Compiler(BYTES).compile(spec).space
-    assert isinstance(space, FlatSpace)
+    assert isinstance(space, EarleySpace)
     return space
 
 

@@ -18,7 +18,7 @@ from constrain import (
     grammar,
 )
 from constrain.engine import tables
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 
 BYTES = Vocabulary.from_tokens([*[bytes([b]) for b in range(256)], None], eos_ids=[256])
 ARRAY = 'start: value\nvalue: "[" [value ("," value)*] "]" | NUMBER\nNUMBER: /[0-9]+/'
@@ -31,7 +31,7 @@ def matcher(text: str, vocabulary: Vocabulary = BYTES, limits: Limits | None = N
 def rows(one: Matcher) -> int:
     """Earley sets held by the session of a matcher."""
     space = one.automaton.space
-    assert isinstance(space, FlatSpace)
+    assert isinstance(space, EarleySpace)
     heap, used = space.session.tables["heap"], int(space.session.tables["session"][tables.HEAP_USED])
     slots = {tables.EARLEY, tables.CLOSURE, tables.LOOP, tables.UNION, tables.EXCLUDED, tables.VALUE, tables.NEXT_RULE}
     at, found = 1, 0

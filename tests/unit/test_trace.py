@@ -14,7 +14,7 @@ from constrain.debug.trace import OpenRule, Trace, rules_of, trace
 from constrain.engine import tables as t
 from constrain.engine.longest_session import LongestSession
 from constrain.engine.network import rule_name
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 from constrain.errors import UnsupportedError
 from constrain.specs.library import library
 
@@ -177,7 +177,7 @@ def test_arrays_compared_as_a_whole() -> None:
 def check_chart(automaton: TokenAutomaton, text: bytes) -> None:
     """The chart holds what the states hold, no less and no more."""
     space, state, lowering = automaton.space, automaton.start, rules_of(automaton)
-    assert isinstance(space, FlatSpace) and lowering is not None
+    assert isinstance(space, EarleySpace) and lowering is not None
     session = space.session
     chart = Chart(session, lowering)
     for b in text:
@@ -225,7 +225,7 @@ def test_what_has_ended_is_let_go() -> None:
     """The states of a list are one state, its columns are not."""
     automaton = compiled(constrain.grammar('start: "[" (item ",")* "]"\nitem: /[0-9]/'))
     space, state, lowering = automaton.space, automaton.start, rules_of(automaton)
-    assert isinstance(space, FlatSpace) and lowering is not None
+    assert isinstance(space, EarleySpace) and lowering is not None
     chart = Chart(space.session, lowering)
     for b in b"[" + b"1," * 20:
         state, _ = space.read(state, bytes([b]))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from constrain.sampling.checkers import TextChecker
+from constrain.sampling.checkers import READERS, TextChecker
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
@@ -250,3 +250,6 @@ def _string(text: str, at: int) -> tuple[Any, int]:
 
 def _skip(text: str, at: int) -> int:
     return _SPACE.match(text, at).end()  # type: ignore[union-attr]
+
+
+READERS.append(lambda value: Json(value) if is_validator(value) else None)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from constrain.errors import SchemaError
 from constrain.specs.json_schema.drafts import NEWEST, Draft, draft_of, with_vocabularies
+from constrain.specs.json_schema.place import SchemaPlace
 from constrain.specs.json_schema.syntax import Syntax
 
 if TYPE_CHECKING:
@@ -20,22 +21,6 @@ if TYPE_CHECKING:
 _NAMING = frozenset(
     ("$ref", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef")
 )
-
-
-class SchemaPlace:
-    """A subschema: its contents, and what its references are relative to."""
-
-    __slots__ = ("draft", "key", "pointer", "resolver", "schema")
-
-    def __init__(self, schema: Any, pointer: str, draft: Draft, resolver: Any, key: Hashable) -> None:
-        self.schema = schema
-        self.pointer = pointer
-        """A JSON Pointer to it, for messages; with the address of its document, if that is another one."""
-        self.draft = draft
-        self.resolver = resolver
-        """From `referencing`; None where nothing but the document itself can be meant."""
-        self.key = key
-        """Places with equal keys mean the same."""
 
 
 class Document:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from constrain.specs.json_schema.arrays import ArrayPlan
-from constrain.specs.json_schema.document import SchemaPlace
 from constrain.specs.json_schema.formulas import FALSE, TRUE, Leaf
 from constrain.specs.json_schema.objects import ObjectPlan
+from constrain.specs.json_schema.place import SchemaPlace
 from constrain.specs.json_schema.plain import Plain
 from constrain.specs.json_schema.reader import Reader
 from constrain.specs.json_schema.values import ArraySet, ObjectSet, Values

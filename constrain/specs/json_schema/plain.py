@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Set
 from typing import Any
 
-from constrain.specs.json_schema.document import Document, SchemaPlace
+from constrain.specs.json_schema.document import Document
 from constrain.specs.json_schema.drafts import ARRAY_KEYWORDS, NUMBER_KEYWORDS, OBJECT_KEYWORDS, STRING_KEYWORDS
+from constrain.specs.json_schema.place import SchemaPlace
 from constrain.specs.json_schema.strings import is_text
 
 _TYPES = ("null", "boolean", "string", "number", "array", "object")

@@ -6,7 +6,7 @@ items of arrays and the members of objects stays a formula.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal
 
 from constrain.errors import GrammarSyntaxError, SchemaError, UnsupportedError
@@ -14,7 +14,7 @@ from constrain.ir.expr import Expr
 from constrain.ir.languages import Languages
 from constrain.limits import Limits
 from constrain.specs.json_schema import numbers, strings, values
-from constrain.specs.json_schema.document import Document, SchemaPlace
+from constrain.specs.json_schema.document import Document
 from constrain.specs.json_schema.drafts import (
     ANNOTATIONS,
     ARRAY_KEYWORDS,
@@ -26,8 +26,8 @@ from constrain.specs.json_schema.formats import format_expr
 from constrain.specs.json_schema.formulas import FALSE, TRUE, Every, Formulas, Leaf
 from constrain.specs.json_schema.numbers import NumberSet
 from constrain.specs.json_schema.patterns import pattern
+from constrain.specs.json_schema.place import SchemaPlace
 from constrain.specs.json_schema.strings import StringSet
-from constrain.specs.json_schema.unevaluated import Evaluation
 from constrain.specs.json_schema.values import Algebra, ArraySet, Contains, ObjectSet, Values
 
 Formats = Literal["assert", "annotation"]
@@ -48,7 +48,8 @@ class Reader:
         self.algebra = Algebra(self.formulas, languages, limits)
         self._values: dict[int, Values | None] = {TRUE: values.ALL, FALSE: values.NONE}
         self._literals: list[Values] = []
-        self._evaluation = Evaluation(self)
+        self.evaluated: Callable[[SchemaPlace], Values] | None = None
+        """The values of subschemas with `unevaluated..` keywords, see `unevaluated.Evaluation`."""
         self.root = self.subschema(document.root)
 
     # --------------------------------------------------------------------------------------------- formulas
@@ -150,7 +151,8 @@ class Reader:
         if "unevaluatedProperties" in schema or "unevaluatedItems" in schema:
             keywords = self.keywords(place)
             if "unevaluatedProperties" in keywords or "unevaluatedItems" in keywords:
-                return self._evaluation.values(place)
+                assert self.evaluated is not None
+                return self.evaluated(place)
         meant = self.assertions(place)
         for part in self.applied(place):
             meant = self.algebra.intersect(meant, self.values(part))

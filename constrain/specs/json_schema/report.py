@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from constrain.errors import GrammarSyntaxError, SchemaError, UnsupportedError
-from constrain.specs.json_schema.document import Document, SchemaPlace
+from constrain.specs.json_schema.document import Document
 from constrain.specs.json_schema.drafts import ANNOTATIONS, DRAFTS, Draft
 from constrain.specs.json_schema.formats import FORMATS
 from constrain.specs.json_schema.patterns import pattern
+from constrain.specs.json_schema.place import SchemaPlace
 from constrain.specs.json_schema.syntax import subschemas
 
 Status = Literal["enforced", "annotation", "not supported"]

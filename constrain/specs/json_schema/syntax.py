@@ -10,13 +10,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from constrain.errors import SchemaError
 from constrain.specs.json_schema.drafts import Draft
-
-if TYPE_CHECKING:
-    from constrain.specs.json_schema.document import SchemaPlace
+from constrain.specs.json_schema.place import SchemaPlace
 
 _TYPES = frozenset(("null", "boolean", "object", "array", "number", "string", "integer"))
 _DEPTH = 400

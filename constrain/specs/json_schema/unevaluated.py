@@ -9,17 +9,15 @@ needs to be negated.)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from constrain.errors import LimitExceeded
 from constrain.specs.json_schema import strings, values
-from constrain.specs.json_schema.document import SchemaPlace
 from constrain.specs.json_schema.formulas import FALSE, TRUE
+from constrain.specs.json_schema.place import SchemaPlace
+from constrain.specs.json_schema.reader import Reader
 from constrain.specs.json_schema.strings import StringSet
 from constrain.specs.json_schema.values import ArraySet, ObjectSet, Values
-
-if TYPE_CHECKING:
-    from constrain.specs.json_schema.reader import Reader
 
 
 class Branch(NamedTuple):

@@ -14,7 +14,7 @@ from matchers import accepted, mask_of, walk
 import constrain
 from constrain import Compiler, LimitExceeded, Limits, Matcher, Vocabulary
 from constrain.engine.longest_session import LongestSession
-from constrain.engine.space import FlatSpace
+from constrain.engine.space import EarleySpace
 
 LIBRARY = ["graphql", "javascript", "python", "sql"]
 BYTES = [bytes([b]) for b in range(256)]
@@ -37,7 +37,7 @@ def pieces(name: str) -> Vocabulary:
 def matcher(text: str, tokens: list[bytes], limits: Limits | None = None) -> Matcher:
     vocabulary = Vocabulary.from_tokens([*BYTES, *tokens, None], eos_ids=[256 + len(tokens)])
     made = Compiler(vocabulary, limits=limits).compile(constrain.grammar(text, longest=True)).matcher()
-    assert isinstance(made.automaton.space, FlatSpace) and isinstance(made.automaton.space.session, LongestSession)
+    assert isinstance(made.automaton.space, EarleySpace) and isinstance(made.automaton.space.session, LongestSession)
     return made
 
 
@@ -109,7 +109,7 @@ def test_token_sets_are_forgotten() -> None:
     tokens = sorted({bytes(rng.choices(b'abcdefgh 01"if', k=rng.randint(2, 5))) for _ in range(3000)})
     tight, roomy = (matcher(text, tokens, limits) for limits in (Limits(mask_cache_bytes=1 << 12), Limits()))
     space = tight.automaton.space
-    assert isinstance(space, FlatSpace) and isinstance(space.session, LongestSession)
+    assert isinstance(space, EarleySpace) and isinstance(space.session, LongestSession)
     for _ in range(20):
         tight.reset()
         roomy.reset()

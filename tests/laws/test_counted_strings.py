@@ -10,7 +10,7 @@ from amounts import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from reference.token_sets import counted, counted_set
-from test_flat_token_sets import decoded
+from test_token_sets import decoded
 
 from constrain import Vocabulary
 from constrain.automata.dfa import DfaStore

@@ -18,7 +18,7 @@ from reference.token_sets import TokenSet, is_text, occurring, token_set
 from constrain import Vocabulary
 from constrain.automata import tables as a
 from constrain.automata.dfa import DfaStore
-from constrain.engine import stored_tables
+from constrain.engine import common_sets, stored_tables
 from constrain.engine import tables as t
 from constrain.engine.token_tries import BROKEN, INSIDE, LENGTH, WHOLE
 from constrain.engine.vocabulary_tables import SHORT, VocabularyTables
@@ -305,7 +305,7 @@ def test_stored_sets_are_those_that_were_made(seed: int, damaged: bool) -> None:
             dfas.start(other)
             before = int(tables.head[t.SET_USED])
             tables.name_string(*names(dfas, string))
-            stored_tables.know(tables, dfas, [string, digits])
+            common_sets.know(tables, dfas, [string, digits])
             made.append(int(tables.head[t.SET_USED]) - before)
             for expr in (string, digits, other):
                 for text in (b"", b'"', b"12", b'"a', '"é'.encode()[:2]):
