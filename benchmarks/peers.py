@@ -152,8 +152,10 @@ class Constrain(Masked):
 
     def clear(self) -> None:
         """Empty the stores that all patterns of the process share, and read the tries of the vocabulary again."""
+        from constrain import regex
+
         self.clear_caches()
-        self.fill(self.compile("a"))
+        self.compiler.compile(regex("a")).matcher().allowed_token_ids()
 
 
 class Llguidance(Masked):

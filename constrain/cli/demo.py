@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from constrain.compiler import Compiler
     from constrain.demo.cases import Case
-    from constrain.hf.generation import Generation
+    from constrain.hf.generated import Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> list[Outcome]:
     model, tokenizer = models.load(None)
     sources.ready_kernels()
     from constrain.compiler import Compiler
-    from constrain.hf.generation import vocabulary_of
+    from constrain.hf.generated import vocabulary_of
 
     compiler = Compiler(vocabulary_of(model, tokenizer))
     with output.spinner("generating"):
@@ -91,7 +91,7 @@ def _outcome(case: Case, model: Any, tokenizer: Any, compiler: Compiler, max_new
 def _searched(case: Case, model: Any, tokenizer: Any, settings: dict[str, Any]) -> Outcome:
     """The same by beam search, which tells a place for words from one where they would be out of place."""
     from constrain.cli.models import continuations
-    from constrain.hf.generate import generate
+    from constrain.hf.generation import generate
 
     settings["num_beams"] = case.beams
     free = continuations(model, tokenizer, case.prompt, **settings)[0]

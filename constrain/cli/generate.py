@@ -11,7 +11,7 @@ import typer
 from constrain.cli import constraints, options, output, sampling, sources
 
 if TYPE_CHECKING:
-    from constrain.hf.generation import Generation
+    from constrain.hf.generated import Generation
 
 
 Sampler = Annotated[
@@ -158,7 +158,7 @@ def _generate(model: str | None, prompt: str, spec: Any, seed: int, **settings: 
     manual_seed(seed)
     if spec is None:
         return models.continuations(loaded, tokenizer, prompt, **settings)
-    from constrain.hf.generate import generate
+    from constrain.hf.generation import generate
 
     sampler = settings.pop("sampler", "beam" if "num_beams" in settings else "mask")
     with output.spinner("generating"):

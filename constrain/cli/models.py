@@ -11,7 +11,7 @@ from constrain.cli.output import spinner
 from constrain.cli.sources import model_path, not_loaded
 
 if TYPE_CHECKING:
-    from constrain.hf.generation import Generation
+    from constrain.hf.generated import Generation
 
 
 def load(path_or_id: str | None) -> tuple[Any, Any]:
@@ -64,7 +64,7 @@ def continuations(model: Any, tokenizer: Any, prompt: str, **options: Any) -> li
 
 def _generation(model: Any, tokenizer: Any, row: list[int], seconds: float) -> Generation:
     """The tokens up to the end of the output; what follows is padding."""
-    from constrain.hf.generation import Generation
+    from constrain.hf.generated import Generation
 
     ends = _ends(model, tokenizer)
     length = next((i for i, token in enumerate(row) if token in ends), len(row))

@@ -17,7 +17,7 @@ from constrain.cli import output
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from constrain.hf.generation import Generation
+    from constrain.hf.generated import Generation
     from constrain.sampling.posterior import Posterior
     from constrain.specs.base import Spec
 

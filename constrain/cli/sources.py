@@ -59,7 +59,7 @@ def ready_kernels(everything: bool = False) -> float:
     often = (
         "each time, because CONSTRAIN_NO_CACHE=1" if os.environ.get("CONSTRAIN_NO_CACHE") == "1" else "once per machine"
     )
-    how_long = "about a minute and a half" if everything else "about a minute"
+    how_long = "about a minute" if everything else "about half a minute"
     notice(f"compiling the engine, {often}, {how_long}")
     with progress("compiling") as told:
         return warm_up(told, everything=everything)

@@ -6,7 +6,10 @@ text that leads to the state: whatever the states are, what may follow that text
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 
 import numpy as np
 
@@ -15,7 +18,6 @@ from constrain.engine import tables as t
 from constrain.engine.stored_tables import Named, save
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.ir.expr import Expr
-from constrain.vocab import cache
 
 _STATES = 64
 """The most states of a terminal of which token sets are stored."""
@@ -28,7 +30,7 @@ def know(tables: VocabularyTables, dfas: DfaStore, terminals: Sequence[Expr]) ->
     learned = False
     with dfas.lock, tables.lock:
         for expr in terminals:
-            key, start = cache.digest([expr]), dfas.start(expr)
+            key, start = key_of(expr), dfas.start(expr)
             if key not in tables.named:
                 counted = start == tables.head[t.STRING_START]
                 tables.named[key] = [_made(tables, dfas, q, text, counted) for text, q in _reached(dfas, start)]
@@ -37,6 +39,20 @@ def know(tables: VocabularyTables, dfas: DfaStore, terminals: Sequence[Expr]) ->
                 _recall(tables, dfas, dfas.read(start, bytes.fromhex(text))[0], columns)
         if learned and tables.key and tables.used_bytes < _MOST_BYTES:
             save(tables.key, tables.tables, tables.named)
+
+
+def key_of(expr: Expr) -> str:
+    """The digest of an expression: of its pickle without references, which is ten times as fast as its text.
+
+    >>> from constrain.ir.expr import Literal
+    >>> key_of(Literal(b"a")) == key_of(Literal(b"a")) != key_of(Literal(b"b"))
+    True
+    """
+    data = BytesIO()
+    pickler = pickle.Pickler(data, 5)
+    pickler.fast = True
+    pickler.dump(expr)
+    return hashlib.sha256(data.getvalue()).hexdigest()
 
 
 def _reached(dfas: DfaStore, start: int) -> Iterator[tuple[bytes, int]]:

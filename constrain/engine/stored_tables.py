@@ -10,7 +10,7 @@ from constrain.jit import Tables, stamp
 from constrain.vocab import cache
 from constrain.vocab.vocabulary import Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 """Counts up whenever the same sources would store something else."""
 WORTH = 10_000
 """Ids from which on a vocabulary is stored."""

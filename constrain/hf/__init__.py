@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from constrain.hf.beams import lexical_beam_search
-    from constrain.hf.generate import generate
-    from constrain.hf.generation import Generation, vocabulary_of
+    from constrain.hf.generated import Generation, vocabulary_of
+    from constrain.hf.generation import generate
     from constrain.hf.logits import LogitsProcessor, StoppingCriteria
     from constrain.hf.particles import SMCDecoding
     from constrain.hf.weighted import AWRSLogitsProcessor
@@ -32,7 +32,8 @@ _HOME = {
     "AWRSLogitsProcessor": "weighted",
     "LogitsProcessor": "logits",
     "SMCDecoding": "particles",
-    "generate": "generate",
+    "Generation": "generated",
+    "vocabulary_of": "generated",
     "StoppingCriteria": "logits",
     "lexical_beam_search": "beams",
 }

@@ -30,7 +30,7 @@ from constrain.beam.pool import Finished
 from constrain.beam.search import Advice, BeamSettings, Sentence
 from constrain.errors import SpecTypeError, UnsupportedError
 from constrain.hf.batch import encode, is_json, one_each, pad_id, parsed
-from constrain.hf.generation import Generation, vocabulary_of
+from constrain.hf.generated import Generation, vocabulary_of
 from constrain.hf.legacy import read
 from constrain.specs.base import Spec
 from constrain.vocab.vocabulary import Vocabulary

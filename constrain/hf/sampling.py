@@ -12,7 +12,7 @@ import numpy as np
 from constrain.automaton import Matcher, TokenAutomaton
 from constrain.errors import ConstrainError
 from constrain.hf import batch
-from constrain.hf.generation import Generation, vocabulary_of
+from constrain.hf.generated import Generation, vocabulary_of
 from constrain.hf.particles import SMCDecoding
 from constrain.hf.weighted import AWRSLogitsProcessor, Row, generator
 from constrain.sampling.checkers import Product

@@ -6,6 +6,7 @@ import hashlib
 import re
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from constrain.jit.modes import CHECKED
 
@@ -13,14 +14,45 @@ _PACKAGE = Path(__file__).parents[1]
 _IMPORT = re.compile(r"^from constrain\.([\w.]+) import", re.MULTILINE)
 
 
+class _Module(NamedTuple):
+    """A module of the package that holds kernels."""
+
+    digest: bytes
+    imports: tuple[Path, ...]
+    """The others that it imports from."""
+
+
+@cache
+def _source(path: Path) -> _Module | None:
+    """Read a module; None if it holds no kernels."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if b"constrain.jit import" not in data:
+        return None
+    names = _IMPORT.findall(data.decode())
+    imports = (_PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in names)
+    return _Module(hashlib.sha256(data).digest(), tuple(imports))
+
+
+@cache
+def _own() -> bytes:
+    """The digest of this folder."""
+    total = hashlib.sha256(bytes([CHECKED]))
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(path.read_bytes())
+    return total.digest()
+
+
 @cache
 def reachable(path: Path) -> frozenset[Path]:
     """List a module and the modules of the package that it imports, directly or not, and that hold kernels."""
     found, todo = {path}, [path]
     while todo:
-        for name in _IMPORT.findall(todo.pop().read_text("utf-8")):
-            imported = _PACKAGE.joinpath(*name.split(".")).with_suffix(".py")
-            if imported not in found and imported.is_file() and "constrain.jit import" in imported.read_text("utf-8"):
+        source = _source(todo.pop())
+        for imported in source.imports if source is not None else ():
+            if imported not in found and _source(imported) is not None:
                 found.add(imported)
                 todo.append(imported)
     return frozenset(found)
@@ -32,7 +64,8 @@ def stamp(file: str) -> str:
 
     numba compares the time stamp of one file, and so serves stale code where a helper in another file has changed.
     """
-    total = hashlib.sha256(bytes([CHECKED]))
-    for path in (*sorted(Path(__file__).parent.glob("*.py")), *sorted(reachable(Path(file)))):
-        total.update(path.read_bytes())
+    total = hashlib.sha256(_own())
+    for path in sorted(reachable(Path(file))):
+        source = _source(path)
+        total.update(source.digest if source is not None else path.read_bytes())
     return total.hexdigest()

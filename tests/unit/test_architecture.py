@@ -110,14 +110,6 @@ def test_imports_point_down(module: str) -> None:
         assert rank(other) < rank(module) or other.split(".")[0] == package, f"{module} imports {other}"
 
 
-def test_no_cycles() -> None:
-    graph = {name: {other for other in own(path) if other and other != name} for name, path in MODULES.items() if name}
-    done: set[str] = set()
-    while ready := {name for name, others in graph.items() if name not in done and others <= done}:
-        done |= ready
-    assert set(graph) - done == set()
-
-
 def test_no_class_name_stands_for_two_things() -> None:
     homes: dict[str, list[str]] = {}
     for name, path in MODULES.items():
