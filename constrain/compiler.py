@@ -17,10 +17,10 @@ from constrain.engine.common_sets import know
 from constrain.engine.count import CountingSpace
 from constrain.engine.intersect import IntersectionSpace
 from constrain.engine.longest_intersect import LongestIntersectionSpace
-from constrain.engine.lower import plain_string
 from constrain.engine.mask_cache import MaskCache
 from constrain.engine.space import EarleySpace, SpelledSpace
 from constrain.engine.states import State, StateSpace
+from constrain.engine.terminals import plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded, SpecTypeError, UnsatisfiableError, VocabularyError
 from constrain.explanation import show_bytes

@@ -187,7 +187,7 @@ class DfaStore:
     def _make_room(self, sizes: dict[str, int]) -> None:
         """Make tables as large as that, all of them or, if the limit is reached, none."""
         more = sum((size - len(self.tables[name])) * self.tables[name].itemsize for name, size in sizes.items())
-        given = (self.nbytes + more) // _EXPRESSION
+        given = (self.nbytes - self._empty + more) // _EXPRESSION
         if given > self.limits.expressions:
             raise LimitExceeded("expressions", given, self.limits.expressions, "building automata")
         for k, column in enumerate(self.tables.columns):

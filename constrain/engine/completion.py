@@ -15,9 +15,9 @@ import numpy as np
 
 from constrain.engine import continuations
 from constrain.engine import tables as t
-from constrain.engine.lower import plain_string
 from constrain.engine.network import NEVER
 from constrain.engine.segments import Piece, joined
+from constrain.engine.terminals import plain_string
 from constrain.jit import entry
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from constrain.automata.tables import FULL
 from constrain.engine import advance, earley, mask, records
 from constrain.engine import tables as t
 from constrain.engine.generations import RecordGeneration, copied, words_of
-from constrain.engine.lower import SPACED, Lowering, RegularLowering, plain_string
+from constrain.engine.lower import SPACED, Lowering, RegularLowering
+from constrain.engine.terminals import plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import And, Anything, Closed, Concat, Expr, Literal, Not, alt

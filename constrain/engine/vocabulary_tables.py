@@ -49,7 +49,7 @@ class VocabularyTables:
                 Column("list", np.int32, 1 << 16),
                 Column("tokens", np.int32, 1 << 20),
                 Column("set", np.int32, 4 << 8),
-                Column("dense", np.int64, 16 * width),
+                Column("dense", np.int64, 256 * width),
                 Column("sparse", np.int32, 1 << 12),
                 Column("set_of", np.int32, 8 << 10),
                 Column("below", np.int64, nodes),
@@ -63,7 +63,7 @@ class VocabularyTables:
                 Column("counted", np.int32, 4 * size + 1024),
                 Column("counted_set", np.int64, 2 << 10),
                 Column("same", np.int64, 8 * (t.SAME_HEAD + width)),
-                Column("keeps", np.int64, 4 << 10),
+                Column("keeps", np.int64, 4 << 14),
                 Column("counter", np.int32, counted_strings.COUNTER_COLUMNS << 5),
                 Column("set_below", np.int64, 2 << 8),
             ]
@@ -76,8 +76,8 @@ class VocabularyTables:
                 Column("stack", np.int64, 3 << 15),
                 Column("lists", np.int32, 2 * nodes),
                 Column("merged", np.int32, 2 * nodes),
-                Column("next_out", np.int64, 2 * size),
-                Column("next_in", np.int32, 2 * size),
+                Column("next_out", np.int64, 0),
+                Column("next_in", np.int32, 0),
                 Column("pairs", np.int64, 4 << 9),
                 Column("count", np.int64, 258),
                 Column("above", np.int64, nodes),
@@ -103,6 +103,8 @@ class VocabularyTables:
             if self.key:
                 stored_tables.save(self.key, self.tables, {})
         self.scratch.replace("above", np.zeros(0, np.int64))
+        for name, dtype in (("next_out", np.int64), ("next_in", np.int32)):  # they have an entry for each of ORDER
+            self.scratch.replace(name, np.zeros(4 * int(self.head[t.ORDER_USED]), dtype))
 
     def _lay(self, longest: int, width: int) -> None:
         """Lay the tries."""
