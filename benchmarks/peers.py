@@ -335,7 +335,7 @@ def encode(tokenizer: Any, text: str) -> list[int]:
     the text after a line break instead, and the tokens of the line break are cut off.
     """
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
-    if not tokenizer.convert_ids_to_tokens(ids[0]).startswith("▁"):
+    if not ids or not tokenizer.convert_ids_to_tokens(ids[0]).startswith("▁"):
         return ids
     before = tokenizer.encode("\n", add_special_tokens=False)
     return list(tokenizer.encode("\n" + text, add_special_tokens=False)[len(before) :])
