@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ import typer
 from constrain.cli import options, output, sources
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -51,18 +52,40 @@ def demo(max_new_tokens: options.MaxNewTokens = 32, picture: Picture = None, as_
     """Show a model with and without constraints; needs no download."""
     from constrain.demo.cases import CASES
 
-    outcomes = _outcomes(CASES, max_new_tokens)
+    console, coming = output.stdout(), _outcomes(CASES, max_new_tokens)
+    lively = console.is_terminal and not as_json
+    if lively:
+        outcomes = _shown_as_they_come(coming, console)
+    else:
+        with output.spinner("generating"):
+            outcomes = list(coming)
     if picture is not None:
         _draw(outcomes, picture)
     if as_json:
         output.emit({"cases": [asdict(outcome) for outcome in outcomes]})
         return
-    console = output.stdout()
-    console.print(_table(outcomes))
+    if not lively:
+        console.print(_table(outcomes))
     console.print(_summary(outcomes), soft_wrap=False)
 
 
-def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> list[Outcome]:
+def _shown_as_they_come(coming: Iterator[Outcome], console: Console) -> list[Outcome]:
+    """Show the table at a terminal, row by row."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    outcomes: list[Outcome] = []
+    with Live(Spinner("dots", "generating"), console=console) as live:
+        for one in coming:
+            outcomes.append(one)
+            live.update(Group(_table(outcomes), Spinner("dots", "generating")))
+        live.update(_table(outcomes))
+    return outcomes
+
+
+def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> Iterator[Outcome]:
+    """Load what is needed, at once; the outcomes as they are asked for."""
     from constrain.cli import models
 
     model, tokenizer = models.load(None)
@@ -71,8 +94,7 @@ def _outcomes(cases: Sequence[Case], max_new_tokens: int) -> list[Outcome]:
     from constrain.hf.generated import vocabulary_of
 
     compiler = Compiler(vocabulary_of(model, tokenizer))
-    with output.spinner("generating"):
-        return [_outcome(case, model, tokenizer, compiler, max_new_tokens) for case in cases]
+    return (_outcome(case, model, tokenizer, compiler, max_new_tokens) for case in cases)
 
 
 def _outcome(case: Case, model: Any, tokenizer: Any, compiler: Compiler, max_new_tokens: int) -> Outcome:
