@@ -7,7 +7,7 @@ end-of-sequence token. Engines take turns grammar by grammar, in alternating ord
 
 A text that an engine does not accept to its end counts for coverage and not for times; ratios are over the texts that
 both engines accept. `compile` is the median of several times from the grammar to the first mask, caches emptied before
-each. `benchmarks.linearity` measures long texts.
+each, and the tries of the vocabulary read again, as peers keep theirs. `benchmarks.linearity` measures long texts.
 
 The peers read the grammars as `benchmarks.render` writes them.
 """

@@ -60,8 +60,9 @@ from constrain.engine.token_tries import (
     STACK,
     full,
     full_scratch,
+    slot_of,
 )
-from constrain.jit import helper, i32, i64, mix, size_of, u8, unit
+from constrain.jit import helper, i32, i64, size_of, u8, unit
 
 # COUNTER: columns, and offsets in COUNTED
 C_TOP = 0  # the most characters that a token begins or stands behind
@@ -100,16 +101,6 @@ def count_step(vocabulary, q, led, x):
 
 
 @helper
-def slot_of(vocabulary, key):
-    """The slot of COUNTED_SET that holds a key, or is free for it."""
-    table, mask = i64(vocabulary, COUNTED_SET), size_of(vocabulary, COUNTED_SET) // 2 - 1
-    slot = mix(0, key) & mask
-    while table[2 * slot] != 0 and table[2 * slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@helper
 def key_of(vocabulary, row, fewest, most):
     """The key of a counted set: bounds that no token tells apart are one."""
     counter = i32(vocabulary, COUNTER)
@@ -126,7 +117,7 @@ def known_counted(vocabulary, q, fewest, most):
     row = np.int64(i32(vocabulary, SET_OF)[8 * q + COUNTER_ROW])
     if row == 0:
         return np.int64(0)
-    table, slot = i64(vocabulary, COUNTED_SET), slot_of(vocabulary, key_of(vocabulary, row, fewest, most))
+    table, slot = i64(vocabulary, COUNTED_SET), slot_of(vocabulary, COUNTED_SET, key_of(vocabulary, row, fewest, most))
     return table[2 * slot + 1]
 
 
@@ -253,7 +244,7 @@ def count_characters(vocabulary, automata, q):
 @unit
 def remember_counted(vocabulary, key, index):
     """Write an entry of COUNTED_SET; there is room for it."""
-    table, slot = i64(vocabulary, COUNTED_SET), slot_of(vocabulary, key)
+    table, slot = i64(vocabulary, COUNTED_SET), slot_of(vocabulary, COUNTED_SET, key)
     table[2 * slot + 1] = index
     table[2 * slot] = key
     return 0
@@ -312,7 +303,7 @@ def counted_set(vocabulary, automata, q, fewest, most):
             found += 1
             shortest, longest = min(shortest, np.int64(table[i + 1])), max(longest, np.int64(table[i + 1]))
     sets, suffixes = i64(vocabulary, COUNTED_SET), 0
-    shared = slot_of(vocabulary, _SUFFIXES_OF | row << 40 | shortest << 20 | longest) if found else -1
+    shared = slot_of(vocabulary, COUNTED_SET, _SUFFIXES_OF | row << 40 | shortest << 20 | longest) if found else -1
     if found and sets[2 * shared]:
         suffixes = np.int64(i32(vocabulary, SET)[4 * sets[2 * shared + 1] + SET_SUFFIXES])
     elif found:

@@ -13,8 +13,8 @@ from constrain.engine.loops import find_loops
 from constrain.engine.suffixes import merge_suffixes
 from constrain.engine.tables import HEIGHT, KEEPS, SET_BELOW, SETS_BELOW, SETS_SCRATCH, SPAN, VOCABULARY
 from constrain.engine.token_sets import find_inner, keep_set, put_made_of
-from constrain.engine.token_tries import PLACE_COUNT, SCALAR, full
-from constrain.jit import helper, i32, i64, mix, size_of, unit
+from constrain.engine.token_tries import PLACE_COUNT, SCALAR, full, slot_of
+from constrain.jit import helper, i32, i64, size_of, unit
 
 WORTH = 32
 """Tokens below a node from which on their set is made."""
@@ -28,25 +28,15 @@ def is_worth(vocabulary, node):
 
 
 @helper
-def slot_below(vocabulary, key):
-    """The slot of SET_BELOW that holds a key, or is free for it."""
-    table, mask = i64(vocabulary, SET_BELOW), (size_of(vocabulary, SET_BELOW) >> 1) - 1
-    slot = mix(5, key) & mask
-    while table[2 * slot] != 0 and table[2 * slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@helper
 def known_below(vocabulary, q, node):
     """The set of the tokens below a node that can be read from a state before it; 0 if it is not made."""
-    return i64(vocabulary, SET_BELOW)[2 * slot_below(vocabulary, q << 26 | node) + 1]
+    return i64(vocabulary, SET_BELOW)[2 * slot_of(vocabulary, SET_BELOW, q << 26 | node) + 1]
 
 
 @unit
 def remember_below(vocabulary, key, index):
     """Write an entry of SET_BELOW; there is room for it."""
-    table, slot = i64(vocabulary, SET_BELOW), slot_below(vocabulary, key)
+    table, slot = i64(vocabulary, SET_BELOW), slot_of(vocabulary, SET_BELOW, key)
     table[2 * slot], table[2 * slot + 1] = key, index
     return 0
 

@@ -37,7 +37,7 @@ from constrain.engine.tables import (
     VOCABULARY,
     WIDTH,
 )
-from constrain.jit import helper, i32, i64, size_of, u8, unit
+from constrain.jit import helper, i32, i64, mix, size_of, u8, unit
 
 # ------------------------------------------------------------------------------------------------- scratch (X)
 
@@ -77,6 +77,16 @@ def full(table):
 def full_scratch(table):
     """The status for a table of the scratch block without room."""
     return -((OF_SCRATCH + table) << 4 | FULL)
+
+
+@helper
+def slot_of(vocabulary, table, key):
+    """The slot of a hash table of V, of pairs (key, token set), that holds a key, or is free for it."""
+    pairs, mask = i64(vocabulary, table), size_of(vocabulary, table) // 2 - 1
+    slot = mix(0, key) & mask
+    while pairs[2 * slot] != 0 and pairs[2 * slot] != key:
+        slot = (slot + 1) & mask
+    return slot
 
 
 # -------------------------------------------------------------------------------- what tokens are made of, in bits

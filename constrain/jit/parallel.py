@@ -11,12 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from constrain.jit.machine_code import MachineCode
 
 WORTH = 16
-"""Missing units from which on a second process is begun: it takes half a second to begin."""
+"""Missing units from which on a second process is begun: it has to import this package first."""
 
 
 class SecondProcess:
@@ -76,11 +75,16 @@ class SecondProcess:
         return f"<SecondProcess {len(self)} units compiled>"
 
 
-def begun(modules: Sequence[str], symbols: Sequence[str]) -> Any:
-    """A second process for many units, None where there is one processor, or where it cannot be begun."""
-    if len(symbols) < WORTH or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "12") < 2:
+def second_process(modules: Sequence[str], symbols: Sequence[str]) -> SecondProcess | None:
+    """Begin a second process for many units; None where there is one processor, or where it cannot be begun."""
+    if len(symbols) < WORTH or processors() < 2 or not sys.executable:
         return None
     try:
         return SecondProcess(modules, symbols)
     except OSError:
         return None
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from constrain.jit.machine_code import Loader, MachineCode, alone, bundle_file, compiled, read_bundle, write_bundle
 from constrain.jit.modes import CHECKED, INTERPRETED
-from constrain.jit.parallel import begun
+from constrain.jit.parallel import second_process
 from constrain.jit.stamps import stamp
 
 Entry = Callable[..., int]
@@ -46,9 +46,9 @@ _loader: Loader | None = None
 def unit(function: Callable[..., int] | None = None, *, quick: bool = False, nogil: bool = False) -> Any:
     """Make a unit of a function that takes and returns int64; define what it calls before it.
 
-    Returns what other units call. Python calls `entry(unit)`, which takes a microsecond longer unless `quick` is
-    asked for, which costs 15 ms when it is compiled. `nogil` releases the GIL in calls that are not quick: for long
-    ones, of 100 us and more.
+    Returns what other units call. Python calls `entry(unit)`, through ctypes. `quick` is for what Python calls at
+    each token or byte: an entry of its own takes longer to compile and is called in less time. `nogil` releases the
+    GIL in calls that are not quick, which is for long ones.
     """
     if function is None:
         return lambda function: unit(function, quick=quick, nogil=nogil)
@@ -97,7 +97,7 @@ def _load_all(
     assert _loader is not None
     missing = [unit for unit in waiting if unit.key not in codes]
     ours = [unit for unit in reversed(missing) if unit.function.__module__.startswith("constrain.")]
-    other = begun(sorted({unit.function.__module__ for unit in ours}), [unit.symbol for unit in ours])
+    other = second_process(sorted({unit.function.__module__ for unit in ours}), [unit.symbol for unit in ours])
     try:
         for n, each in enumerate(waiting):
             code = codes.get(each.key) or (other.take(each.key) if other is not None else None)
