@@ -66,6 +66,8 @@ _EXPRESSION = 150
 """Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""
 _MOST_CHARS = 4096
 """Classes of characters whose nodes are remembered."""
+_REMEMBERED = 10_000
+"""Expressions whose states are remembered."""
 _LENGTH = 4096
 """Texts that are longer are not listed."""
 
@@ -89,6 +91,8 @@ class DfaStore:
         self.limits = limits or Limits()
         """Of the question that is being answered."""
         self._chars: dict[Ranges, int] = {}
+        self._starts: dict[int, tuple[Expr, int]] = {}
+        """Of expressions by identity: those of terminals recur in each schema."""
         self._make_ready, self._assemble = entry(derive.make_ready), entry(assemble.assemble)
         self._start_of, self._clipped = entry(assemble.start_of), entry(clip.clipped)
         self._rehash = entry(interning.rehash)
@@ -121,10 +125,17 @@ class DfaStore:
 
         `built` remembers the nodes of its parts, for expressions that share them.
         """
+        known = self._starts.get(id(expr))
+        if known is not None:
+            return known[1]
         with self.lock:
             self._set(limits)
             node = self._node(expr, built)
-            return self._call(self._start_of, node)
+            found = self._call(self._start_of, node)
+            if len(self._starts) >= _REMEMBERED:
+                self._starts.clear()
+            self._starts[id(expr)] = expr, found
+        return found
 
     def _node(self, expr: Expr, built: Built | None) -> int:
         """Build an expression; returns its node."""

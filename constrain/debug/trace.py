@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from constrain.debug.chart import Chart
 from constrain.engine.lower import Lowering
@@ -20,6 +21,10 @@ from constrain.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from constrain.automaton import TokenAutomaton
+    from constrain.engine.states import StateSpace
+
+_by_rules: WeakKeyDictionary[TokenAutomaton, EarleySpace] = WeakKeyDictionary()
+"""The states of schemas by their rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,12 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
     >>> trace(constrain.Compiler(vocab).compile(spec), b"(a").steps[-1].open
     (OpenRule(rules=('start', 'item'), reading=('NAME',), ended=('NAME',)),)
     """
-    space, state = automaton.space, automaton.start
     with _lock:  # a chart reads rules that the session may not have read yet
-        chart = _chart(automaton)
+        space: StateSpace = _space_of_rules(automaton) or automaton.space
+        begun = automaton.start if space is automaton.space else space.start()
+        assert begun is not None
+        state = begun
+        chart = _chart(space)
         steps: list[TraceStep] = []
         for b in text:
             reached, read = space.read(state, bytes([b]))
@@ -101,18 +109,32 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
     return Trace(text, tuple(steps), follow, names, state.accepting, places)
 
 
-def _chart(automaton: TokenAutomaton) -> Chart | None:
+def _chart(space: StateSpace) -> Chart | None:
     """The chart of the empty text; None if a constraint has no rules."""
-    space, lowering = automaton.space, rules_of(automaton)
-    if lowering is None or not isinstance(space, EarleySpace):
+    if not isinstance(space, EarleySpace) or not isinstance(space.session.lowering, Lowering):
         return None
     if space.vocabulary.strips_leading_space:
         raise UnsupportedError("a trace needs a vocabulary that spells texts as they are, such as the 256 bytes")
-    return Chart(space.session, lowering)
+    return Chart(space.session, space.session.lowering)
+
+
+def _space_of_rules(automaton: TokenAutomaton) -> EarleySpace | None:
+    """The states of a constraint by its rules, which a schema that is read as rows makes for this; None without rules."""
+    space = automaton.space
+    if not isinstance(space, EarleySpace) or not isinstance(space.session.lowering, Lowering):
+        return None
+    rows = space.session.lowering.grammar.rows
+    if rows is None:
+        return space
+    known = _by_rules.get(automaton)
+    if known is None:
+        known = EarleySpace(rows.by_rules(), space.vocabulary, space.session.dfas, space.limits)
+        _by_rules[automaton] = known
+    return known
 
 
 def rules_of(automaton: TokenAutomaton) -> Lowering | None:
     """The rules of a grammar or a schema as the engine reads them; None if a constraint is something else."""
-    space = automaton.space
-    lowering = space.session.lowering if isinstance(space, EarleySpace) else None
+    space = _space_of_rules(automaton)
+    lowering = None if space is None else space.session.lowering
     return lowering if isinstance(lowering, Lowering) else None

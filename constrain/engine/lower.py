@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from constrain.engine import tables as t
 from constrain.engine.network import NEVER, Network, run
+from constrain.engine.rows import Call as UnitCall
+from constrain.engine.rows import RowStates
 from constrain.engine.terminals import Terminals
 from constrain.errors import LimitExceeded, UnsatisfiableError, VocabularyError
 from constrain.ir.expr import Literal
@@ -41,37 +44,34 @@ class Lowering:
     """Writes the states of one grammar to the tables of a session, each when it is first asked for."""
 
     def __init__(
-        self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, session: Tables, limits: Limits
+        self, grammar: Grammar, vocabulary: Vocabulary, dfas: DfaStore, session: Tables, limits: Limits, call: UnitCall
     ) -> None:
+        """`call` calls a unit until it has what it needs."""
         grammar = fuse(grammar)
         self.grammar, self.vocabulary, self.limits = grammar, vocabulary, limits
         self.terminals = Terminals(vocabulary, dfas, limits, grammar.longest)
         self._session = session
-        calls = Call(grammar.start, lazy=grammar.is_plain)
-        rules: Mapping[Hashable, Rule] = ChainMap(
-            {START: Rule(calls), SPACED: Rule(Seq((_SPACE, calls)))},
-            cast("MutableMapping[Hashable, Rule]", grammar.rules),
-        )
-        roots = (START, SPACED) if vocabulary.strips_leading_space else (START,)
-        self.network = Network(
-            rules, roots, self.terminals.number, self.terminals.length, limits, grammar.cost, grammar.is_plain
-        )
+        self._head = session["session"]
         self._ignore = -1 if grammar.ignore is None else self.terminals.number(grammar.ignore)
         self._nullable: set[int] = set()
         self._judged = 0
         """Rules that are known to be in `_nullable` or not."""
         self._states: dict[tuple[int, int, bool], int] = {}
-        self._keys: list[tuple[int, int, bool]] = []
+        self._keys: dict[int, tuple[int, int, bool]] = {}
+        """What each state is that is written from rules: of the network, its register, whether ignored text may come."""
         self._tries: dict[tuple[tuple[bytes, tuple[tuple[int, int], ...]], ...], int] = {}
         self._leaves: dict[tuple[tuple[int, int], ...], int] = {}
-        self.begun: dict[int, dict[int, int]] = {}
-        """The terminals that lead to a state of the network: number, and DFA state where they begin."""
-        self.literals: dict[int, tuple[int, ...]] = {}
-        """The literal terminals that end at a place in LEAF."""
-        self._used = {"literal": 1, "leaf": 1, "arc": 0, "call": 0, "special": 0}
+        self._begun: dict[int, dict[int, int]] = {}
+        self._literals_at: dict[int, tuple[int, ...]] = {}
+        self._head[t.LITERAL_USED], self._head[t.LEAF_USED] = 1, 4
         self._session["net"][:8] = 0
-        assert self.state(0, 0, False) == t.END_STATE
+        self._states[0, 0, False] = t.END_STATE
+        self._keys[t.END_STATE] = 0, 0, False
+        self._head[t.NET_USED] = 1
         self._session["net"][t.NET_FLAGS] = t.EXPANDED | t.ENDS | t.PURE
+        self.rows: RowStates | None = None
+        if grammar.rows is not None and self.terminals.spells_words:
+            self.rows = RowStates(grammar.rows, self.terminals, session, call)
         if not grammar.is_plain and self.network.rule_cost(self.network.number(grammar.start)) == NEVER:
             raise self._nothing()
 
@@ -87,10 +87,31 @@ class Lowering:
     @property
     def size(self) -> int:
         """Number of states, those included that are not expanded."""
-        return len(self._keys)
+        return int(self._head[t.NET_USED])
+
+    @cached_property
+    def network(self) -> Network:
+        """The rules, as far as they have been read."""
+        grammar, strips = self.grammar, self.vocabulary.strips_leading_space
+        calls = Call(grammar.start, lazy=grammar.is_plain)
+        rules: Mapping[Hashable, Rule] = ChainMap(
+            {START: Rule(calls), SPACED: Rule(Seq((_SPACE, calls)))},
+            cast("MutableMapping[Hashable, Rule]", grammar.rules),
+        )
+        return Network(
+            rules,
+            (START, SPACED) if strips else (START,),
+            self.terminals.number,
+            self.terminals.length,
+            self.limits,
+            grammar.cost,
+            grammar.is_plain,
+        )
 
     def first(self) -> int:
         """The state of the empty text, before which ignored text may stand."""
+        if self.rows is not None:
+            return self.rows.first()
         state, register = self.network.start(self.network.number(START))
         first = self.state(state, register, self._ignore >= 0)
         if not self.is_expanded(first):
@@ -107,6 +128,10 @@ class Lowering:
 
     def rule(self, number: int) -> int:
         """The first state of a rule, by its number in the network."""
+        if self.rows is not None:
+            known = self.rows.of(self.network.names[number])
+            if known:
+                return known
         state, register = self.network.start(number)
         first = self.state(state, register, False)
         if self._is_nullable(number):
@@ -145,15 +170,33 @@ class Lowering:
         key = (state, register if state else 0, ignores)
         known = self._states.get(key)
         if known is None:
-            known = self._states[key] = len(self._keys)
-            if known >= self.limits.states:
-                raise LimitExceeded("states", known + 1, self.limits.states, "the rules of a grammar")
-            self._keys.append(key)
-            self._session.grow(t.NET, 8 * len(self._keys))
+            known = self._states[key] = int(self._head[t.NET_USED])
+            self.check_size()
+            self._head[t.NET_USED] = known + 1
+            self._keys[known] = key
+            self._session.grow(t.NET, 8 * known + 8)
         return known
+
+    def check_size(self) -> None:
+        """Raise LimitExceeded if there are more states than `Limits` allow."""
+        if self.size >= self.limits.states:
+            raise LimitExceeded("states", self.size + 1, self.limits.states, "the rules of a grammar")
+
+    def expand_all(self, first: int, most: int) -> None:
+        """Write the states from `first` on, and those that they lead to, up to a number."""
+        if self.rows is not None:
+            self.rows.write_all(first, most)
+        while first < min(self.size, most):
+            if not self.is_expanded(first):
+                self.expand(first)
+            first += 1
 
     def expand(self, flat: int) -> None:
         """Write what may come first in a state."""
+        if self.rows is not None and flat not in self._keys:
+            self.rows.write(flat)
+            self.check_size()
+            return
         state, register, ignores = self._keys[flat]
         network, spelled = self.network, self.terminals.spelled
         line = network.line(state)
@@ -175,7 +218,7 @@ class Lowering:
             if listed is None:
                 if start:
                     arcs.append((start, local, goal))
-                    self.begun.setdefault(goal, {})[symbol] = start
+                    self._begun.setdefault(goal, {})[symbol] = start
                 continue
             for word in listed:
                 words.setdefault(word, []).append((goal, symbol))
@@ -187,9 +230,9 @@ class Lowering:
         o = 8 * flat
         columns = [
             self._literals(words) if words else 0,
-            *self._append("arc", t.ARC, arcs),
-            *self._append("call", t.CALL, calls),
-            *self._append("special", t.SPECIAL, special),
+            *self._append("arc", t.ARC, t.ARC_USED, arcs),
+            *self._append("call", t.CALL, t.CALL_USED, calls),
+            *self._append("special", t.SPECIAL, t.SPECIAL_USED, special),
         ]
         pure = ends and not (words or arcs or calls or special)
         net = self._session["net"]
@@ -198,20 +241,35 @@ class Lowering:
 
     def cost(self, flat: int) -> float:
         """Bytes that are at least left to the end of the rule."""
+        if self.rows is not None and flat not in self._keys:
+            return self.rows.cost(flat)
         return self.network.cost(self._keys[flat][0])
+
+    def begun(self, goal: int) -> dict[int, int]:
+        """The terminals that lead to a state: number, and DFA state where they begin."""
+        known = self._begun.get(goal, {})
+        return known if self.rows is None else known | self.rows.begun(goal)
+
+    def literals(self, leaf: int) -> list[str]:
+        """The names of the literal terminals that end at a place in LEAF."""
+        numbers = self._literals_at.get(leaf)
+        if numbers is None:
+            assert self.rows is not None
+            return [self.rows.leaf_name(leaf)]
+        return [self.terminals.terminals[number].name for number in numbers]
 
     def is_expanded(self, flat: int) -> bool:
         """Whether the state has been written."""
         return bool(self._session["net"][8 * flat] & t.EXPANDED)
 
-    def _append(self, name: str, table: int, rows: Sequence[tuple[int, ...]]) -> tuple[int, int]:
+    def _append(self, name: str, table: int, used: int, rows: Sequence[tuple[int, ...]]) -> tuple[int, int]:
         """Write rows behind those of a table; the first one's place, and their number."""
         if not rows:
             return 0, 0
-        at, width = self._used[name], len(rows[0])
+        at, width = int(self._head[used]), len(rows[0])
         self._session.grow(table, width * (at + len(rows)))
         self._session[name][width * at : width * (at + len(rows))] = [value for row in rows for value in row]
-        self._used[name] = at + len(rows)
+        self._head[used] = at + len(rows)
         return at, len(rows)
 
     def _literals(self, words: dict[bytes, list[tuple[int, int]]]) -> int:
@@ -231,13 +289,13 @@ class Lowering:
         kept = [int(w) for w in literal[first : first + children] if w & 255 != byte]
         if not kept:
             return 0
-        base = self._used["literal"]
+        base = int(self._head[t.LITERAL_USED])
         self._session.grow(t.LITERAL, base + 1 + len(kept))
         self._session["literal"][base : base + 1 + len(kept)] = [
             (base + 1) << t.CHILD | len(kept) << t.CHILDREN,
             *kept,
         ]
-        self._used["literal"] = base + 1 + len(kept)
+        self._head[t.LITERAL_USED] = base + 1 + len(kept)
         return base
 
     def _leaf(self, ways: tuple[tuple[int, int], ...]) -> int:
@@ -245,22 +303,22 @@ class Lowering:
         known = self._leaves.get(ways)
         if known is None:
             goals = sorted({goal for goal, _ in ways})
-            known = self._leaves[ways] = self._used["leaf"]
-            after = self._used["leaf"] = known + 1 + len(goals)
+            known = self._leaves[ways] = int(self._head[t.LEAF_USED])
+            after = self._head[t.LEAF_USED] = known + 1 + len(goals)
             if after > t.PAYLOAD_MASK:
                 raise LimitExceeded("states", after, t.PAYLOAD_MASK, "where the words of a grammar lead")
             self._session.grow(t.LEAF, after)
             self._session["leaf"][known:after] = (len(goals), *goals)
-            self.literals[known] = tuple(sorted({symbol for _, symbol in ways}))
+            self._literals_at[known] = tuple(sorted({symbol for _, symbol in ways}))
         return known
 
     def _trie(self, words: Sequence[bytes], payloads: Iterable[int]) -> int:
         """Append a trie of sorted words to LITERAL."""
-        base = self._used["literal"]
+        base = int(self._head[t.LITERAL_USED])
         nodes = trie_words(words, list(payloads), base)
         self._session.grow(t.LITERAL, base + len(nodes))
         self._session["literal"][base : base + len(nodes)] = nodes
-        self._used["literal"] = base + len(nodes)
+        self._head[t.LITERAL_USED] = base + len(nodes)
         return base
 
 
@@ -270,12 +328,19 @@ class RegularLowering:
     def __init__(self, start: int, dfas: DfaStore, session: Tables) -> None:
         self.terminals = _NoTerminals()
         self.size = 2
+        session["session"][t.NET_USED] = 2
         net = session["net"]
         net[t.NET_FLAGS] = t.EXPANDED | t.ENDS | t.PURE
         net[8:16] = (t.EXPANDED | (t.ENDS if dfas.accepts(start) else 0), 0, 0, 1, 0, 0, 0, 0)
         session["arc"][:3] = (start, 0, t.END_STATE)
-        self.begun: dict[int, dict[int, int]] = {t.END_STATE: {}}
-        self.literals: dict[int, tuple[int, ...]] = {}
+
+    def begun(self, goal: int) -> dict[int, int]:
+        """The terminals that lead to a state: it has no names for them."""
+        return {}
+
+    def literals(self, leaf: int) -> list[str]:
+        """The names of literal terminals: there are none."""
+        return []
 
     def first(self) -> int:
         """The state of the empty text."""
@@ -288,6 +353,9 @@ class RegularLowering:
     def is_expanded(self, flat: int) -> bool:
         """Whether a state has been written: all are."""
         return True
+
+    def expand_all(self, first: int, most: int) -> None:
+        """Write states: all are."""
 
     def expand(self, flat: int) -> None:
         """Write a state."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from constrain import jit
 from constrain.automata.tables import FULL
-from constrain.engine import advance, earley, mask, records
+from constrain.engine import advance, earley, mask, records, row_states
 from constrain.engine import tables as t
 from constrain.engine.generations import RecordGeneration, copied, words_of
 from constrain.engine.lower import SPACED, Lowering, RegularLowering
@@ -73,6 +73,10 @@ def make_scratch() -> Tables:
             Column("wanted", np.int64, 1 << 8),
             Column("before_row", np.int64, 1 << 8),
             Column("leaves", np.int64, 1 << 8),
+            Column("word", np.int64, 1 << 9),
+            Column("word_byte", np.uint8, 1 << 11),
+            Column("level", np.int64, 1 << 9),
+            Column("todo", np.int64, 1 << 7),
         ]
     )
 
@@ -115,6 +119,12 @@ class Session:
                 Column("special_id", np.int32, 8),
                 Column("special_at", np.int32, 8),
                 Column("eos", np.int32, 1),
+                Column("row_key", np.int64, 1 << 5),
+                Column("key_state", np.int32, 1 << 6),
+                Column("spell", np.int64, 1),
+                Column("spell_word", np.int32, 1 << 5),
+                Column("spell_byte", np.uint8, 1 << 7),
+                Column("hard_rule", np.int32, 1),
             ]
         )
         self.block = self.tables.block
@@ -134,7 +144,7 @@ class Session:
         """The expressions of what tracked terminals must not match."""
         self.lowering: Lowering | RegularLowering
         if isinstance(constraint, Grammar):
-            self.lowering = Lowering(constraint, vocabulary, dfas, self.tables, limits)
+            self.lowering = Lowering(constraint, vocabulary, dfas, self.tables, limits, self.call)
         else:
             self.lowering = RegularLowering(constraint, dfas, self.tables)
         self._write_special()
@@ -252,22 +262,23 @@ class Session:
         """The names of the terminals that may come next, or go on."""
         found: set[str] = set()
         for a, _, goal, *_ in self.items(state).tolist():
-            found.update(self.lowering.terminals.terminals[number].name for number in self._terminals_of(a, goal))
+            found.update(self.terminals_of(a, goal))
         return tuple(sorted(found))
 
-    def _terminals_of(self, a: int, goal: int) -> Iterator[int]:
-        """The numbers of the terminals that an item may be."""
+    def terminals_of(self, a: int, goal: int) -> Iterator[str]:
+        """The names of the terminals that an item may be."""
         lowering = self.lowering
+        terminals = lowering.terminals.terminals
         if a >= t.SPECIAL_ITEM:
-            yield lowering.terminals.special[a - t.SPECIAL_ITEM]
+            yield terminals[lowering.terminals.special[a - t.SPECIAL_ITEM]].name
         elif a > 0:
-            begun = lowering.begun[goal]
+            begun = lowering.begun(goal)
             for number, start in begun.items():
                 if len(begun) == 1 or self._reaches(start, a):
-                    yield number
+                    yield terminals[number].name
         else:
             for leaf in self.leaves(-a):
-                yield from lowering.literals[leaf]
+                yield from lowering.literals(leaf)
 
     def _reaches(self, start: int, q: int) -> bool:
         """Whether a DFA state is met on the way from another one, as far as a short search tells."""
@@ -345,12 +356,9 @@ class Session:
 
     def _expand_reachable(self, most: int) -> None:
         """Write the states of the network that are numbered so far, and those that these lead to, up to a number."""
-        lowering, flat = self.lowering, 0
+        lowering = self.lowering
         try:
-            while flat < min(lowering.size, most):
-                if not lowering.is_expanded(flat):
-                    lowering.expand(flat)
-                flat += 1
+            lowering.expand_all(0, most)
             if isinstance(lowering, Lowering):
                 for terminal in lowering.terminals.tracked():
                     self._settle(t.EXCLUDED, (terminal, 0), 1 + self._excluded(terminal, 0))
@@ -380,7 +388,9 @@ class Session:
         if kind == FULL:
             self._grow(what, status)
         elif kind == t.NEED_NET:
-            self._expand([what, *(flat for flat in wanted if not flat & t.BELOW_NODE)])
+            self._expand([what, *(flat for flat in wanted if not flat & (t.BELOW_NODE | t.FOR_ROWS))])
+            for key in {key & ~t.FOR_ROWS for key in wanted if key & t.FOR_ROWS}:
+                self._serve_rows(key >> 1, bool(key & 1))
             for key in {key & ~t.BELOW_NODE for key in wanted if key & t.BELOW_NODE}:
                 self._make_sets(self._vocabulary_tables.set_below, key >> 26, key & t.CHILD_MASK)
         elif kind == t.NEED_SETS:
@@ -399,6 +409,21 @@ class Session:
         else:
             self.dfas.grow(status)  # which raises
             raise AssertionError(f"a unit returned {status}")
+
+    def _serve_rows(self, number: int, is_row: bool) -> None:
+        """Say how the terminal of a SPEC is read, or which rule a HARD row has."""
+        lowering = self._lowered
+        assert lowering.rows is not None
+        if not is_row:
+            lowering.rows.spell(number)
+            return
+        rule = lowering.network.number(lowering.rows.rule(number), lazy=True)
+        self.tables["hard_rule"][number] = lowering.rule(rule)
+
+    @property
+    def _lowered(self) -> Lowering:
+        assert isinstance(self.lowering, Lowering)
+        return self.lowering
 
     def _expand(self, states: Sequence[int]) -> None:
         """Write states of the network."""
@@ -425,6 +450,9 @@ class Session:
             if table == t.HASH:
                 self.tables["hash"][:] = 0
                 entry(records.rehash)(self.block, 1)
+            elif table == t.KEY_STATE:
+                self.tables["key_state"][:] = 0
+                entry(row_states.rehash_keys)(self.block)
         elif what >= t.VOCABULARY_TABLE:
             self._vocabulary_tables.grow(status)
         else:

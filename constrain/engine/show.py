@@ -70,7 +70,7 @@ def item(session: Session, row: list[int]) -> str:
     """One item as a line."""
     a, x, goal, data, continuation = row
     lowering = session.lowering
-    names = [lowering.terminals.terminals[number].name for number in session._terminals_of(a, goal)] or ["the pattern"]
+    names = list(session.terminals_of(a, goal)) or ["the pattern"]
     line = " | ".join(sorted(set(names)))
     if isinstance(lowering, Lowering):
         if a < 0:
@@ -94,6 +94,8 @@ def _goals(session: Session, leaf: int) -> list[int]:
 
 
 def _rest(lowering: Lowering, flat: int) -> str:
+    if lowering.rows is not None and flat not in lowering._keys:
+        return lowering.rows.rest(flat)
     state, _, _ = lowering._keys[flat]
     names = {number: terminal.name for number, terminal in enumerate(lowering.terminals.terminals)}
     return body(lowering.network, state, names) or "end of the rule"

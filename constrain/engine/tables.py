@@ -112,22 +112,30 @@ HEAP = 1  # int64: records, columns below; offset 0 is none
 HASH = 2  # int64: offsets of interned records, open addressing
 NET = 3  # int32[8 n]: states of the network, columns below
 LITERAL = 4  # int64: node words of literal tries; node 0 is none
-LEAF = 5  # int32: where literals lead: a number, then so many states of the network
+LEAF = 5  # int32: where literals lead: a number, then so many states; behind those of rows the SPEC, or -value
 ARC = 6  # int64[3 n]: terminals that are automata: DFA state, local state (see X of items), target in the network
 CALL = 7  # int32[2 n]: calls: the first state of the rule, the state to return to
 SPECIAL = 8  # int32[2 n]: special tokens: number of the symbol, target in the network
 SPECIAL_ID = 9  # int32: the token ids of special symbols: for symbol k, SPECIAL_AT[k] .. SPECIAL_AT[k + 1]
 SPECIAL_AT = 10  # int32
 EOS = 11  # int32: the ids that end the output
+ROW_KEY = 12  # int64[n states]: of states that are written from rows of a schema: their key, see row_states.py; else 0
+KEY_STATE = 13  # int32: hash table of these, open addressing, power of two; 0 is free, else state
+SPELL = 14  # int64[3 n]: by SPEC: SPELL_ARC, DFA state, local state; or SPELL_WORDS, the first in SPELL_WORD, number
+SPELL_WORD = 15  # int32[2 n]: a word is SPELL_BYTE[first : second]
+SPELL_BYTE = 16  # uint8
+HARD_RULE = 17  # int32[n rows]: the first state of the rule of a HARD row; 0: it is not known yet
 
 # SESSION
 HEAP_USED, HASH_USED, NET_USED, EOS_COUNT, SPECIAL_COUNT = range(5)
+LITERAL_USED, LEAF_USED, ARC_USED, CALL_USED, SPECIAL_USED = range(24, 29)
 ARGUMENT = 8  # ARGUMENT + k: what a status names besides its number
 AUTOMATA, VOCABULARY_BLOCK, SCRATCH_BLOCK = 16, 17, 18  # the other blocks
 REMEMBERS = 19  # the READ record of the empty text if states know all of the text, else 0
 END_CONT = 20  # the continuation of the start: the output ends
 NO_ITEMS = 21  # the Earley set of no items
 BUDGET = 22  # words of HEAP beyond which the session is to begin anew
+ROWS_BLOCK = 23  # block R of a schema, 0: none
 
 # NET
 NET_FLAGS = 0  # EXPANDED ...
@@ -139,6 +147,7 @@ EXPANDED = 1  # the other columns are valid
 ENDS = 2  # the rule may end here
 PURE = 4  # .. and nothing else may happen
 NULLABLE = 8  # of the first state of a rule: the rule denotes the empty text, too
+SPELL_UNKNOWN, SPELL_ARC, SPELL_WORDS = 0, 1, 2
 END_STATE = 0  # the state of the network where a rule has ended: PURE
 
 # HEAP: a record is its head (length of its content << 8 | kind), its content, and slots that are filled later.
@@ -202,9 +211,13 @@ RESOLVE = 18  # int64[3 n]: the pairs of a LOOP
 HOLD = 19  # int64[2 n]: what a component returns to from outside
 BUCKET = 20  # int64[260]: how many items stand before each child
 MASK_ROW = 21  # int64: a mask while it is made
-WANTED = 22  # int64: states of the network that are missing; BELOW_NODE | DFA state << 26 | node: sets that are
+WANTED = 22  # int64: states of the network that are missing, or what else is: BELOW_NODE | .., FOR_ROWS | ..
 BEFORE_ROW = 23  # int64: what items before this one allow
 LEAVES = 24  # int64: leaves of a UNION
+WORD = 25  # int64[4 n]: words to make a trie of: first byte and end in WORD_BYTE, state they lead to, what they are
+WORD_BYTE = 26  # uint8
+LEVEL = 27  # int64[6 n]: two levels of a trie while it is made
+TODO = 28  # int64: rows of unions
 
 NODE_OF = 5
 PLACED = 6  # words of an item in STACK and FOUND
@@ -222,12 +235,14 @@ CALLER, BACK_TO, CALLED = 0, 1, 2
 NEXT_OUT, NEXT_IN = 3, 4  # the calls before this one of the same caller, of the same called, plus 1
 
 GENERATION_OF_SEEN, SET_COUNT, CLEARED_COUNT, BASE_COUNT, TRY_COUNT, VISITED, WANTED_COUNT = range(7)
+WORDS, WORD_BYTES, ARCS, CALLS = range(7, 11)  # of a state while it is written
 
 # Status: -(what << 4 | status), as in constrain.automata.tables
 SESSION_TABLE = 128  # `what` of FULL for tables of S; 64: of V; 192: of X
 VOCABULARY_TABLE = 64
 SCRATCH_TABLE = 192
-BELOW_NODE = 1 << 62
+BELOW_NODE = 1 << 62  # | DFA state << 26 | node: the set of the tokens below it
+FOR_ROWS = 1 << 61  # | SPEC << 1: how it is read; | row << 1 | 1: the first state of the rule of a HARD row
 NEED_NET = 3  # network state `what` is not expanded, or what is in WANTED is missing
 NEED_SETS = (
     4  # the token sets of DFA state `what` are not made. ARGUMENT: 1 if something may follow, so that suffixes matter

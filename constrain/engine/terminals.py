@@ -104,6 +104,11 @@ class Terminals:
         """Under longest match: priorities by label. Terminals of one language and priority have one label."""
         self._labels: dict[tuple[int, int], int] = {}
 
+    @property
+    def spells_words(self) -> bool:
+        """Whether terminals of few strings become literals."""
+        return self._units is None and not self._longest
+
     def number(self, terminal: Terminal | Special) -> int:
         """The number of a terminal."""
         known = self._numbers.get(id(terminal))
@@ -154,17 +159,21 @@ class Terminals:
             assert isinstance(terminal, Terminal)
             yield terminal, spelled
 
+    def all_spelled(self) -> Iterator[tuple[int, Spelled]]:
+        """The numbers of the terminals that have been spelled so far, and how."""
+        yield from self._spelled.items()
+
     def _spell(self, number: int, terminal: Terminal) -> Spelled:
         if terminal.once is None and terminal.turn is None and self._units is None and not self._longest:
-            words = strings_of(terminal.expr, LISTED)
+            words = _listed(terminal.expr)
             if words:
                 if b"" in words:
                     raise _nullable(terminal)
-                return Spelled(sorted(set(words)))
+                return Spelled(words)
             counted = _counted_string(terminal.expr)
             if counted is not None:
                 return Spelled(None, plain_string(self._dfas)[0], t.COUNTED_STRING | counted)
-        start = self._dfas.start(Closed(terminal.expr), self._limits, self._built)
+        start = self._dfas.start(terminal.expr, self._limits, self._built)
         if start == 0:
             raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
         if self._dfas.accepts(start):
@@ -196,6 +205,22 @@ class Terminals:
                 f"special token {special.name} ends the output (EOS); the end is implied, leave the token out"
             )
         return sorted(ids - ending)
+
+
+_known: dict[int, tuple[Expr, list[bytes] | None]] = {}
+"""What `_listed` has found, by identity."""
+_REMEMBERED = 10_000
+
+
+def _listed(expr: Expr) -> list[bytes] | None:
+    """The strings of an expression in order, if they are few."""
+    known = _known.get(id(expr))
+    if known is None:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        words = strings_of(expr, LISTED)
+        known = _known[id(expr)] = expr, None if words is None else sorted(set(words))
+    return known[1]
 
 
 def _local(terminal: Terminal, number: int) -> int:

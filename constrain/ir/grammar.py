@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from constrain.ir.expr import Expr
+
+if TYPE_CHECKING:
+    from constrain.jit import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,50 @@ class Source(Protocol):
         """Let go of it; no rule is asked for any more."""
 
 
+class Rows(Protocol):
+    """A JSON Schema that the engine writes states from, see `constrain.ir.schema_rows`."""
+
+    @property
+    def rows(self) -> SchemaTables:
+        """The rows."""
+
+    def terminal(self, spec: int) -> Terminal:
+        """The terminal of a SPEC."""
+
+    def rule(self, row: int) -> Hashable:
+        """The name of the rule of a row, which is HARD."""
+
+    def row_of(self, name: Hashable) -> int | None:
+        """The row that a rule stands for, if it is one."""
+
+    def weigh(self, spec_bytes: Callable[[int], float]) -> None:
+        """Find out how long the shortest texts of rows are, given those of SPECs."""
+
+    def by_rules(self) -> Grammar:
+        """The same texts by rules alone."""
+
+
+class SchemaTables(Protocol):
+    """The rows of a schema."""
+
+    @property
+    def tables(self) -> Tables:
+        """Block R."""
+
+    @property
+    def root(self) -> int:
+        """The row of the whole schema."""
+
+    def value(self, value: int) -> Any:
+        """A value of the schema, or a name."""
+
+    def is_hard(self, row: int) -> bool:
+        """Whether a row is left to rules."""
+
+    def size(self, row: int) -> float:
+        """Bytes of the shortest text of a row, or less."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
     """Rules over terminals. `rules` may be made as they are asked for, where calls are lazy."""
@@ -175,6 +222,8 @@ class Grammar:
     """Whether terminals may have a `turn`."""
     is_plain: bool = False
     """Whether no rule has a loop over short terminals, and all are called lazily, the first one included."""
+    rows: Rows | None = None
+    """What to write states from instead of rules, wherever these are not HARD."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,29 +11,32 @@ from typing import NamedTuple
 from constrain.jit.modes import CHECKED
 
 _PACKAGE = Path(__file__).parents[1]
-_IMPORT = re.compile(r"^from constrain\.([\w.]+) import", re.MULTILINE)
+_IMPORT = re.compile(r"^from constrain\.([\w.]+) import ([\w, ]*)", re.MULTILINE)
 
 
 class _Module(NamedTuple):
-    """A module of the package that holds kernels."""
+    """A module of the package that holds kernels, or constants for them."""
 
     digest: bytes
     imports: tuple[Path, ...]
-    """The others that it imports from."""
+    """The others that it imports from; none if it holds no kernels."""
 
 
 @cache
 def _source(path: Path) -> _Module | None:
-    """Read a module; None if it holds no kernels."""
+    """Read a module; None if there is none."""
     try:
         data = path.read_bytes()
     except OSError:
         return None
+    digest = hashlib.sha256(data).digest()
     if b"constrain.jit import" not in data:
-        return None
-    names = _IMPORT.findall(data.decode())
-    imports = (_PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in names)
-    return _Module(hashlib.sha256(data).digest(), tuple(imports))
+        return _Module(digest, ())
+    names: list[str] = []
+    for module, imported in _IMPORT.findall(data.decode()):
+        names.append(module)
+        names += [f"{module}.{part.split()[0]}" for part in imported.split(",") if part.split()]
+    return _Module(digest, tuple(_PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in names))
 
 
 @cache
@@ -47,7 +50,10 @@ def _own() -> bytes:
 
 @cache
 def reachable(path: Path) -> frozenset[Path]:
-    """List a module and the modules of the package that it imports, directly or not, and that hold kernels."""
+    """List a module and the modules of the package that it imports, directly or by way of others that hold kernels.
+
+    Those that hold none are there for their constants, which are part of the machine code.
+    """
     found, todo = {path}, [path]
     while todo:
         source = _source(todo.pop())
@@ -60,7 +66,7 @@ def reachable(path: Path) -> frozenset[Path]:
 
 @cache
 def stamp(file: str) -> str:
-    """Hash the sources of all kernels that a module can call: machine code is valid for one stamp.
+    """Hash the sources of all kernels that a module can call, and of their constants: machine code is valid for one stamp.
 
     numba compares the time stamp of one file, and so serves stale code where a helper in another file has changed.
     """

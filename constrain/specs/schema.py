@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from referencing import Registry
 
     from constrain.specs.json_schema.document import Document
-    from constrain.specs.json_schema.lowering import SchemaLowering
+    from constrain.specs.json_schema.drafts import Draft
+    from constrain.specs.json_schema.lowering import SchemaLowering, Texts
     from constrain.specs.json_schema.report import Remark
+    from constrain.specs.json_schema.rows import SchemaRows
     from constrain.specs.json_schema.text import Layout
 
 Formats = Literal["assert", "annotation"]
@@ -51,6 +53,30 @@ class JsonSchema(Spec):
 
     def lower(self, limits: Limits, languages: Languages | None = None) -> Grammar:
         """See `Spec.lower`. Raises SchemaError, UnsupportedError, UnsatisfiableError."""
+        from constrain.specs.json_schema.row_source import RowSource
+
+        languages = languages or _own_languages(limits)
+        rows = _rows(self)
+        if rows is None or not _patterns_are_right(rows):
+            return self.lower_by_algebra(limits, languages)
+        source = RowSource(
+            rows,
+            self._texts(rows.draft),
+            self.formats,
+            languages,
+            lambda: self._lowering(_document(self), limits, languages),
+        )
+        try:
+            if not source.prune():
+                return self.lower_by_algebra(limits, languages)
+        except RecursionError:
+            raise LimitExceeded("nesting", 1000, 1000, "subschemas inside of each other") from None
+        if rows.is_empty(rows.root):
+            raise self._without_values(limits, languages)
+        return source.grammar()
+
+    def lower_by_algebra(self, limits: Limits, languages: Languages | None = None) -> Grammar:
+        """The same without rows: every subschema by the algebra of values."""
         languages = languages or _own_languages(limits)
         try:
             lowering = self._lowering(_document(self), limits, languages)
@@ -62,14 +88,18 @@ class JsonSchema(Spec):
         return lowering.grammar()
 
     def _lowering(self, document: Document, limits: Limits, languages: Languages) -> SchemaLowering:
-        from constrain.specs.json_schema.lowering import SchemaLowering, texts_of
+        from constrain.specs.json_schema.lowering import SchemaLowering
         from constrain.specs.json_schema.reader import Reader
         from constrain.specs.json_schema.unevaluated import Evaluation
 
         reader = Reader(document, languages, self.formats, limits)
         reader.evaluated = Evaluation(reader).values
-        texts = texts_of(self._layout(), self.escapes == "any", document.root.draft.plain_integers)
-        return SchemaLowering(reader, texts, self.property_order == "schema")
+        return SchemaLowering(reader, self._texts(document.root.draft), self.property_order == "schema")
+
+    def _texts(self, draft: Draft) -> Texts:
+        from constrain.specs.json_schema.lowering import texts_of
+
+        return texts_of(self._layout(), self.escapes == "any", draft.plain_integers)
 
     def _without_values(self, limits: Limits, languages: Languages) -> UnsatisfiableError:
         """What to say of a schema without values."""
@@ -90,8 +120,9 @@ class JsonSchema(Spec):
 
     def check(self) -> None:
         """Raise SchemaError if the schema is malformed."""
-        document = _document(self)
-        document.syntax.check(document.root)
+        if _rows(self) is None:
+            document = _document(self)
+            document.syntax.check(document.root)
 
     def report(self) -> tuple[Remark, ...]:
         """What becomes of every keyword: enforced, an annotation, or not supported and why.
@@ -239,6 +270,29 @@ def _parsed(text: str) -> Any:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
+
+
+@lru_cache(maxsize=64)
+def _rows(spec: JsonSchema) -> SchemaRows | None:
+    """The rows of a schema, if it is understood, and if rows can say what is asked of it."""
+    from constrain.specs.json_schema.drafts import DRAFTS, NEWEST
+    from constrain.specs.json_schema.rows import read_rows
+
+    if spec.registry is not None or spec.property_order != "schema" or spec.escapes != "plain":
+        return None
+    return read_rows(spec.text, NEWEST if spec.draft is None else DRAFTS[spec.draft])
+
+
+def _patterns_are_right(rows: SchemaRows) -> bool:
+    """Whether all regular expressions of a schema can be read."""
+    from constrain.specs.json_schema.patterns import pattern
+
+    try:
+        for text in rows.patterns:
+            pattern(text)
+    except ConstrainError:
+        return False  # the algebra says where
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -95,6 +95,8 @@ def test_stamps_reach_through_imports() -> None:
     root = Path(jit.__file__).parents[1]
     reached = {path.relative_to(root).as_posix() for path in reachable(root / "engine" / "mask.py")}
     assert {"engine/mask.py", "engine/earley.py", "engine/records.py", "automata/derive.py"} <= reached
+    constants = {path.relative_to(root).as_posix() for path in reachable(root / "specs" / "json_schema" / "marks.py")}
+    assert {"ir/schema_rows.py", "specs/json_schema/keywords.py", "specs/json_schema/tape.py"} <= constants
 
 
 def test_entries_are_kept_by_source(tmp_path: Path) -> None:

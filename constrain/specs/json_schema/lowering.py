@@ -17,6 +17,7 @@ from itertools import count, product
 from typing import Any, NamedTuple
 
 from constrain.errors import LimitExceeded
+from constrain.ir import schema_rows as r
 from constrain.ir.expr import Alt, And, Chars, Closed, Concat, Expr, Literal, Repeat, Words, alt, concat
 from constrain.ir.grammar import Body, Call, Either, Grammar, Once, Rule, Seq, Terminal
 from constrain.specs.json_schema import arrays, numbers, objects, strings
@@ -26,7 +27,7 @@ from constrain.specs.json_schema.formats import FORMATS
 from constrain.specs.json_schema.formulas import FALSE, TRUE
 from constrain.specs.json_schema.inhabited import Inhabited
 from constrain.specs.json_schema.number_texts import expression
-from constrain.specs.json_schema.objects import Group, ObjectPlan
+from constrain.specs.json_schema.objects import ObjectPlan
 from constrain.specs.json_schema.reader import Reader
 from constrain.specs.json_schema.strings import StringSet
 from constrain.specs.json_schema.text import LAYOUTS, Layout, Speller, spelled_text, spelled_texts
@@ -92,7 +93,7 @@ class SchemaLowering(Mapping[Hashable, Rule]):
         """The grammar of the texts of the schema's values. It has none if `is_empty(reader.root)`."""
         remembers = self.reader.document.has_unique_items
         start = _Value(self.reader.root)
-        return Grammar(self, start, cost=self._cost, source=self, remembers=remembers, is_plain=True)
+        return Grammar(self, start, cost=self.cost, source=self, remembers=remembers, is_plain=True)
 
     @property
     def nbytes(self) -> int:
@@ -108,9 +109,14 @@ class SchemaLowering(Mapping[Hashable, Rule]):
         self._count(1)
         return self._inhabited.is_empty(formula)
 
-    def _cost(self, name: Hashable) -> float:
+    def cost(self, name: Hashable) -> float:
         """Bytes of the shortest text of a rule, as far as its first few levels tell."""
         return self._costs.of(name)
+
+    @staticmethod
+    def value(formula: int) -> Hashable:
+        """The name of the rule of a formula."""
+        return _Value(formula)
 
     def __getitem__(self, name: Hashable) -> Rule:
         rule = self.rules.get(name)
@@ -249,7 +255,7 @@ class SchemaLowering(Mapping[Hashable, Rule]):
         plan, texts = self._object_plans[number][0], self._texts
         ways: list[Body] = [texts.close_object] if plan.may_end(state) else []
         members = [
-            Seq((texts.names(way.group), Call(_Then(way.formula, _Object(number, way.after, False)), lazy=True)))
+            Seq((texts.names(way.group.names), Call(_Then(way.formula, _Object(number, way.after, False)), lazy=True)))
             for way in plan.ways(state)
         ]
         if members:
@@ -462,6 +468,22 @@ class Texts:
         self._strings: dict[Hashable, tuple[StringSet, Terminal]] = {}
         self._numbers: dict[Hashable, Terminal] = {}
         self._exprs: dict[Hashable, Expr] = {}
+        true, false = (self._truths[frozenset((truth,))] for truth in (True, False))
+        self._fixed = {
+            r.OPEN_OBJECT: self.open_object,
+            r.CLOSE_OBJECT: self.close_object,
+            r.OPEN_ARRAY: self.open_array,
+            r.CLOSE_ARRAY: self.close_array,
+            r.COMMA: self.comma,
+            r.COLON: Terminal('":"', self._colon),
+            r.NULL_TEXT: self._null,
+            r.FALSE_TEXT: false,
+            r.TRUE_TEXT: true,
+            r.ANY_STRING: self.string(strings.ALL),
+            r.ANY_NUMBER: self.number(numbers.ALL),
+            r.ANY_INTEGER: self.number(numbers.INTEGERS),
+            r.BOOLEAN_TEXT: self._truths[frozenset((True, False))],
+        }
 
     def scalars(self, meant: Values) -> list[Terminal]:
         """The terminals of the values that are no arrays or objects."""
@@ -471,9 +493,9 @@ class Texts:
         if meant.booleans:
             found.append(self._truths[meant.booleans])
         if meant.numbers:
-            found.append(self._number(meant.numbers))
+            found.append(self.number(meant.numbers))
         if meant.strings.only != frozenset():
-            found.append(self._string(meant.strings))
+            found.append(self.string(meant.strings))
         return found
 
     def different(self, scalar: Terminal, end: Terminal) -> Terminal:
@@ -487,11 +509,10 @@ class Texts:
             self._different[key] = known
         return known
 
-    def names(self, group: Group) -> Terminal:
-        """The name of a member, with its colon."""
+    def names(self, names: StringSet) -> Terminal:
+        """The name of a member, with its colon; any of some names, each at most once."""
         self._make_room()
-        only = group.names.only
-        key = group.names.key
+        only, key = names.only, names.key
         terminal = self._names.get(key)
         if terminal is None:
             if only is not None and len(only) == 1:
@@ -501,12 +522,12 @@ class Texts:
                     concat([_QUOTE, self._speller.text(name), _QUOTE, self._colon]),
                 )
             else:
-                text = self._speller.string(StringSet(only, parts=group.names.parts).expr())
-                never = group.names.but
+                text = self._speller.string(StringSet(only, parts=names.parts).expr())
+                never = names.but
                 once = replace(self._once_name, never=never) if never else self._once_name
-                terminal = Terminal("property name", self._ended_name(group.names, text), once=once)
+                terminal = Terminal("property name", self._ended_name(names, text), once=once)
             self._names[key] = terminal
-            self._kept(group.names)
+            self._kept(names)
         return terminal
 
     def _make_room(self) -> None:
@@ -519,7 +540,12 @@ class Texts:
     def _kept(self, names: StringSet) -> None:
         self._strings[names.key] = self._strings.get(names.key, (names, self._null))  # identities stay their own
 
-    def _string(self, texts: StringSet) -> Terminal:
+    def fixed(self, spec: int) -> Terminal:
+        """The terminal of a SPEC that is always there, see `constrain.ir.schema_rows`."""
+        return self._fixed[spec]
+
+    def string(self, texts: StringSet) -> Terminal:
+        """Strings of a set, in quotes."""
         known = self._strings.get(("value", texts.key))
         if known is None:
             name = "string" if texts.is_all else "one of the strings" if texts.only is not None else "such a string"
@@ -527,7 +553,8 @@ class Texts:
             known = self._strings["value", texts.key] = texts, terminal
         return known[1]
 
-    def _number(self, known: numbers.NumberSet) -> Terminal:
+    def number(self, known: numbers.NumberSet) -> Terminal:
+        """Numbers of a set."""
         terminal = self._numbers.get(known)
         if terminal is None:
             expr = self._plain(known) if self._plain_integers else expression(known)
@@ -592,8 +619,8 @@ def texts_of(layout: Layout, every_way: bool, plain_integers: bool = False) -> T
 def common_terminals() -> tuple[Expr, ...]:
     """The terminals that most schemas have, by the default settings: what they allow is worth storing."""
     texts = texts_of(LAYOUTS["bounded"], False)
-    string = texts._string(strings.ALL).expr
-    found = [string, concat([string, texts._colon]), *[texts._number(known).expr for known in _COMMON_NUMBERS]]
+    string = texts.string(strings.ALL).expr
+    found = [string, concat([string, texts._colon]), *[texts.number(known).expr for known in _COMMON_NUMBERS]]
     found += [texts._speller.string(FORMATS[name]()) for name in _COMMON_FORMATS]
     ends = (texts.open_array, texts.close_array, texts.open_object, texts.close_object, texts.comma)
     return (*found, *[end.expr for end in ends])

@@ -198,38 +198,11 @@ class Reader:
         return self.algebra.intersect(meant, others)
 
     def _numbers(self, known: NumberSet, keywords: Mapping[str, Any], place: SchemaPlace) -> NumberSet:
-        if not keywords.keys() & NUMBER_KEYWORDS:
-            return known
-        low, high = keywords.get("minimum"), keywords.get("maximum")
-        above, below = keywords.get("exclusiveMinimum"), keywords.get("exclusiveMaximum")
-        if place.draft.boolean_bounds:
-            above, low = (low, None) if above is True else (None, low)
-            below, high = (high, None) if below is True else (None, high)
-        for bound, is_low, is_open in ((low, 1, 0), (above, 1, 1), (high, 0, 0), (below, 0, 1)):
-            if bound is not None:
-                known = numbers.intersect(known, numbers.bounded(bound, bool(is_low), bool(is_open)))
-        if "multipleOf" in keywords:
-            known = numbers.intersect(known, numbers.multiples_of(keywords["multipleOf"]))
-        return known
+        return number_set(known, keywords, place.draft.boolean_bounds)
 
     def _strings(self, keywords: Mapping[str, Any], place: SchemaPlace) -> StringSet:
-        if not keywords.keys() & STRING_KEYWORDS:
-            return strings.ALL
-        parts = []
-        if "pattern" in keywords:
-            parts.append(self._pattern(keywords["pattern"], place, "pattern"))
-        if "format" in keywords and self._formats == "assert":
-            known = format_expr(keywords["format"])
-            parts += [] if known is None else [known]
-        low, high = int(keywords.get("minLength", 0)), keywords.get("maxLength")
-        if high is not None and high < low:
-            return strings.NONE
-        for fewest, most in map(strings.span, parts):  # a bound that a pattern keeps anyway is a count for nothing
-            low = 0 if low <= fewest else low
-            high = None if high is None or (most is not None and most <= high) else high
-        if low or high is not None:
-            parts.append(strings.of_length(low, None if high is None else int(high)))
-        return StringSet(parts=tuple(parts))
+        matching = self._pattern(keywords["pattern"], place, "pattern") if "pattern" in keywords else None
+        return string_set(keywords, matching, self._formats)
 
     def _pattern(self, text: str, place: SchemaPlace, keyword: str) -> Any:
         return _pattern_at(text, place.pointer, keyword)
@@ -392,6 +365,42 @@ class Reader:
             return depth > 0 and is_void(self.values(formula), self, depth - 1)
         except CircularSchema:  # it holds what is just being read
             return False
+
+
+def number_set(known: NumberSet, keywords: Mapping[str, Any], boolean_bounds: bool) -> NumberSet:
+    """Those of some numbers that meet the keywords about numbers."""
+    if not keywords.keys() & NUMBER_KEYWORDS:
+        return known
+    low, high = keywords.get("minimum"), keywords.get("maximum")
+    above, below = keywords.get("exclusiveMinimum"), keywords.get("exclusiveMaximum")
+    if boolean_bounds:
+        above, low = (low, None) if above is True else (None, low)
+        below, high = (high, None) if below is True else (None, high)
+    for bound, is_low, is_open in ((low, 1, 0), (above, 1, 1), (high, 0, 0), (below, 0, 1)):
+        if bound is not None:
+            known = numbers.intersect(known, numbers.bounded(bound, bool(is_low), bool(is_open)))
+    if "multipleOf" in keywords:
+        known = numbers.intersect(known, numbers.multiples_of(keywords["multipleOf"]))
+    return known
+
+
+def string_set(keywords: Mapping[str, Any], matching: Expr | None, formats: Formats) -> StringSet:
+    """The strings that meet the keywords about strings; those that `pattern` matches are given."""
+    if not keywords.keys() & STRING_KEYWORDS:
+        return strings.ALL
+    parts = [] if matching is None else [matching]
+    if "format" in keywords and formats == "assert":
+        known = format_expr(keywords["format"])
+        parts += [] if known is None else [known]
+    low, high = int(keywords.get("minLength", 0)), keywords.get("maxLength")
+    if high is not None and high < low:
+        return strings.NONE
+    for fewest, most in map(strings.span, parts):  # a bound that a pattern keeps anyway is a count for nothing
+        low = 0 if low <= fewest else low
+        high = None if high is None or (most is not None and most <= high) else high
+    if low or high is not None:
+        parts.append(strings.of_length(low, None if high is None else int(high)))
+    return StringSet(parts=tuple(parts))
 
 
 def _pattern_at(text: str, pointer: str, keyword: str) -> Expr:
