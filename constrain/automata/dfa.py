@@ -66,6 +66,8 @@ _EXPRESSION = 150
 """Bytes that an expression takes, all in all: `Limits.expressions` bounds memory."""
 _MOST_CHARS = 4096
 """Classes of characters whose nodes are remembered."""
+_MOST_PARTS = 50_000
+"""Parts of expressions whose nodes are remembered."""
 _REMEMBERED = 10_000
 """Expressions whose states are remembered."""
 _LENGTH = 4096
@@ -93,6 +95,8 @@ class DfaStore:
         self._chars: dict[Ranges, int] = {}
         self._starts: dict[int, tuple[Expr, int]] = {}
         """Of expressions by identity: those of terminals recur in each schema."""
+        self._parts: Built = {}
+        """The nodes of parts of expressions, which share them."""
         self._make_ready, self._assemble = entry(derive.make_ready), entry(assemble.assemble)
         self._start_of, self._clipped = entry(assemble.start_of), entry(clip.clipped)
         self._rehash = entry(interning.rehash)
@@ -120,26 +124,25 @@ class DfaStore:
 
     # ---- making
 
-    def start(self, expr: Expr, limits: Limits | None = None, built: Built | None = None) -> int:
-        """The state from which an expression is read as if `Closed`; DEAD if it denotes nothing.
-
-        `built` remembers the nodes of its parts, for expressions that share them.
-        """
+    def start(self, expr: Expr, limits: Limits | None = None) -> int:
+        """The state from which an expression is read as if `Closed`; DEAD if it denotes nothing."""
         known = self._starts.get(id(expr))
         if known is not None:
             return known[1]
         with self.lock:
             self._set(limits)
-            node = self._node(expr, built)
+            node = self._node(expr)
             found = self._call(self._start_of, node)
             if len(self._starts) >= _REMEMBERED:
                 self._starts.clear()
             self._starts[id(expr)] = expr, found
         return found
 
-    def _node(self, expr: Expr, built: Built | None) -> int:
+    def _node(self, expr: Expr) -> int:
         """Build an expression; returns its node."""
-        program = Program(expr, self._chars, built if built is not None else {})
+        if len(self._parts) > _MOST_PARTS:
+            self._parts = {}
+        program = Program(expr, self._chars, self._parts)
         size = len(program.code)
         program.code.append(0)
         self._put("code", array("i", program.code))

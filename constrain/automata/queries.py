@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from constrain.automata.build import Built
 from constrain.automata.dfa import DfaStore
 from constrain.ir.expr import Expr
 from constrain.limits import Limits
@@ -19,8 +18,6 @@ class DfaLanguages:
 
     def __init__(self, store: DfaStore, limits: Limits) -> None:
         self._store, self._limits = store, limits
-        self._built: Built = {}
-        self._starts: dict[int, tuple[int, Expr]] = {}
 
     def is_empty(self, expr: Expr) -> bool:
         """Whether an expression denotes nothing."""
@@ -36,7 +33,4 @@ class DfaLanguages:
         return self._store.listed(self._start(expr), most)
 
     def _start(self, expr: Expr) -> int:
-        known = self._starts.get(id(expr))
-        if known is None:
-            known = self._starts[id(expr)] = self._store.start(expr, self._limits, self._built), expr
-        return known[0]
+        return self._store.start(expr, self._limits)

@@ -143,7 +143,7 @@ class LongestSession(Session):
             elif x in labels:
                 yield from (
                     number
-                    for number, start in lowering.begun(goal).items()
+                    for number, start in lowering.numbers_begun(goal).items()
                     if start == a and lowering.terminals.spelled(number).local == x
                 )
 

@@ -578,14 +578,16 @@ def write_state(S, state):
 def write_states(S, first, most):
     """Write the states from `first` on that have keys, those included that they lead to, up to a number.
 
-    Returns 0 or a status.
+    States that need a terminal or a rule that is not known yet are left for later. Returns 0 or a status.
     """
     head, net, keys = i64(S, SESSION), i32(S, NET), i64(S, ROW_KEY)
-    state = first
+    numbers, state = i64(head[SCRATCH_BLOCK], SCRATCH), first
     while state < min(head[NET_USED], most):
         if keys[state] and not net[8 * state] & EXPANDED:
             status = write_state(S, state)
-            if status < 0:
+            if -status & 15 == NEED_NET:
+                numbers[WANTED_COUNT] = 0
+            elif status < 0:
                 return status
         state += 1
     return 0

@@ -4,36 +4,63 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from constrain.engine import row_states as keys
 from constrain.engine import tables as t
+from constrain.engine.terminals import Terminals, spelled_alone
 from constrain.ir import schema_rows as r
+from constrain.ir.grammar import Terminal
 from constrain.jit import Entry, Tables, entry
 
 if TYPE_CHECKING:
-    from constrain.engine.terminals import Terminals
+    from constrain.automata.dfa import DfaStore
     from constrain.ir.grammar import Rows
 
 Call = Callable[..., int]
 """Calls a unit with a block and arguments until it has what it needs."""
 
 
+class _Spelling(NamedTuple):
+    """How the SPECs are read that are always there: what stands in SPELL, SPELL_WORD and SPELL_BYTE."""
+
+    comma: Terminal
+    spell: np.ndarray
+    words: np.ndarray
+    data: np.ndarray
+
+
+_spellings: WeakKeyDictionary[DfaStore, dict[int, _Spelling]] = WeakKeyDictionary()
+
+
 class RowStates:
     """The states of one schema's rows: units write them, and ask here for terminals and for rules of HARD rows."""
 
-    def __init__(self, source: Rows, terminals: Terminals, tables: Tables, call: Call) -> None:
-        self._source, self._terminals, self._tables, self._call = source, terminals, tables, call
+    def __init__(self, source: Rows, terminals: Terminals, tables: Tables, call: Call, dfas: DfaStore) -> None:
+        self._source, self._terminals, self._tables, self._call, self._dfas = source, terminals, tables, call, dfas
         self._write, self._write_all = entry(keys.write_state), entry(keys.write_states)
         self._state: Entry = entry(keys.state_of)
-        rows = source.rows.tables
-        tables["session"][t.ROWS_BLOCK] = rows.block
-        tables.grow(t.SPELL, 3 * (len(rows["spec"]) // r.SPEC_SIZE))
-        tables.grow(t.HARD_RULE, len(rows["row"]) // r.ROW_SIZE)
-        self._words = self._bytes = 0
+        tables["session"][t.ROWS_BLOCK] = source.rows.tables.block
         self._costs: dict[int, float] = {}
+        known = _spellings.setdefault(dfas, {})
+        comma = source.terminal(r.COMMA)
+        spelling = known.get(id(comma))
+        self._words = self._bytes = 0
+        if spelling is None:
+            for spec in range(1, r.FIRST_SPEC):
+                self.spell(spec)
+            names = ("spell", 3 * r.FIRST_SPEC), ("spell_word", 2 * self._words), ("spell_byte", self._bytes)
+            known[id(comma)] = _Spelling(comma, *[tables[name][:size].copy() for name, size in names])
+            return
+        self._words, self._bytes = len(spelling.words) >> 1, len(spelling.data)
+        tables["spell"][: len(spelling.spell)] = spelling.spell
+        tables.grow(t.SPELL_WORD, len(spelling.words))
+        tables.grow(t.SPELL_BYTE, len(spelling.data))
+        tables["spell_word"][: len(spelling.words)] = spelling.words
+        tables["spell_byte"][: len(spelling.data)] = spelling.data
 
     def first(self) -> int:
         """The state of the empty text."""
@@ -60,8 +87,11 @@ class RowStates:
 
     def spell(self, spec: int) -> None:
         """Say how the terminal of a SPEC is read."""
-        terminals, tables = self._terminals, self._tables
-        words, start, local = terminals.spelled(terminals.number(self._source.terminal(spec)))
+        terminals, tables, terminal = self._terminals, self._tables, self._source.terminal(spec)
+        if terminal.once is None:
+            words, start, local = spelled_alone(terminal, self._dfas, terminals.limits)
+        else:
+            words, start, local = terminals.spelled(terminals.number(terminal))
         o = 3 * spec
         if words is None:
             tables["spell"][o : o + 3] = t.SPELL_ARC, start, local
@@ -88,11 +118,16 @@ class RowStates:
             return json.dumps(rows.value(-spec), ensure_ascii=False)
         return "one of the strings"
 
-    def begun(self, goal: int) -> dict[int, int]:
-        """The terminals that lead to a state: number, and DFA state where they begin."""
+    def begun(self, goal: int) -> list[tuple[str, int]]:
+        """The terminals that lead to a state: name, and DFA state where they begin."""
         arcs = self._tables["arc"][: 3 * int(self._tables["session"][t.ARC_USED])].reshape(-1, 3)
         starts = set(arcs[arcs[:, 2] == goal, 0].tolist())
-        return {number: spelled.start for number, spelled in self._terminals.all_spelled() if spelled.start in starts}
+        spell = self._tables["spell"].reshape(-1, 3).tolist()
+        return [
+            (self._source.terminal(spec).name, start)
+            for spec, (kind, start, _) in enumerate(spell)
+            if kind == t.SPELL_ARC and start in starts
+        ]
 
     def _key(self, state: int) -> tuple[int, int, int]:
         key = int(self._tables["row_key"][state])
@@ -118,8 +153,7 @@ class RowStates:
         return known
 
     def _spec_bytes(self, spec: int) -> float:
-        terminals = self._terminals
-        return terminals.length(terminals.number(self._source.terminal(spec)))
+        return self._terminals.length(self._terminals.number(self._source.terminal(spec)))
 
     def _cost(self, what: int, number: int, place: int) -> float:
         size, tables = self._source.rows.size, self._source.rows.tables

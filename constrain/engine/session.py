@@ -21,11 +21,11 @@ from constrain.engine.terminals import plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
 from constrain.ir.expr import And, Anything, Closed, Concat, Expr, Literal, Not, alt
-from constrain.ir.grammar import Grammar, Once, Terminal
+from constrain.ir import schema_rows as r
+from constrain.ir.grammar import Grammar, Once, Rows, Terminal
 from constrain.jit import Column, Tables, entry
 
 if TYPE_CHECKING:
-    from constrain.automata.build import Built
     from constrain.automata.dfa import DfaStore
     from constrain.limits import Limits
     from constrain.vocab.vocabulary import Vocabulary
@@ -81,6 +81,36 @@ def make_scratch() -> Tables:
     )
 
 
+def _make_tables(rows: Rows | None) -> Tables:
+    """Make block S, with room for what is made of rows before the first mask."""
+    head = rows.rows.tables["head"].tolist() if rows is not None else [0] * 16
+    objects, members, arrays = head[r.OBJECTS], head[r.MEMBERS], head[r.ARRAYS]
+    states = 16 + min(4 * objects + 3 * members + 4 * arrays, 2 * EAGER)
+    letters = 0 if rows is None else min(2 * len(rows.rows.tables["text"]), 8 * states)
+    return Tables(
+        [
+            Column("session", np.int64, 64),
+            Column("heap", np.int64, 1 << 11),
+            Column("hash", np.int64, 1 << 8),
+            Column("net", np.int32, 8 * (16 + states)),
+            Column("literal", np.int64, (1 << 8) + letters),
+            Column("leaf", np.int32, 3 * (16 + states)),
+            Column("arc", np.int64, 3 * (16 + 2 * states)),
+            Column("call", np.int32, 2 * (16 + states)),
+            Column("special", np.int32, 2 << 2),
+            Column("special_id", np.int32, 8),
+            Column("special_at", np.int32, 8),
+            Column("eos", np.int32, 1),
+            Column("row_key", np.int64, 16 + states),
+            Column("key_state", np.int32, 4 << (16 + states).bit_length()),
+            Column("spell", np.int64, 3 * (1 + head[r.SPECS])),
+            Column("spell_word", np.int32, 1 << 5),
+            Column("spell_byte", np.uint8, 1 << 7),
+            Column("hard_rule", np.int32, 1 + head[r.ROWS]),
+        ]
+    )
+
+
 _scratch: Tables | None = None
 
 
@@ -105,28 +135,7 @@ class Session:
         self._scratch = scratch()
         self._scratch.grow(t.MASK_ROW, self.words // 2 + 1)
         self._scratch.grow(t.BEFORE_ROW, self.words // 2 + 1)
-        self.tables = Tables(
-            [
-                Column("session", np.int64, 64),
-                Column("heap", np.int64, 1 << 11),
-                Column("hash", np.int64, 1 << 8),
-                Column("net", np.int32, 8 << 5),
-                Column("literal", np.int64, 1 << 8),
-                Column("leaf", np.int32, 1 << 6),
-                Column("arc", np.int64, 3 << 5),
-                Column("call", np.int32, 2 << 5),
-                Column("special", np.int32, 2 << 2),
-                Column("special_id", np.int32, 8),
-                Column("special_at", np.int32, 8),
-                Column("eos", np.int32, 1),
-                Column("row_key", np.int64, 1 << 5),
-                Column("key_state", np.int32, 1 << 6),
-                Column("spell", np.int64, 1),
-                Column("spell_word", np.int32, 1 << 5),
-                Column("spell_byte", np.uint8, 1 << 7),
-                Column("hard_rule", np.int32, 1),
-            ]
-        )
+        self.tables = _make_tables(constraint.rows if isinstance(constraint, Grammar) else None)
         self.block = self.tables.block
         head = self.tables["session"]
         head[t.AUTOMATA], head[t.VOCABULARY_BLOCK] = dfas.block, self._vocabulary_tables.block
@@ -140,8 +149,6 @@ class Session:
         self._values: dict[Hashable, int] = {}
         """Numbers of the values that tracked terminals have matched."""
         self._spelled_values: list[Expr] = []
-        self._built: Built = {}
-        """The expressions of what tracked terminals must not match."""
         self.lowering: Lowering | RegularLowering
         if isinstance(constraint, Grammar):
             self.lowering = Lowering(constraint, vocabulary, dfas, self.tables, limits, self.call)
@@ -273,9 +280,9 @@ class Session:
             yield terminals[lowering.terminals.special[a - t.SPECIAL_ITEM]].name
         elif a > 0:
             begun = lowering.begun(goal)
-            for number, start in begun.items():
+            for name, start in begun:
                 if len(begun) == 1 or self._reaches(start, a):
-                    yield terminals[number].name
+                    yield name
         else:
             for leaf in self.leaves(-a):
                 yield from lowering.literals(leaf)
@@ -359,7 +366,7 @@ class Session:
         lowering = self.lowering
         try:
             lowering.expand_all(0, most)
-            if isinstance(lowering, Lowering):
+            if isinstance(lowering, Lowering) and lowering.rows is None:
                 for terminal in lowering.terminals.tracked():
                     self._settle(t.EXCLUDED, (terminal, 0), 1 + self._excluded(terminal, 0))
         except LimitExceeded:  # what lies there may never be reached
@@ -367,6 +374,8 @@ class Session:
 
     def _write_special(self) -> None:
         ids = self.lowering.terminals.special_ids
+        if not ids:
+            return
         at = np.cumsum([0, *map(len, ids)])
         self.tables.replace("special_at", np.append(at, 0))
         self.tables.replace("special_id", np.array([i for each in ids for i in each] + [0]))
@@ -507,7 +516,7 @@ class Session:
         parts = [self._spelled_values[number] for number in self._numbers_in(data)]
         if once.never:
             parts.append(once.spell_all(once.never) if once.spell_all else alt([*map(once.spell, once.never)]))
-        return self.dfas.start(Closed(alt(parts)), self.limits, self._built) if parts else 0
+        return self.dfas.start(alt(parts), self.limits) if parts else 0
 
     def _data_with(self, text: int, data: int) -> int:
         """The data of an activation in which a terminal has matched one more text."""

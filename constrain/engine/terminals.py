@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from constrain.engine import tables as t
 from constrain.engine.network import NEVER
@@ -18,7 +19,6 @@ from constrain.ir.grammar import Special, Terminal
 from constrain.ir.json_text import BODY, CHARACTER
 
 if TYPE_CHECKING:
-    from constrain.automata.build import Built
     from constrain.automata.dfa import DfaStore
     from constrain.limits import Limits
     from constrain.vocab.vocabulary import Vocabulary
@@ -88,13 +88,12 @@ class Terminals:
 
     def __init__(self, vocabulary: Vocabulary, dfas: DfaStore, limits: Limits, longest: bool = False) -> None:
         """Under `longest` match they are all automata, and their labels are their local states."""
-        self._vocabulary, self._dfas, self._limits, self._longest = vocabulary, dfas, limits, longest
+        self._vocabulary, self._dfas, self.limits, self._longest = vocabulary, dfas, limits, longest
         self._numbers: dict[int, int] = {}
         self._units = spelled_by(vocabulary)
         self.terminals: list[Terminal | Special] = []
         """By number."""
         self._spelled: dict[int, Spelled] = {}
-        self._built: Built = {}
         self._lengths: dict[int, float] = {}
         self.special: list[int] = []
         """The numbers of special tokens: symbol k of the engine is terminal `special[k]`."""
@@ -159,27 +158,13 @@ class Terminals:
             assert isinstance(terminal, Terminal)
             yield terminal, spelled
 
-    def all_spelled(self) -> Iterator[tuple[int, Spelled]]:
-        """The numbers of the terminals that have been spelled so far, and how."""
-        yield from self._spelled.items()
-
     def _spell(self, number: int, terminal: Terminal) -> Spelled:
-        if terminal.once is None and terminal.turn is None and self._units is None and not self._longest:
-            words = _listed(terminal.expr)
-            if words:
-                if b"" in words:
-                    raise _nullable(terminal)
-                return Spelled(words)
-            counted = _counted_string(terminal.expr)
-            if counted is not None:
-                return Spelled(None, plain_string(self._dfas)[0], t.COUNTED_STRING | counted)
-        start = self._dfas.start(terminal.expr, self._limits, self._built)
-        if start == 0:
-            raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
-        if self._dfas.accepts(start):
-            raise _nullable(terminal)
+        if terminal.once is None and terminal.turn is None and self.spells_words:
+            return spelled_alone(terminal, self._dfas, self.limits)
+        start = self._dfas.start(terminal.expr, self.limits)
+        _check(terminal, start, self._dfas)
         if self._units is not None:
-            start = self._dfas.start(And((Closed(terminal.expr), self._units)), self._limits)
+            start = self._dfas.start(And((Closed(terminal.expr), self._units)), self.limits)
             if start == 0:
                 self.unspellable.append(terminal.name)
         if self._longest:
@@ -207,20 +192,41 @@ class Terminals:
         return sorted(ids - ending)
 
 
-_known: dict[int, tuple[Expr, list[bytes] | None]] = {}
-"""What `_listed` has found, by identity."""
+_known: WeakKeyDictionary[DfaStore, dict[int, tuple[Expr, Spelled]]] = WeakKeyDictionary()
+"""How terminals are read that have no `once` and no `turn`, by the identity of their expressions."""
 _REMEMBERED = 10_000
 
 
-def _listed(expr: Expr) -> list[bytes] | None:
-    """The strings of an expression in order, if they are few."""
-    known = _known.get(id(expr))
-    if known is None:
-        if len(_known) >= _REMEMBERED:
-            _known.clear()
-        words = strings_of(expr, LISTED)
-        known = _known[id(expr)] = expr, None if words is None else sorted(set(words))
-    return known[1]
+def spelled_alone(terminal: Terminal, dfas: DfaStore, limits: Limits) -> Spelled:
+    """How the engine reads a terminal whose matches may be any. Raises GrammarSyntaxError as `Terminals.spelled` does."""
+    known = _known.setdefault(dfas, {})
+    found = known.get(id(terminal.expr))
+    if found is None:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        found = known[id(terminal.expr)] = terminal.expr, _spelled_alone(terminal, dfas, limits)
+    return found[1]
+
+
+def _spelled_alone(terminal: Terminal, dfas: DfaStore, limits: Limits) -> Spelled:
+    words = strings_of(terminal.expr, LISTED)
+    if words:
+        if b"" in words:
+            raise _nullable(terminal)
+        return Spelled(sorted(set(words)))
+    counted = _counted_string(terminal.expr)
+    if counted is not None:
+        return Spelled(None, plain_string(dfas)[0], t.COUNTED_STRING | counted)
+    start = dfas.start(terminal.expr, limits)
+    _check(terminal, start, dfas)
+    return Spelled(None, start)
+
+
+def _check(terminal: Terminal, start: int, dfas: DfaStore) -> None:
+    if start == 0:
+        raise GrammarSyntaxError(f"terminal {terminal.name} matches nothing at all")
+    if dfas.accepts(start):
+        raise _nullable(terminal)
 
 
 def _local(terminal: Terminal, number: int) -> int:

@@ -23,6 +23,7 @@ SIZES = 13  # int64: scratch: the fewest bytes of each row
 DICTIONARY = 14  # int32[512]: hash table: the number of a word, plus 1
 WORD_AT = 15  # int32: word k is LETTER[WORD_AT[k] : WORD_AT[k + 1]]
 LETTER = 16  # uint8
+ASKED = 17  # int32: what may be empty: SPEC << 1, HARD row << 1 | 1
 
 # HEAD
 VALUES, ROWS, OBJECTS, MEMBERS, ARRAYS, PARTS, GROUPS, SPECS, PATTERNS = range(9)
@@ -30,7 +31,8 @@ ROOT = 9  # the row of the whole schema
 COUNTING = 10  # bits of keywords that the draft has
 SETTINGS = 11  # LONE_REF ...
 HAS_REFERENCES, HAS_NAMES, HAS_UNIQUE_ITEMS = 12, 13, 14
-ROUNDS = 15  # rounds that `prune` may take
+ASKED_COUNT = 15
+ROUNDS = 16  # rounds that `prune` may take
 
 # SETTINGS
 LONE_REF = 1  # what stands beside `$ref` does not count

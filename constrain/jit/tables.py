@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,11 @@ class Column(NamedTuple):
     name: str
     dtype: type
     size: int
+
+
+def _room(column: Column) -> int:
+    """Words of 8 bytes that a table takes as it begins."""
+    return (column.size * np.dtype(column.dtype).itemsize + 7) >> 3
 
 
 class Tables:
@@ -30,17 +36,24 @@ class Tables:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
-        self._arrays: list[np.ndarray] = [np.zeros(column.size, column.dtype) for column in columns]
         self._names = {column.name: k for k, column in enumerate(columns)}
-        self._control = np.zeros(2 * len(columns), np.int64)
-        self.block: int = self._control.ctypes.data
+        ends = list(accumulate(_room(column) for column in columns))
+        begun = np.zeros(2 * len(columns) + ends[-1], np.int64)  # one piece of memory for all, as they begin
+        self._control = begun[: 2 * len(columns)]
+        self.block: int = begun.__array_interface__["data"][0]
         """The address of the control block."""
-        for k in range(len(columns)):
-            self._note(k)
+        rows = begun[2 * len(columns) :]
+        first = self.block + 16 * len(columns)
+        begins = [0, *ends[:-1]]
+        self._arrays: list[np.ndarray] = [
+            rows[begin:end].view(column.dtype)[: column.size] for column, begin, end in zip(columns, begins, ends)
+        ]
+        self._control[0::2] = [first + 8 * begin for begin in begins]
+        self._control[1::2] = [column.size for column in columns]
 
     def _note(self, k: int) -> None:
         array = self._arrays[k]
-        self._control[2 * k], self._control[2 * k + 1] = array.ctypes.data, len(array)
+        self._control[2 * k], self._control[2 * k + 1] = array.__array_interface__["data"][0], len(array)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The array of a table. It is another one after the table has grown."""

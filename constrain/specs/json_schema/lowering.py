@@ -37,6 +37,7 @@ _COSTED = 5000
 _REMEMBERED = 50_000
 """Terminals of one layout."""
 _PLAN_WORK, _WORK_BYTES = 10, 350
+_FEW = 32
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 _DIGITS = Repeat(Chars(((0x2D, 0x2D), (0x30, 0x39))), 0, None)
@@ -465,6 +466,7 @@ class Texts:
             frozenset((True, False)): Terminal("true or false", Words((b"false", b"true"))),
         }
         self._names: dict[Hashable, Terminal] = {}
+        self._others: dict[frozenset[str], Terminal] = {}
         self._strings: dict[Hashable, tuple[StringSet, Terminal]] = {}
         self._numbers: dict[Hashable, Terminal] = {}
         self._exprs: dict[Hashable, Expr] = {}
@@ -507,6 +509,15 @@ class Texts:
             expr = And((scalar.expr, _PLAIN)) if scalar.name == "number" else scalar.expr
             known = Terminal(f"{scalar.name}, not twice", Concat((expr, end.expr)), once=self._once_item)
             self._different[key] = known
+        return known
+
+    def other_names(self, names: frozenset[str]) -> Terminal:
+        """All names but some, each at most once, with its colon."""
+        known = self._others.get(names)
+        if known is None:
+            if len(self._others) > _REMEMBERED:
+                self._others.clear()
+            known = self._others[names] = self.names(StringSet(but=names))
         return known
 
     def names(self, names: StringSet) -> Terminal:
@@ -586,7 +597,9 @@ def spelled_name(name: str) -> Expr:
 
 @lru_cache(maxsize=1000)
 def spelled_names(names: frozenset[str]) -> Expr:
-    """The spellings of some property names, in quotes."""
+    """The spellings of some property names, in quotes. Few names are spelled one by one: they recur in other schemas."""
+    if len(names) <= _FEW:
+        return alt([spelled_name(name) for name in sorted(names)])
     return concat([_QUOTE, spelled_texts(names), _QUOTE])
 
 

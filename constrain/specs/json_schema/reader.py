@@ -395,7 +395,8 @@ def string_set(keywords: Mapping[str, Any], matching: Expr | None, formats: Form
     low, high = int(keywords.get("minLength", 0)), keywords.get("maxLength")
     if high is not None and high < low:
         return strings.NONE
-    for fewest, most in map(strings.span, parts):  # a bound that a pattern keeps anyway is a count for nothing
+    for fewest, most in map(strings.span, parts if low or high is not None else ()):
+        # a bound that a pattern keeps anyway is a count for nothing
         low = 0 if low <= fewest else low
         high = None if high is None or (most is not None and most <= high) else high
     if low or high is not None:

@@ -30,12 +30,13 @@ _TABLES = (
     ("head", np.int64), ("text", np.uint8), ("tape", np.int32), ("keywords_of", np.int64), ("row", np.int32),
     ("object", np.int32), ("member", np.int32), ("array", np.int32), ("part", np.int32), ("group", np.int32),
     ("spec", np.int32), ("pattern", np.int32), ("stack", np.int32), ("sizes", np.int64), ("dictionary", np.int32),
-    ("word_at", np.int32), ("letter", np.uint8),
+    ("word_at", np.int32), ("letter", np.uint8), ("asked", np.int32),
 )  # fmt: skip
 _USED = (
     (r.TAPE, r.VALUES, r.VALUE), (r.ROW, r.ROWS, r.ROW_SIZE), (r.OBJECT, r.OBJECTS, r.OBJECT_SIZE),
     (r.MEMBER, r.MEMBERS, r.MEMBER_SIZE), (r.ARRAY, r.ARRAYS, r.ARRAY_SIZE), (r.PART, r.PARTS, 1),
-    (r.GROUP, r.GROUPS, 2), (r.SPEC, r.SPECS, r.SPEC_SIZE), (r.SIZES, r.ROWS, 1),
+    (r.GROUP, r.GROUPS, 2), (r.SPEC, r.SPECS, r.SPEC_SIZE), (r.SIZES, r.ROWS, 1), (r.PATTERN, r.PATTERNS, 1),
+    (r.ASKED, r.ASKED_COUNT, 1),
 )  # fmt: skip
 """The tables that are kept: the scalar that says how much of each is used, and its columns."""
 _BARE = np.zeros(1, np.int64)
@@ -118,12 +119,19 @@ class SchemaRows:
         """The names that an object lists, and those that it requires besides."""
         first, count = self._object(object_, r.FIRST_MEMBER), self._object(object_, r.MEMBER_COUNT)
         members = self.tables["member"][r.MEMBER_SIZE * first : r.MEMBER_SIZE * (first + count) : r.MEMBER_SIZE]
-        return [self.value(name) for name in members.tolist()] + self.loose_names(object_)
+        loose = self.loose_names(object_) if self._object(object_, r.LOOSE_COUNT) else []
+        return self._decoded(members) + loose
 
     def loose_names(self, object_: int) -> list[str]:
         """The names that an object requires but does not list."""
         first, count = self._object(object_, r.LOOSE_LISTED), self._object(object_, r.LOOSE_COUNT)
-        return [self.value(name) for name in self.tables["part"][first : first + count].tolist()]
+        return self._decoded(self.tables["part"][first : first + count])
+
+    def _decoded(self, values: np.ndarray) -> list[str]:
+        """Names and strings without escapes."""
+        tape, text = self.tables["tape"], self.text
+        ends = tape[r.VALUE * values + r.TO].tolist()
+        return [text[begin:end].decode() for begin, end in zip(tape[r.VALUE * values + r.FROM].tolist(), ends)]
 
     def _object(self, object_: int, column: int) -> int:
         return int(self.tables["object"][r.OBJECT_SIZE * object_ + column])
@@ -140,14 +148,11 @@ class SchemaRows:
         with _lock:
             if self.is_pruned:
                 return True
-            rows, spec = self.tables["row"].reshape(-1, r.ROW_SIZE), self.tables["spec"]
-            reached = rows[:, r.FLAGS] & r.REACHED != 0
-            for number in self._unclear(rows[reached & (rows[:, r.ROW_KIND] == r.ALLOWED)]):
-                if is_spec_empty(number):
-                    spec[r.SPEC_SIZE * number + r.SPEC_FLAGS] = r.EMPTY
-            for row in np.flatnonzero(reached & (rows[:, r.ROW_KIND] == r.HARD)).tolist():
-                if is_row_empty(row):
-                    rows[row, r.FLAGS] |= r.EMPTY
+            for what in self.tables["asked"].tolist():
+                if what & 1 and is_row_empty(what >> 1):
+                    self.tables["row"][r.ROW_SIZE * (what >> 1) + r.FLAGS] |= r.EMPTY
+                elif not what & 1 and is_spec_empty(what >> 1):
+                    self.tables["spec"][r.SPEC_SIZE * (what >> 1) + r.SPEC_FLAGS] = r.EMPTY
             self.is_pruned = bool(entry(settle.prune)(self.tables.block))
             return self.is_pruned
 
@@ -167,20 +172,6 @@ class SchemaRows:
                 rows[row, r.LISTED] = _whole(row_bytes(row))
             entry(settle.prune)(self.tables.block)
 
-    def _unclear(self, rows: np.ndarray) -> list[int]:
-        """The SPECs of some rows that may have no strings, numbers or names."""
-        if len(self.tables["spec"]) == r.SPEC_SIZE * (r.FIRST_SPEC + 1):
-            return []
-        spec = self.tables["spec"].reshape(-1, r.SPEC_SIZE)
-        kinds = spec[:, r.SPEC_KIND]
-        asked = np.zeros(len(kinds), bool)
-        asked[rows[:, r.STRINGS]] = asked[rows[:, r.NUMBERS]] = True
-        bounds, pattern, formats = (spec[:, 1] > 0) | (spec[:, 2] >= 0), spec[:, 3] > 0, spec[:, 4] > 0
-        some = (kinds == r.NUMBER_SPEC) | (kinds == r.LISTED_STRINGS) | (kinds == r.LISTED_NUMBERS)
-        asked &= (kinds == r.STRING_SPEC) & (pattern | formats & bounds) | some
-        asked |= (kinds == r.NAMES_LIKE) | (kinds == r.NAMES_UNLIKE)
-        return np.flatnonzero(asked).tolist()
-
     @property
     def nbytes(self) -> int:
         """Memory that its tables take."""
@@ -199,7 +190,8 @@ def _whole(size: float) -> int:
 @lru_cache(maxsize=1)
 def _scratch() -> Tables:
     """The tables that schemas are read in, with the dictionary of keywords and types."""
-    tables = Tables([Column(name, kind, 64) for name, kind in _TABLES])
+    tables = Tables([Column(name, kind, 32 if name == "head" else 1) for name, kind in _TABLES])
+    _make_room(tables, 1000, 10_000)
     words = [word.encode() for word in (*keywords.KEYWORDS, *keywords.TYPE_NAMES)]
     tables.replace("letter", np.frombuffer(b"".join(words), np.uint8))
     tables.replace("word_at", np.cumsum([0, *map(len, words)]))
@@ -241,11 +233,15 @@ def read_rows(text: str, draft: Draft) -> SchemaRows | None:
 
 def _make_room(tables: Tables, values: int, size: int) -> None:
     """Have room for what so many values can make."""
+    tables.grow(r.TEXT, size)
+    if len(tables["keywords_of"]) >= values:
+        return
+    values *= 2
     for table, most in (
-        (r.TEXT, size), (r.TAPE, r.VALUE * values), (r.KEYWORDS_OF, values), (r.ROW, r.ROW_SIZE * (values + 2)),
+        (r.TAPE, r.VALUE * values), (r.KEYWORDS_OF, values), (r.ROW, r.ROW_SIZE * (values + 2)),
         (r.OBJECT, r.OBJECT_SIZE * (values + 1)), (r.MEMBER, r.MEMBER_SIZE * values), (r.ARRAY, r.ARRAY_SIZE * (values + 1)),
         (r.PART, 2 * values), (r.GROUP, 4 * values + 2), (r.SPEC, r.SPEC_SIZE * (3 * values + r.FIRST_SPEC + 1)),
-        (r.PATTERN, values), (r.STACK, values + 2 * tape.NESTED), (r.SIZES, values + 2),
+        (r.PATTERN, values), (r.STACK, values + 2 * tape.NESTED), (r.SIZES, values + 2), (r.ASKED, 4 * values),
     ):  # fmt: skip
         tables.grow(table, most)
 
@@ -266,12 +262,12 @@ def _named_draft(tables: Tables, data: bytes, draft: Draft) -> Draft | None:
 
 def _kept(scratch: Tables) -> Tables:
     """A copy of what has been made in scratch."""
-    tables = Tables([Column(name, kind, 1) for name, kind in _TABLES])
-    head = scratch["head"]
-    tables.replace("head", head.copy())
-    names = [name for name, _ in _TABLES]
-    for table, scalar, columns in _USED:
-        tables.replace(names[table], scratch[names[table]][: columns * int(head[scalar])].copy())
-    tables.replace("text", scratch["text"][: int(scratch["tape"][r.TO])].copy())
-    tables.replace("pattern", scratch["pattern"][: int(head[r.PATTERNS])].copy())
+    head = scratch["head"].tolist()
+    sizes = dict.fromkeys(range(len(_TABLES)), 0)
+    sizes |= {table: columns * head[scalar] for table, scalar, columns in _USED}
+    sizes[r.HEAD], sizes[r.TEXT] = 32, int(scratch["tape"][r.TO])
+    tables = Tables([Column(name, kind, sizes[table]) for table, (name, kind) in enumerate(_TABLES)])
+    for table, (name, _) in enumerate(_TABLES):
+        if sizes[table]:
+            tables[name][:] = scratch[name][: sizes[table]]
     return tables

@@ -16,6 +16,8 @@ from constrain.ir.schema_rows import (
     ARRAY_VALUE,
     ARRAYS,
     ARRAYS_TOO,
+    ASKED,
+    ASKED_COUNT,
     EMPTY,
     EXACTLY_ONE,
     FALSE,
@@ -23,6 +25,8 @@ from constrain.ir.schema_rows import (
     FIRST_MEMBER,
     FIRST_PART,
     FIRST_ROW,
+    FIRST_SPEC,
+    FIXED_SPEC,
     FLAGS,
     FROM,
     GROUP,
@@ -38,6 +42,7 @@ from constrain.ir.schema_rows import (
     LISTED,
     LISTED_COUNT,
     LISTED_NUMBERS,
+    LISTED_STRINGS,
     LOOSE_COUNT,
     LOOSE_LISTED,
     LOOSE_ROW,
@@ -49,6 +54,8 @@ from constrain.ir.schema_rows import (
     MEMBER_SIZE,
     MEMBER_SPEC,
     MEMBERS_IN,
+    NAMES_LIKE,
+    NAMES_UNLIKE,
     NEXT,
     NULL,
     NUMBER,
@@ -78,6 +85,8 @@ from constrain.ir.schema_rows import (
     SPEC_SIZE,
     STACK,
     STRING,
+    SPECS,
+    STRING_SPEC,
     STRINGS,
     TAPE,
     TEXT,
@@ -85,6 +94,7 @@ from constrain.ir.schema_rows import (
     TRUE,
     TYPES,
     UNION,
+    UNUSUAL_NAME,
     VALUE,
     WITHIN,
 )
@@ -347,12 +357,49 @@ def reach(R):
     return 1
 
 
+@helper
+def ask(R, what):
+    """Note what may be empty."""
+    head = i64(R, HEAD)
+    i32(R, ASKED)[head[ASKED_COUNT]] = what
+    head[ASKED_COUNT] += 1
+
+
+@unit
+def list_asked(R):
+    """List what may be empty, of what the whole schema leads to: SPECs once each, HARD rows."""
+    head, rows, spec = i64(R, HEAD), i32(R, ROW), i32(R, SPEC)
+    for row in range(head[ROWS]):
+        o = ROW_SIZE * row
+        if not rows[o + FLAGS] & REACHED:
+            continue
+        if rows[o + ROW_KIND] == HARD:
+            ask(R, row << 1 | 1)
+        if rows[o + ROW_KIND] != ALLOWED:
+            continue
+        strings = SPEC_SIZE * rows[o + STRINGS]
+        kind = spec[strings] if rows[o + TYPES] & STRING else FIXED_SPEC
+        bounds = spec[strings + 1] > 0 or spec[strings + 2] >= 0
+        if kind == LISTED_STRINGS or (
+            kind == STRING_SPEC and (spec[strings + 3] or (bounds and spec[strings + 4]))
+        ):
+            ask(R, rows[o + STRINGS] << 1)
+        if rows[o + TYPES] & (NUMBER | INTEGER) and spec[SPEC_SIZE * rows[o + NUMBERS]] != FIXED_SPEC:
+            ask(R, rows[o + NUMBERS] << 1)
+    for number in range(FIRST_SPEC, head[SPECS]):
+        kind = spec[SPEC_SIZE * number]
+        if kind == NAMES_LIKE or kind == NAMES_UNLIKE or kind == UNUSUAL_NAME:
+            ask(R, number << 1)
+    return 1
+
+
 @unit
 def resolve(R):
     """Find out what rows say of each other; 1, or NOT_UNDERSTOOD."""
     if not chase(R) or not resolve_unions(R):
         return NOT_UNDERSTOOD
-    return reach(R)
+    reach(R)
+    return list_asked(R)
 
 
 # ------------------------------------------------------------------------------------------------- what has values
