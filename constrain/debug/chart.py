@@ -190,9 +190,7 @@ class Chart:
             return 0
         known = self._barred.get((symbol, taken))
         if known is None:
-            parts = [*map(once.spell, taken)]
-            if once.never:
-                parts += [once.spell_all(once.never)] if once.spell_all else map(once.spell, once.never)
+            parts = [once.spell(value) for value in (*taken, *once.never)]
             known = self._dfas.start(Closed(alt(parts)), self._limits) if parts else 0
             self._barred[symbol, taken] = known
         return known

@@ -91,8 +91,9 @@ def trace(automaton: TokenAutomaton, text: bytes) -> Trace:
     (OpenRule(rules=('start', 'item'), reading=('NAME',), ended=('NAME',)),)
     """
     with _lock:  # a chart reads rules that the session may not have read yet
-        space: StateSpace = _space_of_rules(automaton) or automaton.space
-        begun = automaton.start if space is automaton.space else space.start()
+        by_rules = _space_of_rules(automaton)
+        space: StateSpace = by_rules or automaton.space
+        begun = automaton.start if by_rules is None or by_rules is automaton.space else by_rules.start()
         assert begun is not None
         state = begun
         chart = _chart(space)

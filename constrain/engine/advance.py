@@ -8,6 +8,7 @@ from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, READY, STATE, ste
 from constrain.engine.continuations import merge_rows
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import finish, reach, some_missing
+from constrain.engine.excluded import MATCHED, step_excluded
 from constrain.engine.records import intern_two, length, scratch_full, slot
 from constrain.engine.tables import (
     ARGUMENT,
@@ -159,12 +160,10 @@ def read_byte(S, before, n, after, byte, text):
         if x & TRACKED:
             e = x & EXCLUDED_MASK
             if e:
-                if not state[8 * e + FLAGS] & READY:
-                    status = make_ready(automata, e)
-                    if status < 0:
-                        return status
-                e = step(automata, e, byte)
-                if e and state[8 * e + FLAGS] & ACCEPTS:
+                e = step_excluded(S, e, byte)
+                if e < 0:
+                    return e
+                if e == MATCHED:
                     continue
             text = intern_two(S, content, READ, (x >> TEXT_SHIFT) & TEXT_MASK, byte)
             if text < 0:

@@ -9,12 +9,14 @@ is read to its end, then the next one: step by step, since what may follow can d
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from constrain.engine import continuations
 from constrain.engine import tables as t
+from constrain.engine.excluded import MATCHED, step_excluded
 from constrain.engine.network import NEVER
 from constrain.engine.segments import Piece, joined
 from constrain.engine.terminals import plain_string
@@ -136,11 +138,12 @@ class Completion:
     def _around(self, q: int, excluded: int) -> bytes | None:
         """The shortest text of a terminal that does not begin with one that is excluded."""
         dfas, seen, todo = self._session.dfas, {(q, excluded)}, deque([(q, excluded, b"")])
+        step = partial(self._session.call, entry(step_excluded))
         while todo and len(seen) < SEARCHED:
             q, excluded, text = todo.popleft()
             for b in dfas.viable_bytes(q):
-                after, away = dfas.step(q, b), dfas.step(excluded, b) if excluded else 0
-                if away and dfas.accepts(away):
+                after, away = dfas.step(q, b), step(excluded, b) if excluded else 0
+                if away == MATCHED:
                     continue
                 if dfas.accepts(after):
                     return text + bytes([b])

@@ -13,6 +13,7 @@ import numpy as np
 from constrain.engine.activations import continue_all
 from constrain.engine.continuations import leaf_of, leaves_of, merge_rows, pairs_of, reduced
 from constrain.engine.records import intern, intern_two, length, scratch_full, slot
+from constrain.engine.row_states import lay_names, ready_state
 from constrain.engine.tables import (
     ACTIVATION,
     ARC,
@@ -57,6 +58,7 @@ from constrain.engine.tables import (
     PURE,
     READ,
     RECORD,
+    ROW_TERMINAL,
     RULE,
     SCRATCH,
     SCRATCH_BLOCK,
@@ -66,7 +68,6 @@ from constrain.engine.tables import (
     SPECIAL_ITEM,
     TEXT_SHIFT,
     TRACKED,
-    WANTED,
     WANTED_COUNT,
 )
 from constrain.jit import helper, i32, i64, mix, size_of, unit
@@ -114,18 +115,6 @@ def new_activation(activation, n, rule, data, continuation):
 
 
 @helper
-def want(scratch, what):
-    """Note a state of the network or a token set that is missing: -1, or a status."""
-    numbers = i64(scratch, SCRATCH)
-    n = numbers[WANTED_COUNT]
-    if n >= size_of(scratch, WANTED):
-        return scratch_full(WANTED)
-    i64(scratch, WANTED)[n] = what
-    numbers[WANTED_COUNT] = n + 1
-    return -1
-
-
-@helper
 def some_missing(scratch):
     """The status if something is missing, else 0."""
     return -np.int64(NEED_NET) if i64(scratch, SCRATCH)[WANTED_COUNT] else np.int64(0)
@@ -157,10 +146,13 @@ def expand(S, state, data, continuation):
         i += 1
         flags = net[8 * s + NET_FLAGS]
         if not flags & EXPANDED:
-            missing = want(scratch, s)
-            if missing < -1:
-                return missing
-            continue
+            status = ready_state(S, s)
+            if status < -1:
+                return status
+            if status:
+                missing = 1
+                continue
+            flags = net[8 * s + NET_FLAGS]
         if flags & ENDS and activation[8 * act + RULE] < 0:
             ending = activation[8 * act + OF_CONT]
             ends = leaves_of(heap, ending)
@@ -252,6 +244,11 @@ def begin_tracked(S, terminal, data):
     record = intern_two(S, content, EXCLUDED, terminal, data)
     if record < 0:
         return record
+    if not heap[slot(heap, record)] and data == 0 and terminal >= ROW_TERMINAL:
+        names = lay_names(S, terminal - ROW_TERMINAL)
+        if names < 0:
+            return names
+        heap[slot(heap, record)] = names + 1
     if not heap[slot(heap, record)]:
         session[ARGUMENT], session[ARGUMENT + 1] = terminal, data
         return -NEED_EXCLUDED

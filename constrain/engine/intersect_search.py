@@ -25,6 +25,7 @@ from constrain.automata.tables import (
 )
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import closure
+from constrain.engine.excluded import MATCHED, step_excluded
 from constrain.engine.intersect_costs import missing
 from constrain.engine.intersect_tables import (
     ALIVE,
@@ -231,16 +232,14 @@ def meet_tracked(P, here, q, rest, first, last, mode):
     place = i64(P, PLACE)
     S = i64(P, HEAD)[SESSION_BLOCK]
     session = i64(S, SESSION)
-    automata, o, before = session[AUTOMATA], 8 * here, np.int64(-1)
+    o, before = 8 * here, np.int64(-1)
     x = place[o + X]
-    state, e = i32(automata, STATE), x & EXCLUDED_MASK
-    if e:
-        status = make_ready(automata, e)
-        if status < 0:
-            return status
+    e = x & EXCLUDED_MASK
     for b in range(first, min(last, first + 4) if mode & EXACTLY and not e else last):
-        after = step(automata, e, b) if e else np.int64(0)
-        if after and state[8 * after + FLAGS] & ACCEPTS:
+        after = step_excluded(S, e, b) if e else np.int64(0)
+        if after < 0:
+            return after
+        if after == MATCHED:
             continue
         if mode & EXACTLY:
             text = intern_two(S, i64(session[SCRATCH_BLOCK], RECORD), READ, (x >> TEXT_SHIFT) & TEXT_MASK, b)

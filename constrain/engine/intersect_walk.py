@@ -15,6 +15,7 @@ from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, READY, STATE, step
 from constrain.engine.counted_strings import count_step
 from constrain.engine.earley import closure
+from constrain.engine.excluded import MATCHED, step_excluded
 from constrain.engine.intersect_alive import decide, is_alive
 from constrain.engine.intersect_items import (
     KINDS_OF,
@@ -182,12 +183,10 @@ def read_singles(P, out_address, words, sp, mode):
         if a < 0 or (sp > 1 and walked[o - ROW_OF_WALK] == node):
             break
         e = x & EXCLUDED_MASK if x & TRACKED else np.int64(0)
-        if not state[8 * rest + FLAGS] & state[8 * a + FLAGS] & READY or e:
+        if not state[8 * rest + FLAGS] & state[8 * a + FLAGS] & READY:
             status = make_ready(automata, rest)
             if status == 0:
                 status = make_ready(automata, a)
-            if status == 0 and e:
-                status = make_ready(automata, e)
             if status < 0:
                 return status
         if frame != last_of:
@@ -210,8 +209,10 @@ def read_singles(P, out_address, words, sp, mode):
                 continue
             local, avoided = x, np.int64(0)
             if e:
-                avoided = np.int64(step(automata, e, word & 255))
-                if avoided and state[8 * avoided + FLAGS] & ACCEPTS:
+                avoided = step_excluded(head[SESSION_BLOCK], e, word & 255)
+                if avoided < 0:
+                    return avoided
+                if avoided == MATCHED:
                     if covered:
                         take_span(P, out_address, words, here, -2)
                     continue
@@ -295,14 +296,11 @@ def read_group(P, out_address, words, node, rest, n, sp, mode):
     S = head[SESSION_BLOCK]
     session = i64(S, SESSION)
     automata, vocabulary = session[AUTOMATA], session[VOCABULARY_BLOCK]
-    state, literal, trie = i32(automata, STATE), i64(S, LITERAL), i64(vocabulary, TRIE)
+    literal, trie = i64(S, LITERAL), i64(vocabulary, TRIE)
     status = make_ready(automata, rest)
     for k in range(n):
         if group[4 * k] > 0 and status == 0:
             status = make_ready(automata, group[4 * k])
-            e = group[4 * k + 1] & EXCLUDED_MASK if group[4 * k + 1] & TRACKED else np.int64(0)
-            if e and status == 0:
-                status = make_ready(automata, e)
     if status < 0:
         return status
     word = trie[node]
@@ -326,8 +324,10 @@ def read_group(P, out_address, words, node, rest, n, sp, mode):
                 if q == 0:
                     continue
                 if x & TRACKED and x & EXCLUDED_MASK:
-                    e = np.int64(step(automata, x & EXCLUDED_MASK, byte))
-                    if e and state[8 * e + FLAGS] & ACCEPTS:
+                    e = step_excluded(S, x & EXCLUDED_MASK, byte)
+                    if e < 0:
+                        return e
+                    if e == MATCHED:
                         if group[4 * k + 3]:
                             take_span(P, out_address, words, here, -2)
                         continue

@@ -58,7 +58,7 @@ class Lowering:
         """Rules that are known to be in `_nullable` or not."""
         self._states: dict[tuple[int, int, bool], int] = {}
         self._keys: dict[int, tuple[int, int, bool]] = {}
-        """What each state is that is written from rules: of the network, its register, whether ignored text may come."""
+        """What each state is that is written from rules: of the network, its register, whether ignored text comes."""
         self._tries: dict[tuple[tuple[bytes, tuple[tuple[int, int], ...]], ...], int] = {}
         self._leaves: dict[tuple[tuple[int, int], ...], int] = {}
         self._begun: dict[int, dict[int, int]] = {}
@@ -71,7 +71,7 @@ class Lowering:
         self._session["net"][t.NET_FLAGS] = t.EXPANDED | t.ENDS | t.PURE
         self.rows: RowStates | None = None
         if grammar.rows is not None and self.terminals.spells_words:
-            self.rows = RowStates(grammar.rows, self.terminals, session, call)
+            self.rows = RowStates(grammar.rows, self.terminals, session, call, dfas)
         if not grammar.is_plain and self.network.rule_cost(self.network.number(grammar.start)) == NEVER:
             raise self._nothing()
 
@@ -186,6 +186,7 @@ class Lowering:
         """Write the states from `first` on, and those that they lead to, up to a number."""
         if self.rows is not None:
             self.rows.write_all(first, most)
+            return  # others wait until they are reached
         while first < min(self.size, most):
             if not self.is_expanded(first):
                 self.expand(first)
@@ -245,10 +246,15 @@ class Lowering:
             return self.rows.cost(flat)
         return self.network.cost(self._keys[flat][0])
 
-    def begun(self, goal: int) -> dict[int, int]:
-        """The terminals that lead to a state: number, and DFA state where they begin."""
-        known = self._begun.get(goal, {})
-        return known if self.rows is None else known | self.rows.begun(goal)
+    def begun(self, goal: int) -> list[tuple[str, int]]:
+        """The terminals that lead to a state: name, and DFA state where they begin."""
+        terminals = self.terminals.terminals
+        found = [(terminals[number].name, start) for number, start in self._begun.get(goal, {}).items()]
+        return found if self.rows is None else found + self.rows.begun(goal)
+
+    def numbers_begun(self, goal: int) -> dict[int, int]:
+        """The terminals of rules that lead to a state: number, and DFA state where they begin."""
+        return self._begun[goal]
 
     def literals(self, leaf: int) -> list[str]:
         """The names of the literal terminals that end at a place in LEAF."""
@@ -334,9 +340,9 @@ class RegularLowering:
         net[8:16] = (t.EXPANDED | (t.ENDS if dfas.accepts(start) else 0), 0, 0, 1, 0, 0, 0, 0)
         session["arc"][:3] = (start, 0, t.END_STATE)
 
-    def begun(self, goal: int) -> dict[int, int]:
+    def begun(self, goal: int) -> list[tuple[str, int]]:
         """The terminals that lead to a state: it has no names for them."""
-        return {}
+        return []
 
     def literals(self, leaf: int) -> list[str]:
         """The names of literal terminals: there are none."""

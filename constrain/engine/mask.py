@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from constrain.automata.derive import make_ready
-from constrain.automata.tables import ACCEPTS, FLAGS, READY, STATE, step
 from constrain.engine.advance import rule_after, text_of
 from constrain.engine.counted_strings import known_counted
 from constrain.engine.earley import reach, some_missing
+from constrain.engine.excluded import BEFORE_QUOTE, END_OF_NAME, MATCHED, NAMES, NODE_MASK, step_excluded
 from constrain.engine.records import intern, intern_two, length, scratch_full, session_full, slot
 from constrain.engine.tables import (
     ARGUMENT,
-    AUTOMATA,
     BASE,
     BASE_COUNT,
     BEFORE_ROW,
@@ -44,6 +42,7 @@ from constrain.engine.tables import (
     HEAP_USED,
     ITEM,
     LIST,
+    LITERAL,
     LONG_SET,
     LONG_STATE,
     MANY,
@@ -86,6 +85,7 @@ from constrain.engine.tables import (
     WHOLE_SET,
     D,
     X,
+    child,
 )
 from constrain.engine.walk import allow_set, push_set, set_token, walk
 from constrain.jit import halves, helper, i32, i64, i64_at, size_of, u32_row, unit
@@ -182,36 +182,76 @@ def clear_below(vocabulary, scratch, out, stack, sp, node):
 
 
 @unit
+def clear_names(S, out_address, words, e, node, sp):
+    """Clear the tokens by which a string would mean what is excluded, of those that do not go on in an escape.
+
+    `e` is in a string, before the children of `node`. What is left before longer tokens is put on STACK; where that
+    ends, or a status.
+    """
+    session = i64(S, SESSION)
+    scratch, vocabulary = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK]
+    stack, trie, literal = i64(scratch, STACK), i64(vocabulary, TRIE), i64(S, LITERAL)
+    out, word, here = u32_row(out_address, words), trie[node], literal[e & NODE_MASK]
+    first, ways = (here >> CHILD) & CHILD_MASK, (here >> CHILDREN) & CHILDREN_MASK
+    if sp + 2 * ways + 4 > size_of(scratch, STACK):
+        return scratch_full(STACK)
+    for reached in range(first, first + ways):
+        byte = literal[reached] & 255
+        if byte < 32 or byte == 34 or byte == 92:  # only an escape stands for these
+            continue
+        below = np.int64(child(trie, word, 34 if byte == END_OF_NAME else byte))
+        if below < 0:
+            continue
+        if byte == END_OF_NAME:
+            status = clear_below(vocabulary, scratch, out, stack, sp, below)
+            if status < 0:
+                return status
+        elif (trie[below] >> CHILDREN) & CHILDREN_MASK:
+            stack[sp], stack[sp + 1] = NAMES | reached, below
+            sp += 2
+    below = np.int64(child(trie, word, 92))
+    if below >= 0 and (trie[below] >> CHILDREN) & CHILDREN_MASK:
+        inside = step_excluded(S, e, 92)
+        if inside < 0:
+            return inside
+        stack[sp], stack[sp + 1] = inside, below
+        sp += 2
+    return sp
+
+
+@unit
 def clear_excluded(S, out_address, words, excluded):
-    """Clear the tokens by which a terminal would match what it must not: those that pass an accepting state.
+    """Clear the tokens by which a terminal would match what it must not.
 
     Those in BEFORE_ROW stay: another item allows them.
     """
     session = i64(S, SESSION)
-    scratch, vocabulary, automata = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK], session[AUTOMATA]
+    scratch, vocabulary = session[SCRATCH_BLOCK], session[VOCABULARY_BLOCK]
     numbers, stack, trie = i64(scratch, SCRATCH), i64(scratch, STACK), i64(vocabulary, TRIE)
-    state = i32(automata, STATE)
     out = u32_row(out_address, words)
     before = numbers[CLEARED_COUNT]
     stack[0], stack[1] = excluded, i64(vocabulary, VOCABULARY)[ROOT]
     sp = 2
     while sp > 0:
         sp -= 2
-        e, word = stack[sp], trie[stack[sp + 1]]
-        if not state[8 * e + FLAGS] & READY:
-            status = make_ready(automata, e)
-            if status < 0:
-                return status
+        e, node = stack[sp], stack[sp + 1]
+        numbers[VISITED] += 1
+        if e & NAMES and not e & BEFORE_QUOTE:
+            sp = clear_names(S, out_address, words, e, node, sp)
+            if sp < 0:
+                return sp
+            continue
+        word = trie[node]
         first, children = (word >> CHILD) & CHILD_MASK, (word >> CHILDREN) & CHILDREN_MASK
         if sp + 2 * children + 4 > size_of(scratch, STACK):
             return scratch_full(STACK)
-        for i in range(children):
-            below = first + i
-            reached = step(automata, e, trie[below] & 255)
+        for below in range(first, first + children):
+            reached = step_excluded(S, e, trie[below] & 255)
             if reached == 0:
                 continue
-            numbers[VISITED] += 1
-            if state[8 * reached + FLAGS] & ACCEPTS:
+            if reached < 0:
+                return reached
+            if reached == MATCHED:
                 status = clear_below(vocabulary, scratch, out, stack, sp, below)
                 if status < 0:
                     return status

@@ -10,10 +10,13 @@ from constrain.engine.tables import (
     HEAP,
     HEAP_USED,
     RECORD,
+    SCRATCH,
     SCRATCH_BLOCK,
     SCRATCH_TABLE,
     SESSION,
     SESSION_TABLE,
+    WANTED,
+    WANTED_COUNT,
 )
 from constrain.jit import helper, i64, mix, size_of, unit
 
@@ -204,3 +207,15 @@ def intern_two(S, content, kind, a, b):
     """Intern a record of two words."""
     content[0], content[1] = a, b
     return intern(S, kind, 2)
+
+
+@helper
+def want(scratch, what):
+    """Note a state of the network or a token set that is missing: -1, or a status."""
+    numbers = i64(scratch, SCRATCH)
+    n = numbers[WANTED_COUNT]
+    if n >= size_of(scratch, WANTED):
+        return scratch_full(WANTED)
+    i64(scratch, WANTED)[n] = what
+    numbers[WANTED_COUNT] = n + 1
+    return -1

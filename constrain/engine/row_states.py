@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from constrain.automata.tables import FULL
+from constrain.engine.excluded import BEFORE_QUOTE, END_OF_NAME, NAMES
+from constrain.engine.records import scratch_full, want
 from constrain.engine.tables import (
     ARC,
-    ARCS,
     ARC_USED,
+    ARCS,
     CALL,
     CALL_USED,
     CALLS,
@@ -32,6 +35,7 @@ from constrain.engine.tables import (
     NET_SPECIALS,
     NET_USED,
     ROW_KEY,
+    ROW_TERMINAL,
     ROWS_BLOCK,
     SCRATCH,
     SCRATCH_BLOCK,
@@ -43,15 +47,13 @@ from constrain.engine.tables import (
     SPELL_UNKNOWN,
     SPELL_WORD,
     TODO,
-    WANTED,
+    TRACKED,
     WANTED_COUNT,
     WORD,
     WORD_BYTE,
     WORD_BYTES,
     WORDS,
 )
-from constrain.automata.tables import FULL
-from constrain.engine.records import scratch_full
 from constrain.engine.words import lay_words
 from constrain.ir.schema_rows import (
     ARRAY,
@@ -70,6 +72,7 @@ from constrain.ir.schema_rows import (
     FIRST_GROUP,
     FIRST_MEMBER,
     FIRST_PART,
+    FIRST_SPEC,
     FLAGS,
     FROM,
     GROUP,
@@ -82,6 +85,7 @@ from constrain.ir.schema_rows import (
     LISTED,
     LISTED_COUNT,
     LOOSE_COUNT,
+    LOOSE_LISTED,
     LOOSE_NAMES,
     LOOSE_ROW,
     LOW,
@@ -102,6 +106,7 @@ from constrain.ir.schema_rows import (
     OBJECTS_TOO,
     OPEN_ARRAY,
     OPEN_OBJECT,
+    OTHER_NAMES,
     PART,
     PREFIX,
     REFERENCE,
@@ -152,10 +157,8 @@ def full_table(table):
 @helper
 def missing(S, what):
     """Note what is missing, see FOR_ROWS; the status."""
-    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
-    i64(scratch, WANTED)[0] = FOR_ROWS | what
-    i64(scratch, SCRATCH)[WANTED_COUNT] = 1
-    return -NEED_NET
+    status = want(i64(S, SESSION)[SCRATCH_BLOCK], FOR_ROWS | what)
+    return status if status < -1 else -np.int64(NEED_NET)
 
 
 @unit
@@ -275,7 +278,11 @@ def add_spec(S, spec, goal):
     spell = i64(S, SPELL)
     o = 3 * spec
     if spell[o] == SPELL_UNKNOWN:
-        return missing(S, spec << 1)
+        asked = i32(i64(S, SESSION)[ROWS_BLOCK], SPEC)
+        if asked[SPEC_SIZE * spec] != OTHER_NAMES:
+            return missing(S, spec << 1)
+        spell[o], spell[o + 1] = SPELL_ARC, spell[3 * FIRST_SPEC + 1]
+        spell[o + 2] = TRACKED | ROW_TERMINAL | asked[SPEC_SIZE * spec + 1]
     if spell[o] == SPELL_ARC:
         return add_arc(S, spell[o + 1], spell[o + 2], goal)
     scratch, words = i64(S, SESSION)[SCRATCH_BLOCK], i32(S, SPELL_WORD)
@@ -427,7 +434,10 @@ def next_required(objects, members, object_, place):
 def may_be_named(rows, spec, members, member):
     """Whether a listed member may be there at all."""
     o = MEMBER_SIZE * member
-    return not is_empty(rows, members[o + MEMBER_ROW]) and not spec[SPEC_SIZE * members[o + MEMBER_SPEC] + SPEC_FLAGS] & EMPTY
+    return (
+        not is_empty(rows, members[o + MEMBER_ROW])
+        and not spec[SPEC_SIZE * members[o + MEMBER_SPEC] + SPEC_FLAGS] & EMPTY
+    )
 
 
 @helper
@@ -560,7 +570,7 @@ def write_state(S, state):
         status = write_array(S, what, number, place)
     literals = 0
     if status >= 0 and numbers[WORDS]:
-        status = literals = lay_words(S, numbers[WORDS])
+        status = literals = lay_words(S, numbers[WORDS], 1)
     if status < 0:
         return status
     net, o = i32(S, NET), 8 * state
@@ -572,6 +582,44 @@ def write_state(S, state):
     head[ARC_USED] += numbers[ARCS]
     head[CALL_USED] += numbers[CALLS]
     return 0
+
+
+@unit
+def ready_state(S, state):
+    """Write a state that is written from rows: 0, or a status; -1 if it is noted in WANTED what is missing."""
+    scratch = i64(S, SESSION)[SCRATCH_BLOCK]
+    if state >= size_of(S, ROW_KEY) or i64(S, ROW_KEY)[state] == 0:
+        return want(scratch, state)
+    status = write_state(S, state)
+    return np.int64(-1) if status < 0 and -status & 15 == NEED_NET else status
+
+
+@unit
+def lay_names(S, object_):
+    """The names that an object lists, and those that it requires besides, as what other names must not be."""
+    R, scratch = i64(S, SESSION)[ROWS_BLOCK], i64(S, SESSION)[SCRATCH_BLOCK]
+    objects, members, part, tape, text = i32(R, OBJECT), i32(R, MEMBER), i32(R, PART), i32(R, TAPE), u8(R, TEXT)
+    numbers = i64(scratch, SCRATCH)
+    numbers[WORDS] = numbers[WORD_BYTES] = 0
+    o = OBJECT_SIZE * object_
+    listed, loose = objects[o + MEMBER_COUNT], objects[o + LOOSE_COUNT]
+    for i in range(listed + loose):
+        if i < listed:
+            name = VALUE * members[MEMBER_SIZE * (objects[o + FIRST_MEMBER] + i) + MEMBER_NAME]
+        else:
+            name = VALUE * part[objects[o + LOOSE_LISTED] + i - listed]
+        begin, size = tape[name + FROM], tape[name + TO] - tape[name + FROM]
+        at = begin_word(S, size + 1, 0, 0)
+        if at < 0:
+            return at
+        bytes_ = u8(scratch, WORD_BYTE)
+        for k in range(size):
+            bytes_[at + k] = text[begin + k]
+        bytes_[at + size] = END_OF_NAME
+    if numbers[WORDS] == 0:
+        return np.int64(0)
+    root = lay_words(S, numbers[WORDS], 0)
+    return root | NAMES | BEFORE_QUOTE if root >= 0 else root
 
 
 @unit

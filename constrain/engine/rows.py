@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -13,7 +14,7 @@ from constrain.engine import row_states as keys
 from constrain.engine import tables as t
 from constrain.engine.terminals import Terminals, spelled_alone
 from constrain.ir import schema_rows as r
-from constrain.ir.grammar import Terminal
+from constrain.ir.grammar import Once, Terminal
 from constrain.jit import Entry, Tables, entry
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class RowStates:
         if spelling is None:
             for spec in range(1, r.FIRST_SPEC):
                 self.spell(spec)
-            names = ("spell", 3 * r.FIRST_SPEC), ("spell_word", 2 * self._words), ("spell_byte", self._bytes)
+            start = dfas.start(source.terminal(r.FIRST_SPEC).expr, terminals.limits)
+            tables["spell"][3 * r.FIRST_SPEC : 3 * r.FIRST_SPEC + 3] = t.SPELL_ARC, start, t.TRACKED | t.ROW_TERMINAL
+            names = ("spell", 3 * r.FIRST_SPEC + 3), ("spell_word", 2 * self._words), ("spell_byte", self._bytes)
             known[id(comma)] = _Spelling(comma, *[tables[name][:size].copy() for name, size in names])
             return
         self._words, self._bytes = len(spelling.words) >> 1, len(spelling.data)
@@ -108,6 +111,12 @@ class RowStates:
 
     # ------------------------------------------------------------------------------------------------- descriptions
 
+    def once(self, object_: int) -> Once:
+        """What makes the names differ that an object does not list."""
+        once = self._source.terminal(r.FIRST_SPEC).once
+        assert once is not None
+        return replace(once, never=frozenset(self._source.rows.names(object_)))
+
     def leaf_name(self, leaf: int) -> str:
         """What the terminal is called whose words lead to a place in LEAF."""
         spec = int(self._tables["leaf"][leaf + 2])
@@ -139,7 +148,9 @@ class RowStates:
         if what == keys.ROW_RULE:
             return "a value"
         kind = "object" if what < keys.ARRAY_RULE else "array"
-        value = "a value and " if what in (keys.MEMBER_VALUE, keys.MEMBER_COLON, keys.LOOSE_VALUE, keys.GROUP_VALUE) else ""
+        value = (
+            "a value and " if what in (keys.MEMBER_VALUE, keys.MEMBER_COLON, keys.LOOSE_VALUE, keys.GROUP_VALUE) else ""
+        )
         place = place >> 1 if what == keys.GROUP_VALUE else place
         return f"{value}the rest of {kind} {number} behind {place} {'members' if kind == 'object' else 'items'}"
 
@@ -188,7 +199,7 @@ class RowStates:
 
     def _name_bytes(self, name: int) -> int:
         begin, end = self._source.rows.tables["tape"][r.VALUE * name + r.FROM : r.VALUE * name + r.TO + 1].tolist()
-        return 3 + end - begin
+        return 3 + int(end) - int(begin)
 
     def _left(self, columns: list[int], place: int) -> float:
         """Bytes that are at least left of an object behind a member."""

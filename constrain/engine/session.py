@@ -13,15 +13,15 @@ import numpy as np
 
 from constrain import jit
 from constrain.automata.tables import FULL
-from constrain.engine import advance, earley, mask, records, row_states
+from constrain.engine import advance, earley, excluded, mask, records, row_states, words
 from constrain.engine import tables as t
 from constrain.engine.generations import RecordGeneration, copied, words_of
 from constrain.engine.lower import SPACED, Lowering, RegularLowering
 from constrain.engine.terminals import plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
-from constrain.ir.expr import And, Anything, Closed, Concat, Expr, Literal, Not, alt
 from constrain.ir import schema_rows as r
+from constrain.ir.expr import And, Anything, Closed, Concat, Literal, Not, alt
 from constrain.ir.grammar import Grammar, Once, Rows, Terminal
 from constrain.jit import Column, Tables, entry
 
@@ -37,6 +37,7 @@ _SHARE = 64
 """Sessions begin anew at this share of `Limits.automata_bytes`, in words of 8 bytes."""
 ROW = 16
 """Words of HEAP that `Limits.rows` allows for each Earley set, with what belongs to it."""
+_END_OF_NAME = bytes([excluded.END_OF_NAME])
 NAMED = 500
 """States of automata looked at to tell the name of a terminal that has been begun."""
 
@@ -107,6 +108,8 @@ def _make_tables(rows: Rows | None) -> Tables:
             Column("spell_word", np.int32, 1 << 5),
             Column("spell_byte", np.uint8, 1 << 7),
             Column("hard_rule", np.int32, 1 + head[r.ROWS]),
+            Column("escape", np.int64, 1 << 6),
+            Column("escape_hash", np.int32, 1 << 7),
         ]
     )
 
@@ -140,7 +143,7 @@ class Session:
         head = self.tables["session"]
         head[t.AUTOMATA], head[t.VOCABULARY_BLOCK] = dfas.block, self._vocabulary_tables.block
         head[t.SCRATCH_BLOCK] = self._scratch.block
-        head[t.HEAP_USED] = 1
+        head[t.HEAP_USED] = head[t.ESCAPE_USED] = 1
         head[t.EOS_COUNT] = len(vocabulary.eos_ids)
         self.tables.replace("eos", np.array([*vocabulary.eos_ids, 0], np.int32))
         self._fill, self._commit, self._intern = entry(mask.fill), entry(advance.commit), entry(records.intern)
@@ -148,7 +151,10 @@ class Session:
         self._closure, self._finish = entry(earley.closure), entry(earley.finish)
         self._values: dict[Hashable, int] = {}
         """Numbers of the values that tracked terminals have matched."""
-        self._spelled_values: list[Expr] = []
+        self._matched: list[Hashable] = []
+        """These values."""
+        self._tries: dict[frozenset[bytes], int] = {}
+        """Of strings that are excluded."""
         self.lowering: Lowering | RegularLowering
         if isinstance(constraint, Grammar):
             self.lowering = Lowering(constraint, vocabulary, dfas, self.tables, limits, self.call)
@@ -462,6 +468,9 @@ class Session:
             elif table == t.KEY_STATE:
                 self.tables["key_state"][:] = 0
                 entry(row_states.rehash_keys)(self.block)
+            elif table == t.ESCAPE_HASH:
+                self.tables["escape_hash"][:] = 0
+                entry(excluded.rehash_escapes)(self.block)
         elif what >= t.VOCABULARY_TABLE:
             self._vocabulary_tables.grow(status)
         else:
@@ -501,6 +510,10 @@ class Session:
         return -1 - int(heap[record + 1]), bytes(reversed(read))
 
     def _once(self, terminal: int) -> Once:
+        if terminal >= t.ROW_TERMINAL:
+            rows = self._lowered.rows
+            assert rows is not None
+            return rows.once(terminal - t.ROW_TERMINAL)
         found = self.lowering.terminals.terminals[terminal]
         assert isinstance(found, Terminal) and found.once is not None
         return found.once
@@ -511,12 +524,31 @@ class Session:
         return found
 
     def _excluded(self, terminal: int, data: int) -> int:
-        """The DFA state of what a terminal must not begin with."""
-        once = self._once(terminal)
-        parts = [self._spelled_values[number] for number in self._numbers_in(data)]
-        if once.never:
-            parts.append(once.spell_all(once.never) if once.spell_all else alt([*map(once.spell, once.never)]))
+        """What a terminal must not match: a trie of the meanings of strings, or the DFA state of texts."""
+        once, written = self._once(terminal), self._numbers_in(data)
+        if once.meaning is not None:
+            meant = {once.meaning(self._matched[number]) for number in written}
+            return self._trie_of(meant | {once.meaning(value) for value in once.never})
+        parts = [once.spell(self._matched[number]) for number in written] + [once.spell(value) for value in once.never]
         return self.dfas.start(alt(parts), self.limits) if parts else 0
+
+    def _trie_of(self, strings: set[bytes]) -> int:
+        """Strings by their meanings, to be excluded."""
+        if not strings:
+            return 0
+        known = self._tries.get(key := frozenset(strings))
+        if known is None:
+            ended = [string + _END_OF_NAME for string in strings]
+            data, n = np.frombuffer(b"".join(ended), np.uint8), len(ended)
+            self._scratch.grow(t.WORD, 4 * n)
+            self._scratch.grow(t.WORD_BYTE, len(data))
+            self._scratch["word_byte"][: len(data)] = data
+            ends = np.cumsum([0, *map(len, ended)])
+            rows = self._scratch["word"][: 4 * n].reshape(-1, 4)
+            rows[:, 0], rows[:, 1], rows[:, 2:] = ends[:-1], ends[1:], 0
+            root = self.call(entry(words.lay_words), n, 0)
+            known = self._tries[key] = root | excluded.NAMES | excluded.BEFORE_QUOTE
+        return known
 
     def _data_with(self, text: int, data: int) -> int:
         """The data of an activation in which a terminal has matched one more text."""
@@ -524,8 +556,8 @@ class Session:
         once = self._once(terminal)
         value = once.value(read)
         number = self._values.setdefault((once.spell, value), len(self._values))
-        if number == len(self._spelled_values):
-            self._spelled_values.append(once.spell(value))
+        if number == len(self._matched):
+            self._matched.append(value)
         return self._record(t.DATA, sorted({*self._numbers_in(data), number}))
 
     def _rule_after(self, terminal: int, text: int) -> int:

@@ -16,8 +16,9 @@ from constrain.automata.derive import make_ready
 from constrain.automata.tables import ACCEPTS, FLAGS, GOES_ON, MAP, MAPPED, READY, ROW, RUN, STATE, TARGET, step
 from constrain.engine.continuations import merge_rows
 from constrain.engine.counted_strings import count_step
-from constrain.engine.earley import reach, want
-from constrain.engine.records import length, scratch_full
+from constrain.engine.earley import reach
+from constrain.engine.excluded import MATCHED, step_excluded
+from constrain.engine.records import length, scratch_full, want
 from constrain.engine.subtree_sets import is_worth, known_below
 from constrain.engine.tables import (
     AUTOMATA,
@@ -265,10 +266,6 @@ def read_item(S, out_address, words, at, table, n):
         if status < 0:
             return status
     excluded = x & EXCLUDED_MASK if x & TRACKED else 0
-    if excluded and not state[8 * excluded + FLAGS] & READY:
-        status = make_ready(automata, excluded)
-        if status < 0:
-            return status
     after = data
     if x & TRACKED and data >= 0:
         after = -1 - data
@@ -298,8 +295,10 @@ def read_item(S, out_address, words, at, table, n):
             continue
         local = x
         if excluded:
-            e = step(automata, excluded, byte)
-            if e and state[8 * e + FLAGS] & ACCEPTS:
+            e = step_excluded(S, excluded, byte)
+            if e < 0:
+                return e
+            if e == MATCHED:
                 continue
             local = (x & ~EXCLUDED_MASK) | e
         elif x & COUNTED_STRING:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from constrain.automata.tables import FULL
 from constrain.engine.records import scratch_full
 from constrain.engine.tables import (
@@ -99,8 +101,11 @@ def lay_leaf(S, word):
 
 
 @unit
-def lay_words(S, n):
-    """Append a trie of n words in scratch to LITERAL, level by level; its root, or a status."""
+def lay_words(S, n, leads):
+    """Append a trie of n words in scratch to LITERAL, level by level; its root, or a status.
+
+    Unless they `leads` to states the payload of words is 1.
+    """
     head = i64(S, SESSION)
     scratch = head[SCRATCH_BLOCK]
     n = sort_words(S, n)
@@ -123,7 +128,7 @@ def lay_words(S, n):
             first, last, byte = level[now + 3 * i], level[now + 3 * i + 1], level[now + 3 * i + 2]
             payload, children = 0, 0
             if word[_WORD * first + 1] - word[_WORD * first] == depth:
-                payload = lay_leaf(S, first)
+                payload = lay_leaf(S, first) if leads else np.int64(1)
                 if payload < 0:
                     return payload
                 first += 1

@@ -33,8 +33,9 @@ class Once:
     """The texts that only matches of a value begin with. They end within the match."""
     never: frozenset[Hashable] = frozenset()
     """What no match may stand for."""
-    spell_all: Callable[[frozenset[Hashable]], Expr] | None = None
-    """What `spell` gives for any of some values, perhaps better put together."""
+    meaning: Callable[[Hashable], bytes] | None = None
+    """If matches begin with a JSON string, and differ if and only if these do: what the string of a value means, in
+    UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,9 @@ class SchemaTables(Protocol):
 
     def value(self, value: int) -> Any:
         """A value of the schema, or a name."""
+
+    def names(self, object_: int) -> list[str]:
+        """The names that an object lists, and those that it requires besides."""
 
     def is_hard(self, row: int) -> bool:
         """Whether a row is left to rules."""

@@ -30,14 +30,13 @@ from constrain.specs.json_schema.number_texts import expression
 from constrain.specs.json_schema.objects import ObjectPlan
 from constrain.specs.json_schema.reader import Reader
 from constrain.specs.json_schema.strings import StringSet
-from constrain.specs.json_schema.text import LAYOUTS, Layout, Speller, spelled_text, spelled_texts
+from constrain.specs.json_schema.text import LAYOUTS, Layout, Speller, spelled_text
 from constrain.specs.json_schema.values import ArraySet, ObjectSet, Values
 
 _COSTED = 5000
 _REMEMBERED = 50_000
 """Terminals of one layout."""
 _PLAN_WORK, _WORK_BYTES = 10, 350
-_FEW = 32
 _MAY, _THEN, _MUST = "may", "then", "must"
 _PLAIN = Repeat(Chars(((0x2D, 0x2E), (0x30, 0x39))), 0, None)
 _DIGITS = Repeat(Chars(((0x2D, 0x2D), (0x30, 0x39))), 0, None)
@@ -457,7 +456,7 @@ class Texts:
         self.comma = Terminal('","', concat([layout.before, Literal(b","), layout.inside]))
         self._colon = concat([layout.before, Literal(b":"), layout.after_colon])
         self._different: dict[Hashable, Terminal] = {}
-        self._once_name = Once(name_before_colon, spelled_name, spell_all=spelled_names)
+        self._once_name = Once(name_before_colon, spelled_name, meaning=_meaning)
         self._once_item = Once(scalar_before_end, partial(_spelled_item, alt([self.close_array.expr, self.comma.expr])))
         self._null = _fixed("null")
         self._truths = {
@@ -595,12 +594,10 @@ def spelled_name(name: str) -> Expr:
     return concat([_QUOTE, spelled_text(name), _QUOTE])
 
 
-@lru_cache(maxsize=1000)
-def spelled_names(names: frozenset[str]) -> Expr:
-    """The spellings of some property names, in quotes. Few names are spelled one by one: they recur in other schemas."""
-    if len(names) <= _FEW:
-        return alt([spelled_name(name) for name in sorted(names)])
-    return concat([_QUOTE, spelled_texts(names), _QUOTE])
+def _meaning(name: Hashable) -> bytes:
+    """What the string of a property name means."""
+    assert isinstance(name, str)
+    return name.encode()
 
 
 @lru_cache(maxsize=50_000)

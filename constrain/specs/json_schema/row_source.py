@@ -45,7 +45,12 @@ class RowSource(Mapping[Hashable, Rule]):
     """The terminals that rows ask for, and the rules of the algebra, which are made when the first one is asked for."""
 
     def __init__(
-        self, rows: SchemaRows, texts: Texts, formats: Formats, languages: Languages, lower: Callable[[], SchemaLowering]
+        self,
+        rows: SchemaRows,
+        texts: Texts,
+        formats: Formats,
+        languages: Languages,
+        lower: Callable[[], SchemaLowering],
     ) -> None:
         self.rows = rows
         self._asked = _Asked(rows.draft, formats, texts, languages)
@@ -114,7 +119,9 @@ class RowSource(Mapping[Hashable, Rule]):
         rows = self.rows
         if asked[r.SPEC_KIND] == r.LISTED_STRINGS:
             listed = rows.value(asked[1])
-            return strings.words([text for text in (listed if isinstance(listed, list) else [listed]) if isinstance(text, str)])
+            return strings.words(
+                [text for text in (listed if isinstance(listed, list) else [listed]) if isinstance(text, str)]
+            )
         _, low, high, matching, form = asked[:5]
         said: dict[str, Any] = {"minLength": low} if low else {}
         said |= {"maxLength": high} if high >= 0 else {}

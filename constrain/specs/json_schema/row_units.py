@@ -72,8 +72,8 @@ from constrain.ir.schema_rows import (
     NUMBERS,
     OBJECT,
     OBJECT_PLACE,
-    OBJECT_VALUE,
     OBJECT_SIZE,
+    OBJECT_VALUE,
     OBJECTS,
     OBJECTS_TOO,
     OTHER_NAMES,
@@ -115,7 +115,7 @@ from constrain.ir.schema_rows import (
 from constrain.jit import helper, i32, i64, u8, unit
 from constrain.specs.json_schema import keywords as k
 from constrain.specs.json_schema.marks import type_of
-from constrain.specs.json_schema.tape import NOT_UNDERSTOOD, compare, small_number
+from constrain.specs.json_schema.tape import compare, small_number
 
 _MANY = 1000
 """Names that are required but not listed, beyond which the algebra is asked."""
@@ -267,7 +267,10 @@ def sort_members(R, begin, count, first):
             below = 2 * at + 1
             if below >= end:
                 break
-            if below + 1 < end and member_order(text, tape, members, first, part[begin + below], part[begin + below + 1]) < 0:
+            if (
+                below + 1 < end
+                and member_order(text, tape, members, first, part[begin + below], part[begin + below + 1]) < 0
+            ):
                 below += 1
             if member_order(text, tape, members, first, moved, part[begin + below]) >= 0:
                 break
@@ -316,7 +319,9 @@ def add_required(R, object_, required):
             i32(R, MEMBER)[MEMBER_SIZE * (objects[o + FIRST_MEMBER] + found - 1) + IS_REQUIRED] = 1
         else:
             i, part = loose, i32(R, PART)
-            while i < head[PARTS] and compare(text, tape[VALUE * part[i] + FROM], tape[VALUE * part[i] + TO], begin, end):
+            while i < head[PARTS] and compare(
+                text, tape[VALUE * part[i] + FROM], tape[VALUE * part[i] + TO], begin, end
+            ):
                 i += 1
             if i == head[PARTS]:
                 add_part(R, each)
@@ -343,11 +348,15 @@ def add_object(R, schema, other_row):
     if patterns and tape[VALUE * patterns + COUNT] == 0:
         patterns = 0
     if patterns:
-        listed = (tape[VALUE * properties + COUNT] if properties else 0) + (tape[VALUE * required + COUNT] if required else 0)
+        listed = (tape[VALUE * properties + COUNT] if properties else 0) + (
+            tape[VALUE * required + COUNT] if required else 0
+        )
         if tape[VALUE * patterns + COUNT] > 1 or listed:
             return 0
         name = patterns + 1
-        objects[o + FIRST_GROUP] = add_group(R, add_spec(R, NAMES_LIKE, name, 0, 0, 0, 3), tape[VALUE * (name + 1) + ROW_OF])
+        objects[o + FIRST_GROUP] = add_group(
+            R, add_spec(R, NAMES_LIKE, name, 0, 0, 0, 3), tape[VALUE * (name + 1) + ROW_OF]
+        )
         add_group(R, add_spec(R, NAMES_UNLIKE, name, 0, 0, 0, 3), other_row)
         objects[o + GROUP_COUNT] = 2
         return object_

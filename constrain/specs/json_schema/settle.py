@@ -59,8 +59,8 @@ from constrain.ir.schema_rows import (
     NEXT,
     NULL,
     NUMBER,
-    NUMBERS,
     NUMBER_VALUE,
+    NUMBERS,
     OBJECT,
     OBJECT_FLAGS,
     OBJECT_SIZE,
@@ -83,9 +83,9 @@ from constrain.ir.schema_rows import (
     SPEC_BYTES,
     SPEC_FLAGS,
     SPEC_SIZE,
+    SPECS,
     STACK,
     STRING,
-    SPECS,
     STRING_SPEC,
     STRINGS,
     TAPE,
@@ -279,7 +279,11 @@ def join_types(R, row):
     within = rows[o + WITHIN]
     within |= INTEGER if within & NUMBER else 0
     fits = within | INTEGER == ANY_TYPE | INTEGER or (types != _UNKNOWN and types & ~within == 0)
-    if not fits or types == _UNKNOWN and rows[o + EXACTLY_ONE] or (rows[o + EXACTLY_ONE] and not are_different(R, row)):
+    if (
+        not fits
+        or (types == _UNKNOWN and rows[o + EXACTLY_ONE])
+        or (rows[o + EXACTLY_ONE] and not are_different(R, row))
+    ):
         make_hard(rows, row)
     else:
         rows[o + TYPES] = 0 if types == _UNKNOWN else types
@@ -380,9 +384,7 @@ def list_asked(R):
         strings = SPEC_SIZE * rows[o + STRINGS]
         kind = spec[strings] if rows[o + TYPES] & STRING else FIXED_SPEC
         bounds = spec[strings + 1] > 0 or spec[strings + 2] >= 0
-        if kind == LISTED_STRINGS or (
-            kind == STRING_SPEC and (spec[strings + 3] or (bounds and spec[strings + 4]))
-        ):
+        if kind == LISTED_STRINGS or (kind == STRING_SPEC and (spec[strings + 3] or (bounds and spec[strings + 4]))):
             ask(R, rows[o + STRINGS] << 1)
         if rows[o + TYPES] & (NUMBER | INTEGER) and spec[SPEC_SIZE * rows[o + NUMBERS]] != FIXED_SPEC:
             ask(R, rows[o + NUMBERS] << 1)
