@@ -28,7 +28,6 @@ from constrain.engine.tables import (
     LEAF,
     LITERAL,
     NEED_RULE,
-    NEED_VALUE,
     NEXT_RULE,
     OFFSET,
     PAYLOAD,
@@ -45,11 +44,11 @@ from constrain.engine.tables import (
     TEXT_MASK,
     TEXT_SHIFT,
     TRACKED,
-    VALUE,
     VOCABULARY_BLOCK,
     WANTED_COUNT,
     child,
 )
+from constrain.engine.values import value_of
 from constrain.jit import helper, i32, i64, size_of, u8, unit
 
 
@@ -73,19 +72,12 @@ def add_set(S, earley, table, n):
 @unit
 def data_after(S, x, byte, data):
     """The data of an activation after a tracked terminal that ends with `byte`; or a status."""
-    session, heap = i64(S, SESSION), i64(S, HEAP)
+    session = i64(S, SESSION)
     content = i64(session[SCRATCH_BLOCK], RECORD)
     text = intern_two(S, content, READ, (x >> TEXT_SHIFT) & TEXT_MASK, byte)
     if text < 0:
         return text
-    record = intern_two(S, content, VALUE, text, data)
-    if record < 0:
-        return record
-    known = heap[slot(heap, record)]
-    if known == 0:
-        session[ARGUMENT], session[ARGUMENT + 1] = text, data
-        return -NEED_VALUE
-    return known - 1
+    return value_of(S, text, data)
 
 
 @unit

@@ -13,7 +13,7 @@ import numpy as np
 from constrain.engine.activations import continue_all
 from constrain.engine.continuations import leaf_of, leaves_of, merge_rows, pairs_of, reduced
 from constrain.engine.records import intern, intern_two, length, scratch_full, slot
-from constrain.engine.row_states import lay_names, ready_state
+from constrain.engine.row_states import ready_state
 from constrain.engine.tables import (
     ACTIVATION,
     ARC,
@@ -70,6 +70,7 @@ from constrain.engine.tables import (
     TRACKED,
     WANTED_COUNT,
 )
+from constrain.engine.values import lay_excluded
 from constrain.jit import helper, i32, i64, mix, size_of, unit
 
 
@@ -244,8 +245,8 @@ def begin_tracked(S, terminal, data):
     record = intern_two(S, content, EXCLUDED, terminal, data)
     if record < 0:
         return record
-    if not heap[slot(heap, record)] and data == 0 and terminal >= ROW_TERMINAL:
-        names = lay_names(S, terminal - ROW_TERMINAL)
+    if not heap[slot(heap, record)] and terminal >= ROW_TERMINAL:
+        names = lay_excluded(S, terminal, data)
         if names < 0:
             return names
         heap[slot(heap, record)] = names + 1

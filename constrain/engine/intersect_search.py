@@ -81,7 +81,6 @@ from constrain.engine.tables import (
     LEAF,
     LITERAL,
     NEED_EXCLUDED,
-    NEED_VALUE,
     PAYLOAD,
     PAYLOAD_MASK,
     READ,
@@ -92,9 +91,9 @@ from constrain.engine.tables import (
     TEXT_MASK,
     TEXT_SHIFT,
     TRACKED,
-    VALUE,
     VOCABULARY_BLOCK,
 )
+from constrain.engine.values import value_of
 from constrain.jit import helper, i32, i64, size_of, unit
 
 # ---------------------------------------------------------------------------------------------------------- one step
@@ -217,13 +216,7 @@ def behind_tracked(S, x, data, mode):
     """The data of an activation behind a tracked terminal; or a status."""
     if not mode & EXACTLY:
         return -1 - data if data >= 0 else data
-    session, heap = i64(S, SESSION), i64(S, HEAP)
-    text = (x >> TEXT_SHIFT) & TEXT_MASK
-    record = intern_two(S, i64(session[SCRATCH_BLOCK], RECORD), VALUE, text, data)
-    if record > 0 and heap[slot(heap, record)] == 0:
-        session[ARGUMENT], session[ARGUMENT + 1] = text, data
-        return -NEED_VALUE
-    return heap[slot(heap, record)] - 1 if record > 0 else record
+    return value_of(S, (x >> TEXT_SHIFT) & TEXT_MASK, data)
 
 
 @unit

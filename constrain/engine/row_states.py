@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.automata.tables import FULL
-from constrain.engine.excluded import BEFORE_QUOTE, END_OF_NAME, NAMES
+from constrain.engine.excluded import END_OF_NAME
 from constrain.engine.records import scratch_full, want
 from constrain.engine.tables import (
     ARC,
@@ -595,12 +595,10 @@ def ready_state(S, state):
 
 
 @unit
-def lay_names(S, object_):
-    """The names that an object lists, and those that it requires besides, as what other names must not be."""
+def list_names(S, object_):
+    """Add the names that an object lists, and those that it requires besides, as words; 0 or a status."""
     R, scratch = i64(S, SESSION)[ROWS_BLOCK], i64(S, SESSION)[SCRATCH_BLOCK]
     objects, members, part, tape, text = i32(R, OBJECT), i32(R, MEMBER), i32(R, PART), i32(R, TAPE), u8(R, TEXT)
-    numbers = i64(scratch, SCRATCH)
-    numbers[WORDS] = numbers[WORD_BYTES] = 0
     o = OBJECT_SIZE * object_
     listed, loose = objects[o + MEMBER_COUNT], objects[o + LOOSE_COUNT]
     for i in range(listed + loose):
@@ -616,10 +614,7 @@ def lay_names(S, object_):
         for k in range(size):
             bytes_[at + k] = text[begin + k]
         bytes_[at + size] = END_OF_NAME
-    if numbers[WORDS] == 0:
-        return np.int64(0)
-    root = lay_words(S, numbers[WORDS], 0)
-    return root | NAMES | BEFORE_QUOTE if root >= 0 else root
+    return 0
 
 
 @unit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -14,7 +13,7 @@ from constrain.engine import row_states as keys
 from constrain.engine import tables as t
 from constrain.engine.terminals import Terminals, spelled_alone
 from constrain.ir import schema_rows as r
-from constrain.ir.grammar import Once, Terminal
+from constrain.ir.grammar import Terminal
 from constrain.jit import Entry, Tables, entry
 
 if TYPE_CHECKING:
@@ -110,12 +109,6 @@ class RowStates:
         tables["spell"][o : o + 3] = t.SPELL_WORDS, first, len(words)
 
     # ------------------------------------------------------------------------------------------------- descriptions
-
-    def once(self, object_: int) -> Once:
-        """What makes the names differ that an object does not list."""
-        once = self._source.terminal(r.FIRST_SPEC).once
-        assert once is not None
-        return replace(once, never=frozenset(self._source.rows.names(object_)))
 
     def leaf_name(self, leaf: int) -> str:
         """What the terminal is called whose words lead to a place in LEAF."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from constrain import jit
 from constrain.automata.tables import FULL
-from constrain.engine import advance, earley, excluded, mask, records, row_states, words
+from constrain.engine import advance, earley, excluded, mask, records, row_states, values, words
 from constrain.engine import tables as t
 from constrain.engine.generations import RecordGeneration, copied, words_of
 from constrain.engine.lower import SPACED, Lowering, RegularLowering
@@ -110,6 +110,9 @@ def _make_tables(rows: Rows | None) -> Tables:
             Column("hard_rule", np.int32, 1 + head[r.ROWS]),
             Column("escape", np.int64, 1 << 6),
             Column("escape_hash", np.int32, 1 << 7),
+            Column("meaning", np.uint8, 1 << 8),
+            Column("meaning_at", np.int32, 1 << 5),
+            Column("meaning_hash", np.int32, 1 << 6),
         ]
     )
 
@@ -143,7 +146,7 @@ class Session:
         head = self.tables["session"]
         head[t.AUTOMATA], head[t.VOCABULARY_BLOCK] = dfas.block, self._vocabulary_tables.block
         head[t.SCRATCH_BLOCK] = self._scratch.block
-        head[t.HEAP_USED] = head[t.ESCAPE_USED] = 1
+        head[t.HEAP_USED] = head[t.ESCAPE_USED] = head[t.MEANINGS] = 1
         head[t.EOS_COUNT] = len(vocabulary.eos_ids)
         self.tables.replace("eos", np.array([*vocabulary.eos_ids, 0], np.int32))
         self._fill, self._commit, self._intern = entry(mask.fill), entry(advance.commit), entry(records.intern)
@@ -471,6 +474,9 @@ class Session:
             elif table == t.ESCAPE_HASH:
                 self.tables["escape_hash"][:] = 0
                 entry(excluded.rehash_escapes)(self.block)
+            elif table == t.MEANING_HASH:
+                self.tables["meaning_hash"][:] = 0
+                entry(values.rehash_meanings)(self.block)
         elif what >= t.VOCABULARY_TABLE:
             self._vocabulary_tables.grow(status)
         else:
@@ -510,11 +516,7 @@ class Session:
         return -1 - int(heap[record + 1]), bytes(reversed(read))
 
     def _once(self, terminal: int) -> Once:
-        if terminal >= t.ROW_TERMINAL:
-            rows = self._lowered.rows
-            assert rows is not None
-            return rows.once(terminal - t.ROW_TERMINAL)
-        found = self.lowering.terminals.terminals[terminal]
+        found = self.lowering.terminals.terminals[terminal & ~t.NAME_TERMINAL]
         assert isinstance(found, Terminal) and found.once is not None
         return found.once
 
@@ -527,9 +529,11 @@ class Session:
         """What a terminal must not match: a trie of the meanings of strings, or the DFA state of texts."""
         once, written = self._once(terminal), self._numbers_in(data)
         if once.meaning is not None:
-            meant = {once.meaning(self._matched[number]) for number in written}
-            return self._trie_of(meant | {once.meaning(value) for value in once.never})
-        parts = [once.spell(self._matched[number]) for number in written] + [once.spell(value) for value in once.never]
+            at, meant = self.tables["meaning_at"], self.tables["meaning"]
+            strings = {meant[at[number] : at[number + 1]].tobytes() for number in written}
+            return self._trie_of(strings | {once.meaning(value) for value in once.never})
+        matched = [self._matched[number] for number in written]
+        parts = [once.spell(value) for value in (*matched, *once.never)]
         return self.dfas.start(alt(parts), self.limits) if parts else 0
 
     def _trie_of(self, strings: set[bytes]) -> int:

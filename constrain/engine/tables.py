@@ -126,11 +126,14 @@ SPELL_WORD = 15  # int32[2 n]: a word is SPELL_BYTE[first : second]
 SPELL_BYTE = 16  # uint8
 ESCAPE = 18  # int64: places within escapes of strings that are excluded, see excluded.py; row 0 is none
 ESCAPE_HASH = 19  # int32: hash table of these, open addressing, power of two; 0 is free
+MEANING = 20  # uint8: what strings mean that tracked terminals have matched, in UTF-8, one after the other
+MEANING_AT = 21  # int32: string n is MEANING[MEANING_AT[n] : MEANING_AT[n + 1]]; string 0 is none
+MEANING_HASH = 22  # int32: hash table of these, open addressing, power of two; 0 is free
 HARD_RULE = 17  # int32[n rows]: the first state of the rule of a HARD row; 0: it is not known yet
 
 # SESSION
 HEAP_USED, HASH_USED, NET_USED, EOS_COUNT, SPECIAL_COUNT = range(5)
-LITERAL_USED, LEAF_USED, ARC_USED, CALL_USED, SPECIAL_USED, ESCAPE_USED = range(24, 30)
+LITERAL_USED, LEAF_USED, ARC_USED, CALL_USED, SPECIAL_USED, ESCAPE_USED, MEANINGS = range(24, 31)
 ARGUMENT = 8  # ARGUMENT + k: what a status names besides its number
 AUTOMATA, VOCABULARY_BLOCK, SCRATCH_BLOCK = 16, 17, 18  # the other blocks
 REMEMBERS = 19  # the READ record of the empty text if states know all of the text, else 0
@@ -161,7 +164,7 @@ LOOP = 4  # the continuation of a left-recursive rule: [OUTER, data << 32 | rule
 OUTER = 5  # what a left-recursive component returns to from outside: [COMPONENT, then (data << 32 | rule, PAIRS)]
 COMPONENT = 6  # the calls within one: triples (calling, return state, called), rules with their data as above
 UNION = 7  # [leaves, ascending]; slot: the same without leaves that others include
-DATA = 8  # what tracked terminals of an activation have matched: sorted texts (READ)
+DATA = 8  # what tracked terminals of an activation have matched: sorted numbers, of MEANING or VALUE_OF_TEXT + ..
 EXCLUDED = 9  # [terminal, data]; slot: what the terminal must not match (see excluded.py), plus 1
 READ = 10  # text: [its text without the last byte, the byte]; of terminals that are tracked: [-1 - terminal, 0] first
 VALUE = 11  # [text, data]; slot: the data after the terminal that has matched the text
@@ -184,6 +187,7 @@ TRACKED = (
 )  # | text (READ record) << 28 | what must not be matched (see excluded.py), 0: nothing to fear any more
 DEPENDENT = 1 << 58  # | terminal: which rule comes next depends on all of the text (a data-dependent call)
 DOUBT = 1 << 60  # set beside these while a token is looked at: what lies ahead depends on values inside of the token
+NAME_TERMINAL = 1 << 29  # | number of a terminal that begins with a JSON string, by which alone its matches differ
 ROW_TERMINAL = 1 << 30  # | object: in place of the number of a terminal: the other names of an object of rows
 UNBOUNDED = 0xFFFFFF
 EXCLUDED_MASK = (1 << 28) - 1

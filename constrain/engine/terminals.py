@@ -149,7 +149,7 @@ class Terminals:
 
     def tracked(self) -> list[int]:
         """The numbers of terminals that must not match some values, of those that have been spelled so far."""
-        return [number for number, spelled in self._spelled.items() if spelled.local & t.TRACKED]
+        return [spelled.local & 0xFFFFFFFF for spelled in self._spelled.values() if spelled.local & t.TRACKED]
 
     def starts(self) -> Iterator[tuple[Terminal, Spelled]]:
         """The terminals that have been spelled so far."""
@@ -233,7 +233,9 @@ def _local(terminal: Terminal, number: int) -> int:
     """The local state of a terminal where it begins."""
     if terminal.turn is not None:
         return t.DEPENDENT | number
-    return t.TRACKED | number if terminal.once is not None else 0
+    if terminal.once is None:
+        return 0
+    return t.TRACKED | number | (0 if terminal.once.meaning is None else t.NAME_TERMINAL)
 
 
 def plain_string(dfas: DfaStore) -> tuple[int, int, int]:

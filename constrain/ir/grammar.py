@@ -197,9 +197,6 @@ class SchemaTables(Protocol):
     def value(self, value: int) -> Any:
         """A value of the schema, or a name."""
 
-    def names(self, object_: int) -> list[str]:
-        """The names that an object lists, and those that it requires besides."""
-
     def is_hard(self, row: int) -> bool:
         """Whether a row is left to rules."""
 

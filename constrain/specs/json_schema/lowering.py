@@ -24,10 +24,11 @@ from constrain.specs.json_schema import arrays, numbers, objects, strings
 from constrain.specs.json_schema.arrays import ArrayPlan
 from constrain.specs.json_schema.endings import item_before_comma, name_before_colon, scalar_before_end
 from constrain.specs.json_schema.formats import FORMATS
-from constrain.specs.json_schema.formulas import FALSE, TRUE
+from constrain.specs.json_schema.formulas import FALSE, TRUE, Leaf
 from constrain.specs.json_schema.inhabited import Inhabited
 from constrain.specs.json_schema.number_texts import expression
 from constrain.specs.json_schema.objects import ObjectPlan
+from constrain.specs.json_schema.place import SchemaPlace
 from constrain.specs.json_schema.reader import Reader
 from constrain.specs.json_schema.strings import StringSet
 from constrain.specs.json_schema.text import LAYOUTS, Layout, Speller, spelled_text
@@ -112,6 +113,17 @@ class SchemaLowering(Mapping[Hashable, Rule]):
     def cost(self, name: Hashable) -> float:
         """Bytes of the shortest text of a rule, as far as its first few levels tell."""
         return self._costs.of(name)
+
+    def place_of(self, name: Hashable) -> str | None:
+        """A JSON Pointer to the subschema that a rule stands for, if it stands for one of the document itself."""
+        if not isinstance(name, _Value):
+            return None
+        if name.formula in (TRUE, FALSE):
+            return None
+        node = self.reader.formulas[name.formula]
+        if not isinstance(node, Leaf) or node.negated or not isinstance(node.content, SchemaPlace):
+            return None
+        return node.content.pointer if node.content.resolver is None else None
 
     @staticmethod
     def value(formula: int) -> Hashable:

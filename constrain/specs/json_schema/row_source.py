@@ -56,6 +56,7 @@ class RowSource(Mapping[Hashable, Rule]):
         self._asked = _Asked(rows.draft, formats, texts, languages)
         self._lower = lower
         self._terminals: dict[int, Terminal] = {}
+        self._rows_of: dict[Hashable, int | None] = {}
 
     def grammar(self) -> Grammar:
         """The grammar of the texts of the schema's values. It has none if the root is empty, see `prune`."""
@@ -69,6 +70,8 @@ class RowSource(Mapping[Hashable, Rule]):
 
     def _is_spec_empty(self, spec: int) -> bool:
         kind = self.rows.spec(spec)[r.SPEC_KIND]
+        if kind == r.NUMBER_SPEC and self.rows.spec(spec)[5]:  # some multiples cannot be written, which raises
+            return not (self._numbers(self.rows.spec(spec)) and self.terminal(spec))
         if kind in (r.NUMBER_SPEC, r.LISTED_NUMBERS):
             return not self._numbers(self.rows.spec(spec))
         if kind == r.LISTED_STRINGS:
@@ -158,8 +161,13 @@ class RowSource(Mapping[Hashable, Rule]):
         return self.rules.value(self._formula(row))
 
     def row_of(self, name: Hashable) -> int | None:
-        """The row that a rule stands for, if it is one."""
-        return name.row if isinstance(name, RowRule) else None
+        """The row that a rule stands for, if it is one; rules of the algebra stand for subschemas."""
+        if isinstance(name, RowRule):
+            return name.row
+        if name not in self._rows_of:
+            place = self.rules.place_of(name)
+            self._rows_of[name] = None if place is None else self.rows.row_at(place)
+        return self._rows_of[name]
 
     def weigh(self, spec_bytes: Callable[[int], float]) -> None:
         """Find out how long the shortest texts are, given those of SPECs."""

@@ -111,6 +111,23 @@ class SchemaRows:
             at = int(holder)
         return tuple(found)
 
+    def row_at(self, pointer: str) -> int | None:
+        """The row of the subschema that a JSON Pointer leads to; None if it leads to none."""
+        tape, at = self.tables["tape"].reshape(-1, r.VALUE), 0
+        for step in pointer.split("/")[1:]:
+            step = step.replace("~1", "/").replace("~0", "~")
+            kind, inner, end = int(tape[at, r.KIND]), at + 1, int(tape[at, r.NEXT])
+            named = kind == r.OBJECT_VALUE
+            if not named and (kind != r.ARRAY_VALUE or not step.isdecimal()):
+                return None
+            left = 0 if named else int(step)
+            while inner < end and (self.value(inner) != step if named else left):
+                inner, left = int(tape[inner + named, r.NEXT]), left - 1
+            if inner >= end:
+                return None
+            at = inner + named
+        return self.true_row(int(tape[at, r.ROW_OF])) if tape[at, r.DEPTH] else None
+
     def place(self, row: int) -> tuple[str | int, ...]:
         """The names and indices that lead to the subschema of a row."""
         return self.path(self._row(row, r.PLACE_OF))
