@@ -271,7 +271,7 @@ def _know_common(vocabulary: Vocabulary) -> None:
     """Have the token sets of what most schemas hold, from the disk cache if they are there."""
     tables = VocabularyTables.of(vocabulary, _dfas())
     if tables.key is not None and not tables.knows_common:
-        from constrain.specs.json_schema.lowering import common_terminals
+        from constrain.specs.json_schema.texts import common_terminals
 
         tables.name_string(*plain_string(_dfas()))
         know(tables, _dfas(), common_terminals())

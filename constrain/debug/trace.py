@@ -120,7 +120,7 @@ def _chart(space: StateSpace) -> Chart | None:
 
 
 def _space_of_rules(automaton: TokenAutomaton) -> EarleySpace | None:
-    """The states of a constraint by its rules, which a schema that is read as rows makes for this; None without rules."""
+    """The states of a constraint by its rules, which a schema read as rows makes for this; None without rules."""
     space = automaton.space
     if not isinstance(space, EarleySpace) or not isinstance(space.session.lowering, Lowering):
         return None

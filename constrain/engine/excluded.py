@@ -1,8 +1,8 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, allow-untyped-decorators
 """What a tracked terminal must not match, as far as it has been read.
 
-A set of JSON strings is a trie of what they mean, in LITERAL, and is read escape by escape; other texts are a DFA state.
-EXCLUDED_MASK of a local state is 0 (nothing to fear any more) or one of
+A set of JSON strings is a trie of what they mean, in LITERAL, and is read escape by escape; other texts are a DFA
+state. EXCLUDED_MASK of a local state is 0 (nothing to fear any more) or one of
 
 * a DFA state;
 * NAMES | node: in a string, the characters so far lead to the node; NAMES | BEFORE_QUOTE | root before the string;

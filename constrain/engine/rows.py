@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from constrain.engine import row_states as keys
+from constrain.engine import row_states
+from constrain.engine import row_values as keys
 from constrain.engine import tables as t
 from constrain.engine.terminals import Terminals, spelled_alone
 from constrain.ir import schema_rows as r
@@ -41,7 +42,7 @@ class RowStates:
 
     def __init__(self, source: Rows, terminals: Terminals, tables: Tables, call: Call, dfas: DfaStore) -> None:
         self._source, self._terminals, self._tables, self._call, self._dfas = source, terminals, tables, call, dfas
-        self._write, self._write_all = entry(keys.write_state), entry(keys.write_states)
+        self._write, self._write_all = entry(row_states.write_state), entry(row_states.write_states)
         self._state: Entry = entry(keys.state_of)
         tables["session"][t.ROWS_BLOCK] = source.rows.tables.block
         self._costs: dict[int, float] = {}

@@ -13,25 +13,22 @@ import numpy as np
 
 from constrain import jit
 from constrain.automata.tables import FULL
-from constrain.engine import advance, earley, excluded, mask, records, row_states, values, words
+from constrain.engine import advance, earley, excluded, mask, records, row_values, values, words
 from constrain.engine import tables as t
 from constrain.engine.generations import RecordGeneration, copied, words_of
 from constrain.engine.lower import SPACED, Lowering, RegularLowering
+from constrain.engine.session_tables import EAGER, make_tables, scratch
 from constrain.engine.terminals import plain_string
 from constrain.engine.vocabulary_tables import VocabularyTables
 from constrain.errors import LimitExceeded
-from constrain.ir import schema_rows as r
 from constrain.ir.expr import And, Anything, Closed, Concat, Literal, Not, alt
-from constrain.ir.grammar import Grammar, Once, Rows, Terminal
-from constrain.jit import Column, Tables, entry
+from constrain.ir.grammar import Grammar, Once, Terminal
+from constrain.jit import Tables, entry
 
 if TYPE_CHECKING:
     from constrain.automata.dfa import DfaStore
     from constrain.limits import Limits
     from constrain.vocab.vocabulary import Vocabulary
-
-EAGER = 1000
-"""States of the network that are written before the first mask; the others when they are reached."""
 
 _SHARE = 64
 """Sessions begin anew at this share of `Limits.automata_bytes`, in words of 8 bytes."""
@@ -43,89 +40,6 @@ NAMED = 500
 
 _lock = threading.RLock()
 """Held by every call into the engine that is longer than a look: units share tables and scratch."""
-
-
-def make_scratch() -> Tables:
-    """Make block X."""
-    return Tables(
-        [
-            Column("scratch", np.int64, 16),
-            Column("activation", np.int64, 8 << 6),
-            Column("context", np.int64, 2 << 6),
-            Column("seen", np.int64, 2 << 9),
-            Column("inner_call", np.int64, 5 << 6),
-            Column("new_item", np.int64, t.ITEM << 6),
-            Column("ordered", np.int64, 4 << 6),
-            Column("record", np.int64, 1 << 11),
-            Column("simulated", np.int64, 1 << 8),
-            Column("stack", np.int64, t.PLACED << 10),
-            Column("found", np.int64, t.PLACED << 8),
-            Column("set_tokens", np.int64, 1 << 12),
-            Column("cleared", np.int64, 1 << 12),
-            Column("base", np.int64, 1 << 6),
-            Column("try", np.int64, 1 << 10),
-            Column("front", np.int64, t.ITEM << 6),
-            Column("back", np.int64, t.ITEM << 6),
-            Column("gather", np.int64, 3 << 6),
-            Column("resolve", np.int64, 3 << 6),
-            Column("hold", np.int64, 2 << 6),
-            Column("bucket", np.int64, 264),
-            Column("mask_row", np.int64, 1 << 8),
-            Column("wanted", np.int64, 1 << 8),
-            Column("before_row", np.int64, 1 << 8),
-            Column("leaves", np.int64, 1 << 8),
-            Column("word", np.int64, 1 << 9),
-            Column("word_byte", np.uint8, 1 << 11),
-            Column("level", np.int64, 1 << 9),
-            Column("todo", np.int64, 1 << 7),
-        ]
-    )
-
-
-def _make_tables(rows: Rows | None) -> Tables:
-    """Make block S, with room for what is made of rows before the first mask."""
-    head = rows.rows.tables["head"].tolist() if rows is not None else [0] * 16
-    objects, members, arrays = head[r.OBJECTS], head[r.MEMBERS], head[r.ARRAYS]
-    states = 16 + min(4 * objects + 3 * members + 4 * arrays, 2 * EAGER)
-    letters = 0 if rows is None else min(2 * len(rows.rows.tables["text"]), 8 * states)
-    return Tables(
-        [
-            Column("session", np.int64, 64),
-            Column("heap", np.int64, 1 << 11),
-            Column("hash", np.int64, 1 << 8),
-            Column("net", np.int32, 8 * (16 + states)),
-            Column("literal", np.int64, (1 << 8) + letters),
-            Column("leaf", np.int32, 3 * (16 + states)),
-            Column("arc", np.int64, 3 * (16 + 2 * states)),
-            Column("call", np.int32, 2 * (16 + states)),
-            Column("special", np.int32, 2 << 2),
-            Column("special_id", np.int32, 8),
-            Column("special_at", np.int32, 8),
-            Column("eos", np.int32, 1),
-            Column("row_key", np.int64, 16 + states),
-            Column("key_state", np.int32, 4 << (16 + states).bit_length()),
-            Column("spell", np.int64, 3 * (1 + head[r.SPECS])),
-            Column("spell_word", np.int32, 1 << 5),
-            Column("spell_byte", np.uint8, 1 << 7),
-            Column("hard_rule", np.int32, 1 + head[r.ROWS]),
-            Column("escape", np.int64, 1 << 6),
-            Column("escape_hash", np.int32, 1 << 7),
-            Column("meaning", np.uint8, 1 << 8),
-            Column("meaning_at", np.int32, 1 << 5),
-            Column("meaning_hash", np.int32, 1 << 6),
-        ]
-    )
-
-
-_scratch: Tables | None = None
-
-
-def scratch() -> Tables:
-    """Block X of the process."""
-    global _scratch
-    if _scratch is None:
-        _scratch = make_scratch()
-    return _scratch
 
 
 class Session:
@@ -141,7 +55,7 @@ class Session:
         self._scratch = scratch()
         self._scratch.grow(t.MASK_ROW, self.words // 2 + 1)
         self._scratch.grow(t.BEFORE_ROW, self.words // 2 + 1)
-        self.tables = _make_tables(constraint.rows if isinstance(constraint, Grammar) else None)
+        self.tables = make_tables(constraint.rows if isinstance(constraint, Grammar) else None)
         self.block = self.tables.block
         head = self.tables["session"]
         head[t.AUTOMATA], head[t.VOCABULARY_BLOCK] = dfas.block, self._vocabulary_tables.block
@@ -470,7 +384,7 @@ class Session:
                 entry(records.rehash)(self.block, 1)
             elif table == t.KEY_STATE:
                 self.tables["key_state"][:] = 0
-                entry(row_states.rehash_keys)(self.block)
+                entry(row_values.rehash_keys)(self.block)
             elif table == t.ESCAPE_HASH:
                 self.tables["escape_hash"][:] = 0
                 entry(excluded.rehash_escapes)(self.block)

@@ -198,7 +198,7 @@ _REMEMBERED = 10_000
 
 
 def spelled_alone(terminal: Terminal, dfas: DfaStore, limits: Limits) -> Spelled:
-    """How the engine reads a terminal whose matches may be any. Raises GrammarSyntaxError as `Terminals.spelled` does."""
+    """How the engine reads a terminal whose matches may be any. Raises GrammarSyntaxError as `spelled` does."""
     known = _known.setdefault(dfas, {})
     found = known.get(id(terminal.expr))
     if found is None:

@@ -11,7 +11,8 @@ import numpy as np
 from constrain.automata.tables import FULL
 from constrain.engine.excluded import BEFORE_QUOTE, END_OF_NAME, NAMES, digit, escaped
 from constrain.engine.records import intern, intern_two, length, scratch_full, slot
-from constrain.engine.row_states import begin_word, list_names
+from constrain.engine.row_states import list_names
+from constrain.engine.row_values import begin_word
 from constrain.engine.tables import (
     ARGUMENT,
     DATA,
@@ -119,7 +120,7 @@ def four_digits(data, i):
 
 @unit
 def write_meaning(S, text):
-    """Write what the string at the beginning of a text (READ) means behind all that are known; its size, or a status."""
+    """Write what the string that a text (READ) begins with means behind all that are known; its size, or a status."""
     heap, scratch = i64(S, HEAP), i64(S, SESSION)[SCRATCH_BLOCK]
     n, record = 0, text
     while heap[record + 1] >= 0:

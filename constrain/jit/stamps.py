@@ -66,7 +66,7 @@ def reachable(path: Path) -> frozenset[Path]:
 
 @cache
 def stamp(file: str) -> str:
-    """Hash the sources of all kernels that a module can call, and of their constants: machine code is valid for one stamp.
+    """Hash the sources of all kernels that a module can call, and their constants: machine code is valid for one stamp.
 
     numba compares the time stamp of one file, and so serves stale code where a helper in another file has changed.
     """

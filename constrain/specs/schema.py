@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
     from constrain.specs.json_schema.document import Document
     from constrain.specs.json_schema.drafts import Draft
-    from constrain.specs.json_schema.lowering import SchemaLowering, Texts
+    from constrain.specs.json_schema.lowering import SchemaLowering
     from constrain.specs.json_schema.report import Remark
     from constrain.specs.json_schema.rows import SchemaRows
     from constrain.specs.json_schema.text import Layout
+    from constrain.specs.json_schema.texts import Texts
 
 Formats = Literal["assert", "annotation"]
 Order = Literal["schema", "any"]
@@ -97,7 +98,7 @@ class JsonSchema(Spec):
         return SchemaLowering(reader, self._texts(document.root.draft), self.property_order == "schema")
 
     def _texts(self, draft: Draft) -> Texts:
-        from constrain.specs.json_schema.lowering import texts_of
+        from constrain.specs.json_schema.texts import texts_of
 
         return texts_of(self._layout(), self.escapes == "any", draft.plain_integers)
 

@@ -21,7 +21,8 @@ from constrain.specs.json_schema.rows import SchemaRows
 from constrain.specs.json_schema.strings import StringSet
 
 if TYPE_CHECKING:
-    from constrain.specs.json_schema.lowering import SchemaLowering, Texts
+    from constrain.specs.json_schema.lowering import SchemaLowering
+    from constrain.specs.json_schema.texts import Texts
 
 
 @dataclass(frozen=True, slots=True)

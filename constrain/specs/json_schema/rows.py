@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -101,14 +101,11 @@ class SchemaRows:
         """The names and indices that lead to a value."""
         tape, found, at = self.tables["tape"].reshape(-1, r.VALUE), list[str | int](), 0
         while at != value:
-            named, inner, which = tape[at, r.KIND] == r.OBJECT_VALUE, at + 1, 0
-            while True:
-                holder = inner + 1 if named else inner
-                if value < tape[holder, r.NEXT]:
-                    break
-                inner, which = int(tape[holder, r.NEXT]), which + 1
-            found.append(self.value(inner) if named else which)
-            at = int(holder)
+            named = tape[at, r.KIND] == r.OBJECT_VALUE
+            which, (name, at) = next(
+                (which, part) for which, part in enumerate(self._parts(at)) if value < tape[part[1], r.NEXT]
+            )
+            found.append(self.value(name) if named else which)
         return tuple(found)
 
     def row_at(self, pointer: str) -> int | None:
@@ -116,17 +113,23 @@ class SchemaRows:
         tape, at = self.tables["tape"].reshape(-1, r.VALUE), 0
         for step in pointer.split("/")[1:]:
             step = step.replace("~1", "/").replace("~0", "~")
-            kind, inner, end = int(tape[at, r.KIND]), at + 1, int(tape[at, r.NEXT])
-            named = kind == r.OBJECT_VALUE
-            if not named and (kind != r.ARRAY_VALUE or not step.isdecimal()):
+            named, found = int(tape[at, r.KIND]) == r.OBJECT_VALUE, None
+            for which, (name, inner) in enumerate(self._parts(at)):
+                if self.value(name) == step if named else str(which) == step:
+                    found = inner  # of names that are there twice the last one counts
+            if found is None:
                 return None
-            left = 0 if named else int(step)
-            while inner < end and (self.value(inner) != step if named else left):
-                inner, left = int(tape[inner + named, r.NEXT]), left - 1
-            if inner >= end:
-                return None
-            at = inner + named
+            at = found
         return self.true_row(int(tape[at, r.ROW_OF])) if tape[at, r.DEPTH] else None
+
+    def _parts(self, value: int) -> Iterator[tuple[int, int]]:
+        """The members of a value, each by its name and its value, or its items, each twice."""
+        tape = self.tables["tape"].reshape(-1, r.VALUE)
+        kind, each, end = int(tape[value, r.KIND]), value + 1, int(tape[value, r.NEXT])
+        while kind in (r.OBJECT_VALUE, r.ARRAY_VALUE) and each < end:
+            inner = each + (kind == r.OBJECT_VALUE)
+            yield each, inner
+            each = int(tape[inner, r.NEXT])
 
     def place(self, row: int) -> tuple[str | int, ...]:
         """The names and indices that lead to the subschema of a row."""
@@ -256,8 +259,9 @@ def _make_room(tables: Tables, values: int, size: int) -> None:
     values *= 2
     for table, most in (
         (r.TAPE, r.VALUE * values), (r.KEYWORDS_OF, values), (r.ROW, r.ROW_SIZE * (values + 2)),
-        (r.OBJECT, r.OBJECT_SIZE * (values + 1)), (r.MEMBER, r.MEMBER_SIZE * values), (r.ARRAY, r.ARRAY_SIZE * (values + 1)),
-        (r.PART, 2 * values), (r.GROUP, 4 * values + 2), (r.SPEC, r.SPEC_SIZE * (3 * values + r.FIRST_SPEC + 1)),
+        (r.OBJECT, r.OBJECT_SIZE * (values + 1)), (r.MEMBER, r.MEMBER_SIZE * values),
+        (r.ARRAY, r.ARRAY_SIZE * (values + 1)), (r.PART, 2 * values), (r.GROUP, 4 * values + 2),
+        (r.SPEC, r.SPEC_SIZE * (3 * values + r.FIRST_SPEC + 1)),
         (r.PATTERN, values), (r.STACK, values + 2 * tape.NESTED), (r.SIZES, values + 2), (r.ASKED, 4 * values),
     ):  # fmt: skip
         tables.grow(table, most)
