@@ -127,10 +127,12 @@ class DfaStore:
     def start(self, expr: Expr, limits: Limits | None = None) -> int:
         """The state from which an expression is read as if `Closed`; DEAD if it denotes nothing."""
         known = self._starts.get(id(expr))
-        if known is not None:
+        if known is not None and (limits is None or limits is self.limits):
             return known[1]
         with self.lock:
             self._set(limits)
+            if known is not None:
+                return known[1]
             node = self._node(expr)
             found = self._call(self._start_of, node)
             if len(self._starts) >= _REMEMBERED:

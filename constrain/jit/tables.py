@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_SMALL = 4096
+
 
 class Column(NamedTuple):
     """A table as it begins: its name, dtype, and entries."""
@@ -18,8 +20,9 @@ class Column(NamedTuple):
 
 
 def _room(column: Column) -> int:
-    """Words of 8 bytes that a table takes as it begins."""
-    return (column.size * np.dtype(column.dtype).itemsize + 7) >> 3
+    """Words of 8 bytes that a table takes of the common memory: large ones have their own, to be let go of alone."""
+    words = (column.size * np.dtype(column.dtype).itemsize + 7) >> 3
+    return words if words <= _SMALL else 0
 
 
 class Tables:
@@ -37,19 +40,20 @@ class Tables:
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
         self._names = {column.name: k for k, column in enumerate(columns)}
-        ends = list(accumulate(_room(column) for column in columns))
-        begun = np.zeros(2 * len(columns) + ends[-1], np.int64)  # one piece of memory for all, as they begin
+        ends = list(accumulate(map(_room, columns), initial=2 * len(columns)))
+        begun = np.zeros(ends[-1], np.int64)  # one piece of memory for the control block and all small tables
         self._control = begun[: 2 * len(columns)]
         self.block: int = begun.__array_interface__["data"][0]
         """The address of the control block."""
-        rows = begun[2 * len(columns) :]
-        first = self.block + 16 * len(columns)
-        begins = [0, *ends[:-1]]
         self._arrays: list[np.ndarray] = [
-            rows[begin:end].view(column.dtype)[: column.size] for column, begin, end in zip(columns, begins, ends)
+            begun[begin:end].view(column.dtype)[: column.size] for column, begin, end in zip(columns, ends, ends[1:])
         ]
-        self._control[0::2] = [first + 8 * begin for begin in begins]
+        self._control[0::2] = [self.block + 8 * begin for begin in ends[:-1]]
         self._control[1::2] = [column.size for column in columns]
+        for k, column in enumerate(columns):
+            if len(self._arrays[k]) < column.size:
+                self._arrays[k] = np.zeros(column.size, column.dtype)
+                self._note(k)
 
     def _note(self, k: int) -> None:
         array = self._arrays[k]
