@@ -18,6 +18,7 @@ from constrain.engine.count import CountingSpace
 from constrain.engine.intersect import IntersectionSpace
 from constrain.engine.longest_intersect import LongestIntersectionSpace
 from constrain.engine.mask_cache import MaskCache
+from constrain.engine.prepare import prepare
 from constrain.engine.space import EarleySpace, SpelledSpace
 from constrain.engine.states import State, StateSpace
 from constrain.engine.terminals import plain_string
@@ -100,6 +101,7 @@ class Compiler:
                 f"Compiler() takes a constrain.Vocabulary, not {type(vocabulary).__name__}; "
                 "make one with Vocabulary.from_transformers(tokenizer)"
             )
+        prepare()
         self.vocabulary = vocabulary
         self.limits = limits or Limits()
         self._compiled: OrderedDict[Spec, _Kept] = OrderedDict()

@@ -22,15 +22,18 @@ def warm_up(progress: Progress | None = None, *, everything: bool = True) -> flo
     >>> warm_up(everything=False) >= 0
     True
     """
+    from constrain.engine.prepare import prepare
+
     begin = time.perf_counter()
-    _load_engine(progress)
+    prepare(progress)
     if everything:
+        _load_all(progress)
         _draw_tokens()
         _search_with_phrases()
     return time.perf_counter() - begin
 
 
-def _load_engine(progress: Progress | None) -> None:
+def _load_all(progress: Progress | None) -> None:
     import constrain.compiler  # noqa: F401  it defines all units
     from constrain import jit
 
@@ -38,11 +41,10 @@ def _load_engine(progress: Progress | None) -> None:
 
 
 def engine_is_ready() -> bool:
-    """Whether the engine's machine code is made: in this process, or on disk for this processor."""
-    import constrain.compiler  # noqa: F401
-    from constrain import jit
+    """Whether the machine code that most constraints need is made: in this process, or on disk for this processor."""
+    from constrain.engine.prepare import is_prepared
 
-    return jit.INTERPRETED or jit.is_ready()
+    return is_prepared()
 
 
 def kernels_are_cached() -> bool:
@@ -56,7 +58,10 @@ def kernels_are_cached() -> bool:
 
     if config.DISABLE_JIT:
         return True
-    return engine_is_ready() and all(_is_cached(kernel) for kernel in kernels())
+    import constrain.compiler  # noqa: F401  it defines all units
+    from constrain import jit
+
+    return jit.is_ready() and all(_is_cached(kernel) for kernel in kernels())
 
 
 def kernels() -> Iterator[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType
 from typing import Any
 
 from constrain.jit.machine_code import Loader, MachineCode, alone, bundle_file, compiled, read_bundle, write_bundle
@@ -63,22 +64,25 @@ def unit(function: Callable[..., int] | None = None, *, quick: bool = False, nog
     return types.ExternalFunction(made.symbol, int64(*(int64,) * function.__code__.co_argcount))
 
 
-def load(progress: Callable[[str, int, int], None] | None = None) -> int:
+def load(progress: Callable[[str, int, int], None] | None = None, entries: Sequence[Any] | None = None) -> int:
     """Load all units defined so far, in the order of their definitions; the number that had to be compiled.
 
-    `progress` is called before each one that has to be: its name, its place and the number of units.
+    Given `entries`, load these alone, and the units that they call. `progress` is called before each one that has to
+    be compiled: its name, its place and the number of units.
     """
     global _loader
     with _loading:
-        waiting = [unit for unit in _units.values() if unit.call is None]
+        waiting = [unit for unit in _waiting(entries) if unit.call is None]
         if not waiting:
             return 0
         _loader = _loader or Loader()
         path = bundle_file()
         known = read_bundle(path)
-        if {unit.key for unit in waiting} <= known.keys():
-            _load_all(waiting, known, None)
-            return 0
+        everything = [unit for unit in _units.values() if unit.call is None]
+        for some in (everything, waiting):  # what has been read is loaded at once: reading it again takes longer
+            if {unit.key for unit in some} <= known.keys():
+                _load_all(some, known, None)
+                return 0
         with alone(path):  # one process compiles, others wait for what it writes
             codes = read_bundle(path)
             compiled = 0
@@ -88,6 +92,35 @@ def load(progress: Callable[[str, int, int], None] | None = None) -> int:
                 if not {unit.key for unit in waiting if unit.call is not None} <= known.keys():
                     write_bundle(path, {unit.key: codes[unit.key] for unit in waiting if unit.key in codes})
     return compiled
+
+
+def _waiting(entries: Sequence[Any] | None) -> list[Unit]:
+    """All units; or some, and those that they call, by way of helpers as well. In the order of their definitions."""
+    if entries is None:
+        return list(_units.values())
+    found, seen = set[str](), set[int]()
+    todo = [_units[made.symbol].function for made in entries]
+    found.update(made.symbol for made in entries)
+    while todo:
+        function = todo.pop()
+        for name in _names(function.__code__):
+            used = function.__globals__.get(name)
+            symbol = getattr(used, "symbol", None)
+            if symbol in _units and symbol not in found:
+                found.add(symbol)
+                todo.append(_units[symbol].function)
+            elif used is not None and hasattr(used, "py_func") and id(used) not in seen:
+                seen.add(id(used))
+                todo.append(used.py_func)
+    return [unit for symbol, unit in _units.items() if symbol in found]
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that a function uses, functions within it included."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _load_all(
@@ -118,14 +151,14 @@ def defined() -> dict[str, Unit]:
     return _units
 
 
-def is_ready() -> bool:
+def is_ready(entries: Sequence[Any] | None = None) -> bool:
     """Whether `load` has nothing to compile."""
-    waiting = [unit for unit in _units.values() if unit.call is None]
+    waiting = [unit for unit in _waiting(entries) if unit.call is None]
     return not waiting or {unit.key for unit in waiting} <= read_bundle(bundle_file()).keys()
 
 
 def entry(made: Any) -> Entry:
-    """Find the function by which Python calls a unit; loads the units defined so far.
+    """Find the function by which Python calls a unit; loads it, and the units that it calls.
 
     It takes Python integers and checks nothing.
     """
@@ -134,6 +167,6 @@ def entry(made: Any) -> Entry:
         return found
     known = _units[made.symbol]
     if known.call is None:
-        load()
+        load(entries=[made])
     assert known.call is not None
     return known.call
