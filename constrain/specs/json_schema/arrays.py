@@ -66,6 +66,7 @@ class ArrayPlan:
         """From here on all items are treated alike."""
         self._most = max(self._last, arrays.low) if arrays.high is None else arrays.high
         self._alive: dict[ArrayState, bool] = {}
+        self._listed: dict[int, list[int]] = {}
         self._known: dict[tuple[int, tuple[bool, ...]], list[tuple[int, tuple[int, ...]]]] = {}
         self._lists, self.compares = self._repetition(is_scalar)
         """`compares` tells whether an item is to be compared as a whole with those before it."""
@@ -117,11 +118,18 @@ class ArrayPlan:
                     formula, ArrayState(index, counts, state.used), self._arrays.unique and not self.compares
                 )
                 continue
-            for constant in self._constants(formula, _LISTED) or ():
+            for constant in self._constants_of(formula):
                 repeated = constant in state.used
                 if not (repeated and self._arrays.unique):
                     used = state.used | {FALSE} if repeated else state.used | {constant}
                     yield ArrayWay(constant, ArrayState(index, counts, used), False)
+
+    def _constants_of(self, formula: int) -> list[int]:
+        """The values of a formula, each as a formula, worked out once."""
+        known = self._listed.get(formula)
+        if known is None:
+            known = self._listed[formula] = self._constants(formula, _LISTED) or []
+        return known
 
     def _paired(self, formula: int, after: ArrayState) -> Iterator[ArrayWay]:
         """The same item as one that is not compared, as one chosen to come again, and as that one when it does."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 from constrain.errors import LimitExceeded
@@ -129,13 +130,29 @@ class ObjectPlan:
 
     def is_alive(self, state: ObjectState) -> bool:
         """Whether the object can be completed. Raises LimitExceeded when that takes too long to find out."""
-        if not self._counts and not self._needed:
-            return self.is_possible
+        if not self._needed:
+            return self._may_reach_count(state) if self._counts else self.is_possible
         most = self._limits.search
         alive = reaches_end(state, self._next, self.may_end, self._alive, most)
         if alive is None:
             raise LimitExceeded("search", most + 1, most, "completing an object")
         return alive
+
+    def _may_reach_count(self, state: ObjectState) -> bool:
+        """Whether as many members can be there in the end as there have to be: names left, against names needed."""
+        (passed, *written), members, objects = state.used, self._members, self._objects
+        left = len(members.ordered) - passed + sum(group.size or 0 for group in members.loose) - sum(written)
+        needed = self._required_from[passed]
+        needed += sum((group.size or 0) - n for n, group in zip(written, members.loose) if group.required)
+        if objects.high is not None and state.written + needed > objects.high:
+            return False
+        return bool(members.others) or state.written + left >= objects.low
+
+    @cached_property
+    def _required_from(self) -> list[int]:
+        """Of the names that come in order, how many are required from each place on."""
+        required = [group.required for group in self._members.ordered]
+        return [*accumulate(reversed(required), initial=0)][::-1]
 
     def _is_count(self, count: int) -> bool:
         return self._objects.low <= count and (self._objects.high is None or count <= self._objects.high)

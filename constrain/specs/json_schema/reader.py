@@ -32,6 +32,8 @@ from constrain.specs.json_schema.values import Algebra, ArraySet, Contains, Obje
 
 Formats = Literal["assert", "annotation"]
 
+_SHORT = 4
+"""Keywords of subschemas that are compared by what they say."""
 _REFERENCE = ANNOTATIONS - {"$schema", "$vocabulary"} | {"$ref"}
 
 
@@ -62,7 +64,7 @@ class Reader:
         if place.schema is False:
             return FALSE
         self.document.syntax.check(place)
-        return self.formulas.leaf(place.key, place)
+        return self.formulas.leaf(_content(place) or place.key, place)
 
     def _referred(self, place: SchemaPlace) -> SchemaPlace:
         """What a subschema that only refers to another one stands for, so that both are one formula."""
@@ -189,13 +191,20 @@ class Reader:
         return meant
 
     def _among(self, meant: Values, constants: list[Any]) -> Values:
-        """Those that are among some constants."""
-        texts = strings.words([value for value in constants if isinstance(value, str)])
-        others = Values(strings=texts)
-        for value in constants:
-            if not isinstance(value, str):
-                others = self.algebra.unite(others, self._constant(value))
-        return self.algebra.intersect(meant, others)
+        """Those that are among some constants, which are united at once."""
+        listed = [self._constant(value) for value in constants if isinstance(value, list | dict)]
+        some = [value for value in constants if not isinstance(value, bool | str | list | dict) and value is not None]
+        among = Values(
+            None in constants,
+            frozenset(value for value in constants if isinstance(value, bool)),
+            numbers.unite(*map(numbers.exactly, some)),
+            strings.words([value for value in constants if isinstance(value, str)]),
+        )
+        arrays = tuple([array for one in listed for array in one.arrays])
+        objects = tuple([each for one in listed for each in one.objects])
+        if listed:
+            among = self.algebra.unite(among, Values(arrays=arrays, objects=objects))
+        return self.algebra.intersect(meant, among)
 
     def _numbers(self, known: NumberSet, keywords: Mapping[str, Any], place: SchemaPlace) -> NumberSet:
         return number_set(known, keywords, place.draft.boolean_bounds)
@@ -427,6 +436,18 @@ def is_void(meant: Values, reader: Reader, depth: int = 1) -> bool:
 
 
 _ASSERTIONS = OBJECT_KEYWORDS | ARRAY_KEYWORDS | STRING_KEYWORDS | NUMBER_KEYWORDS | {"enum", "const"}
+
+
+def _content(place: SchemaPlace) -> Hashable:
+    """A key that short subschemas share which say the same, so that they are one formula; None for others."""
+    schema = place.schema
+    if (
+        place.resolver is not None
+        or len(schema) > _SHORT
+        or not all(type(said) in (str, int) for said in schema.values())
+    ):
+        return None
+    return None if "$ref" in schema else ("says", place.draft.name, tuple(sorted(schema.items())))
 
 
 def _canonical(value: Any) -> Any:
