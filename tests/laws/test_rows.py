@@ -209,6 +209,17 @@ def test_a_member_that_is_listed_twice() -> None:
     assert isinstance(space, EarleySpace) and space.session.read(space.session.start, b'{"a":null}')[1] == 10
 
 
+def test_what_small_limits_leave_open_is_asked_again() -> None:
+    """Whether a member that many alternatives are combined for has a value: no dead end under larger limits."""
+    parts = [{"properties": {f"{a}{n}": {"type": t} for n in range(2)}} for a in "abcd" for t in ("null", "integer")]
+    hard = {"allOf": [*({"anyOf": parts[i : i + 2]} for i in range(0, 8, 2)), {"type": "null"}, {"type": "object"}]}
+    spec = constrain.json_schema({"properties": {"h": hard}, "additionalProperties": False})
+    small = constrain.Limits(alternatives=2)
+    constrain.Compiler(VOCABULARY, limits=small).compile(spec)
+    automaton = constrain.Compiler(VOCABULARY).compile(spec)
+    assert automaton.accepts(list(b"{}")) and automaton.matcher().accept_tokens(list(b'{"h')) == 1
+
+
 def rows_of(schema: Any) -> SchemaRows:
     """The rows of a schema."""
     found = read_rows(json.dumps(schema), NEWEST)

@@ -79,12 +79,11 @@ class RowSource(Mapping[Hashable, Rule]):
             return not self._strings(self.rows.spec(spec)).only
         return self._asked.languages.is_empty(self.terminal(spec).expr)
 
-    def _is_row_empty(self, row: int) -> bool:
-        rules = self.rules
+    def _is_row_empty(self, row: int) -> bool | None:
         try:
-            return rules.is_empty(self._formula(row))
+            return self.rules.is_empty(self._formula(row))
         except LimitExceeded:
-            return False  # raised where generation gets there
+            return None  # raised where generation gets there
 
     # ---------------------------------------------------------------------------------------------- terminals
 

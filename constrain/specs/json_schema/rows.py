@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from constrain.ir import schema_rows as r
 from constrain.jit import Column, Tables, entry
 from constrain.specs.json_schema import keywords, marks, row_units, settle, tape
 from constrain.specs.json_schema.drafts import Draft, draft_of
-
-if TYPE_CHECKING:
-    from constrain.specs.json_schema.drafts import Draft
 
 _ROUNDS = 100
 _LARGEST = 1 << 30
@@ -39,7 +36,6 @@ _USED = (
     (r.ASKED, r.ASKED_COUNT, 1),
 )  # fmt: skip
 """The tables that are kept: the scalar that says how much of each is used, and its columns."""
-_BARE = np.zeros(1, np.int64)
 _lock = threading.RLock()
 
 
@@ -163,18 +159,25 @@ class SchemaRows:
 
     # ------------------------------------------------------------------------------------------------ what is empty
 
-    def prune(self, is_spec_empty: Callable[[int], bool], is_row_empty: Callable[[int], bool]) -> bool:
-        """Find out what allows nothing, given that of SPECs and of HARD rows; False if that takes too long."""
+    def prune(self, is_spec_empty: Callable[[int], bool], is_row_empty: Callable[[int], bool | None]) -> bool:
+        """Find out what allows nothing, given that of SPECs and of HARD rows; False if that takes too long.
+
+        HARD rows of which that is not known (None) count as not empty, and are asked again the next time.
+        """
         with _lock:
             if self.is_pruned:
                 return True
+            unknown = False
             for what in self.tables["asked"].tolist():
-                if what & 1 and is_row_empty(what >> 1):
+                empty = is_row_empty(what >> 1) if what & 1 else is_spec_empty(what >> 1)
+                unknown |= empty is None
+                if empty and what & 1:
                     self.tables["row"][r.ROW_SIZE * (what >> 1) + r.FLAGS] |= r.EMPTY
-                elif not what & 1 and is_spec_empty(what >> 1):
+                elif empty:
                     self.tables["spec"][r.SPEC_SIZE * (what >> 1) + r.SPEC_FLAGS] = r.EMPTY
-            self.is_pruned = bool(entry(settle.prune)(self.tables.block))
-            return self.is_pruned
+            pruned = bool(entry(settle.prune)(self.tables.block))
+            self.is_pruned = pruned and not unknown
+            return pruned
 
     def weigh(self, spec_bytes: Callable[[int], float], row_bytes: Callable[[int], float]) -> None:
         """Find the fewest bytes of all rows, given those of SPECs and of HARD rows, unless that is done."""
