@@ -21,17 +21,25 @@ from constrain.automata.dfa import DfaStore
 from constrain.automaton import Matcher
 from constrain.engine.lower import Lowering
 from constrain.engine.network import Network
+from constrain.engine.rows import RowStates
 from constrain.engine.session import Session
 from constrain.engine.vocabulary_tables import VocabularyTables
+from constrain.specs.json_schema import rows
 from constrain.specs.json_schema.lowering import SchemaLowering
 from constrain.warmup import warm_up as warm_up_kernels
 
-PARTS: dict[str, Sequence[tuple[type[Any], str]]] = {
+PARTS: dict[str, Sequence[tuple[Any, str]]] = {
     "masks: compiled code, and calls of it": [(Session, "fill")],
     "steps: compiled code, and calls of it": [(Session, "commit")],
     "expressions to automata": [(DfaStore, "start")],
     "token sets of automata": [(VocabularyTables, "ready"), (VocabularyTables, "counted_set")],
-    "schema to rules": [(SchemaLowering, "_body")],
+    "schemas to rows": [(rows, "read_rows")],
+    "rows to states, and terminals that they ask for": [
+        (RowStates, "write"),
+        (RowStates, "write_all"),
+        (RowStates, "spell"),
+    ],
+    "schemas to rules, where rows are HARD": [(SchemaLowering, "_body")],
     "rules to networks": [(Network, "_read_rules"), (Network, "line")],
     "networks to tables": [(Lowering, "expand")],
     "values that may not come again": [(Session, "_excluded"), (Session, "_data_with"), (Session, "_rule_after")],

@@ -571,7 +571,7 @@ def test_warmup_prints_seconds() -> None:
 
 
 def test_first_compilation_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("constrain.warmup.engine_is_ready", lambda: False)
+    monkeypatch.setattr("constrain.warmup.kernels_are_cached", lambda: False)
     result = run("warmup")
     assert result.stderr == "compiling the engine, once per machine, about a minute\n"
     assert result.stdout.startswith("kernels  compiled in ")
