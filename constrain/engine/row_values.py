@@ -123,7 +123,7 @@ def full_table(table):
 @helper
 def missing(S, what):
     """Note what is missing, see FOR_ROWS; the status."""
-    status = want(i64(S, SESSION)[SCRATCH_BLOCK], FOR_ROWS | what)
+    status = want(i64(S, SESSION)[SCRATCH_BLOCK], FOR_ROWS | np.int64(what))
     return status if status < -1 else -np.int64(NEED_NET)
 
 
@@ -245,7 +245,7 @@ def add_spec(S, spec, goal):
         if asked[SPEC_SIZE * spec] != OTHER_NAMES:
             return missing(S, spec << 1)
         spell[o], spell[o + 1] = SPELL_ARC, spell[3 * FIRST_SPEC + 1]
-        spell[o + 2] = TRACKED | ROW_TERMINAL | asked[SPEC_SIZE * spec + 1]
+        spell[o + 2] = TRACKED | ROW_TERMINAL | np.int64(asked[SPEC_SIZE * spec + 1])
     if spell[o] == SPELL_ARC:
         return add_arc(S, spell[o + 1], spell[o + 2], goal)
     scratch, words = i64(S, SESSION)[SCRATCH_BLOCK], i32(S, SPELL_WORD)

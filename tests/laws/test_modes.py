@@ -14,6 +14,8 @@ LAWS = [
     "test_masks",
     "test_grammars",
     "test_once",
+    "test_rows",
+    "test_excluded",
     "test_longest",
     "test_token_sets",
     "test_counted_strings",
