@@ -55,7 +55,7 @@ UNUSUAL = 2  # .. or characters that are not printable ASCII
 
 # ROW
 ROW_KIND = 0  # ALLOWED ...
-TYPES = 1  # bits NULL ...
+TYPES = 1  # bits NULL ...; -1 of a UNION with a HARD row
 STRINGS, NUMBERS = 2, 3  # SPECs; STRINGS 0: those listed only
 ITEMS_IN, MEMBERS_IN = 4, 5  # the array, the object
 LISTED, LISTED_COUNT = 6, 7  # in PART: of ALLOWED the strings (values), of UNION its rows

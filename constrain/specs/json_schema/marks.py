@@ -256,7 +256,7 @@ def mark_keywords(R, schema, waiting):
     tape, head = i32(R, TAPE), i64(R, HEAD)
     settings, known = head[SETTINGS], head[COUNTING]
     depth = tape[VALUE * schema + DEPTH]
-    if depth > _DEPTH:
+    if depth > _DEPTH + 1:
         return -1
     if settings & LONE_REF and has_reference(tape, schema):
         known = 1 << _REF | 1 << _DEFS | 1 << _DEFINITIONS

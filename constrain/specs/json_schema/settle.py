@@ -124,7 +124,7 @@ def join_types(R, row):
     o, types = ROW_SIZE * row, 0
     for i in range(rows[o + LISTED], rows[o + LISTED] + rows[o + LISTED_COUNT]):
         inner = ROW_SIZE * true_row(rows, part[i])
-        if rows[inner + ROW_KIND] == HARD or types == _UNKNOWN:
+        if rows[inner + ROW_KIND] == HARD or rows[inner + TYPES] == _UNKNOWN or types == _UNKNOWN:
             types = _UNKNOWN
         else:
             types |= rows[inner + TYPES]
@@ -138,7 +138,7 @@ def join_types(R, row):
     ):
         make_hard(rows, row)
     else:
-        rows[o + TYPES] = 0 if types == _UNKNOWN else types
+        rows[o + TYPES] = types
     return 1
 
 
