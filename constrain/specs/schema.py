@@ -309,7 +309,7 @@ def _document_of(schema: Any, spec: JsonSchema) -> Document:
         return Document(schema, None if spec.draft is None else DRAFTS[spec.draft], spec.registry)
     except ConstrainError:
         raise
-    except (ValueError, LookupError) as error:  # from what reads addresses and anchors
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # from what reads addresses and anchors
         raise SchemaError(f"a name or a reference of the schema cannot be read: {error}") from None
 
 

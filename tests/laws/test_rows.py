@@ -203,6 +203,15 @@ def test_what_is_left_to_the_algebra_whole(text: str) -> None:
     assert read_rows(text, NEWEST) is None
 
 
+@pytest.mark.parametrize("name", [True, False, 3, None, []])
+def test_names_of_schemas_are_strings(name: Any) -> None:
+    """In draft 4 as well, which has `id`; also where a reference makes names count."""
+    for schema in ({"id": name}, {"properties": {"a": {"id": name}, "b": {"$ref": "#/properties/a"}}}):
+        text = json.dumps({"$schema": "http://json-schema.org/draft-04/schema#", **schema})
+        with pytest.raises(SchemaError):
+            constrain.json_schema(text).lower(LIMITS)
+
+
 def test_a_member_that_is_listed_twice() -> None:
     """The last one counts."""
     text = '{"properties": {"a": false, "a": {"type": "null"}}, "required": ["a"]}'

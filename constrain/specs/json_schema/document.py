@@ -36,6 +36,8 @@ class Document:
         """Whether the items of some array may have to differ."""
         self._plain = registry is None and not naming
         own = self._draft(root, draft or NEWEST, "")
+        if not self._plain:  # what gives names is read without looking at them
+            self.syntax.check(SchemaPlace(root, "", own, None, id(root)))
         resolver = None if self._plain else self._resolver(own)
         self.root = self._at(root, "", own, resolver)
 
@@ -72,7 +74,7 @@ class Document:
                 resolved = referencing.jsonschema.lookup_recursive_ref(resolver)
             else:
                 resolved = resolver.lookup(reference)
-        except (referencing.exceptions.Unresolvable, LookupError, ValueError, TypeError):
+        except (referencing.exceptions.Unresolvable, LookupError, ValueError, TypeError, AttributeError):
             raise _unresolved(place.pointer, keyword, reference) from None
         own = resolved.resolver._base_uri
         fragment = reference.partition("#")[2]
