@@ -218,13 +218,16 @@ def begin_word(S, size, goal, spec):
 
 
 @unit
-def add_quoted(S, value, colon, goal):
-    """Add a string of the schema, in quotes, with a spelling of the colon if one is given; 0 or a status."""
+def add_quoted(S, value, colon, goal, what):
+    """Add a string of the schema, in quotes, with a spelling of the colon if one is given; 0 or a status.
+
+    `what` is noted with where it leads: -value for names, 0 for all other strings.
+    """
     R, scratch = i64(S, SESSION)[ROWS_BLOCK], i64(S, SESSION)[SCRATCH_BLOCK]
     tape, text, words = i32(R, TAPE), u8(R, TEXT), i32(S, SPELL_WORD)
     begin, end = tape[VALUE * value + FROM] - 1, tape[VALUE * value + TO] + 1
     more = words[2 * colon + 1] - words[2 * colon] if colon >= 0 else 0
-    at = begin_word(S, end - begin + more, goal, -value)
+    at = begin_word(S, end - begin + more, goal, what)
     if at < 0:
         return at
     bytes_, spelled = u8(scratch, WORD_BYTE), u8(S, SPELL_BYTE)
@@ -275,9 +278,9 @@ def add_name(S, object_, member, place):
         return missing(S, COLON << 1)
     if spell[3 * COLON] == SPELL_ARC:
         goal = state_of(S, key_of(MEMBER_COLON, object_, place))
-        return add_quoted(S, members[o + MEMBER_NAME], -1, goal) if goal >= 0 else goal
+        return add_quoted(S, members[o + MEMBER_NAME], -1, goal, -members[o + MEMBER_NAME]) if goal >= 0 else goal
     for colon in range(spell[3 * COLON + 1], spell[3 * COLON + 1] + spell[3 * COLON + 2]):
-        status = add_quoted(S, members[o + MEMBER_NAME], colon, goal)
+        status = add_quoted(S, members[o + MEMBER_NAME], colon, goal, -members[o + MEMBER_NAME])
         if status < 0:
             return status
     return 0
@@ -302,7 +305,7 @@ def add_strings(S, row, goal):
             return 0
         return add_spec(S, rows[o + STRINGS], goal)
     for i in range(rows[o + LISTED], rows[o + LISTED] + rows[o + LISTED_COUNT]):
-        status = add_quoted(S, part[i], -1, goal)
+        status = add_quoted(S, part[i], -1, goal, 0)
         if status < 0:
             return status
     return 0

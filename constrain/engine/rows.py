@@ -116,10 +116,7 @@ class RowStates:
         spec = int(self._tables["leaf"][leaf + 2])
         if spec > 0:
             return self._source.terminal(spec).name
-        rows = self._source.rows
-        if rows.tables["tape"][r.VALUE * -spec + r.KIND] == r.NAME:
-            return json.dumps(rows.value(-spec), ensure_ascii=False)
-        return "one of the strings"
+        return json.dumps(self._source.rows.value(-spec), ensure_ascii=False) if spec else "one of the strings"
 
     def begun(self, goal: int) -> list[tuple[str, int]]:
         """The terminals that lead to a state: name, and DFA state where they begin."""

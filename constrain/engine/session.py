@@ -34,6 +34,8 @@ _SHARE = 64
 """Sessions begin anew at this share of `Limits.automata_bytes`, in words of 8 bytes."""
 ROW = 16
 """Words of HEAP that `Limits.rows` allows for each Earley set, with what belongs to it."""
+_LARGEST = {t.LITERAL: t.CHILD_MASK, t.LEAF: t.PAYLOAD_MASK}
+"""Entries of tables whose places have few bits."""
 _END_OF_NAME = bytes([excluded.END_OF_NAME])
 NAMED = 500
 """States of automata looked at to tell the name of a terminal that has been begun."""
@@ -397,8 +399,11 @@ class Session:
             self.dfas.grow(status)
 
     def _double(self, tables: Tables, table: int) -> None:
-        size = len(tables[tables.columns[table].name])
-        tables.grow(table, 2 * size)
+        size = 2 * len(tables[tables.columns[table].name])
+        most = _LARGEST.get(table, size) if tables is self.tables else size
+        if size > most and len(tables[tables.columns[table].name]) >= most:
+            raise LimitExceeded("states", size, most, "the words and names of a constraint")
+        tables.grow(table, min(size, most))
 
     def _arguments(self) -> tuple[int, int]:
         head = self.tables["session"]

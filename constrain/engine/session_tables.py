@@ -81,6 +81,7 @@ def make_tables(rows: Rows | None) -> Tables:
             Column("meaning", np.uint8, 1 << 8),
             Column("meaning_at", np.int32, 1 << 5),
             Column("meaning_hash", np.int32, 1 << 6),
+            Column("leaf_of", np.int32, 16 + states),
         ]
     )
 

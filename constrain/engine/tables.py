@@ -112,7 +112,8 @@ HEAP = 1  # int64: records, columns below; offset 0 is none
 HASH = 2  # int64: offsets of interned records, open addressing
 NET = 3  # int32[8 n]: states of the network, columns below
 LITERAL = 4  # int64: node words of literal tries; node 0 is none
-LEAF = 5  # int32: where literals lead: a number, then so many states; behind those of rows the SPEC, or -value
+LEAF = 5  # int32: where literals lead: a number, then so many states; behind those of rows what they are:
+# a SPEC, -value for a name, 0 for a string that is listed
 ARC = 6  # int64[3 n]: terminals that are automata: DFA state, local state (see X of items), target in the network
 CALL = 7  # int32[2 n]: calls: the first state of the rule, the state to return to
 SPECIAL = 8  # int32[2 n]: special tokens: number of the symbol, target in the network
@@ -129,6 +130,7 @@ ESCAPE_HASH = 19  # int32: hash table of these, open addressing, power of two; 0
 MEANING = 20  # uint8: what strings mean that tracked terminals have matched, in UTF-8, one after the other
 MEANING_AT = 21  # int32: string n is MEANING[MEANING_AT[n] : MEANING_AT[n + 1]]; string 0 is none
 MEANING_HASH = 22  # int32: hash table of these, open addressing, power of two; 0 is free
+LEAF_OF = 23  # int32[n states]: the last place in LEAF that words of rows lead by to a state; 0: none
 HARD_RULE = 17  # int32[n rows]: the first state of the rule of a HARD row; 0: it is not known yet
 
 # SESSION

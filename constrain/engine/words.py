@@ -11,6 +11,7 @@ from constrain.engine.tables import (
     CHILD,
     CHILDREN,
     LEAF,
+    LEAF_OF,
     LEAF_USED,
     LEVEL,
     LITERAL,
@@ -91,11 +92,15 @@ def lay_leaf(S, word):
     row = i64(head[SCRATCH_BLOCK], WORD)
     at = head[LEAF_USED]
     goal, spec = row[_WORD * word + 2], row[_WORD * word + 3]
-    if leaf[at - 3] == 1 and leaf[at - 2] == goal and leaf[at - 1] == spec:
-        return at - 3
+    if goal >= size_of(S, LEAF_OF):
+        return -((SESSION_TABLE + LEAF_OF) << 4 | FULL)
+    known = np.int64(i32(S, LEAF_OF)[goal])
+    if known and leaf[known + 2] == spec:
+        return known
     if at + 3 > size_of(S, LEAF):
         return -((SESSION_TABLE + LEAF) << 4 | FULL)
     leaf[at], leaf[at + 1], leaf[at + 2] = 1, goal, spec
+    i32(S, LEAF_OF)[goal] = at
     head[LEAF_USED] = at + 3
     return at
 
