@@ -1,7 +1,8 @@
 """Compile what is needed before it is needed: in a Dockerfile, in CI, before many processes start at once.
 
 In: nothing. Out: machine code on disk and in this process. The engine takes half a minute on two cores, once per
-machine and version, a tenth of a second after that; `everything` adds beam search and samplers.
+machine and version, a tenth of a second after that; `everything` adds intersections, longest match,
+beam search and samplers.
 """
 
 from __future__ import annotations

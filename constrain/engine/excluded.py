@@ -154,15 +154,6 @@ def step_escape(S, place, byte):
     return read_character(S, node, 0x10000 + (high << 10) + (unit_ & 0x3FF)) if unit_ >> 10 == 0x37 else 0
 
 
-@helper
-def step_byte(literal, node, byte):
-    """Read part of a character; nothing that has to be escaped."""
-    if byte < 32:
-        return np.int64(0)
-    found = below(literal, node, byte)
-    return NAMES | found if found else np.int64(0)
-
-
 @unit
 def step_names(S, e, byte):
     """Read a byte of a string: see `step_excluded`."""
@@ -173,7 +164,8 @@ def step_names(S, e, byte):
         return MATCHED if below(literal, node, END_OF_NAME) else 0
     if byte == 92:
         return within_escape(S, node, _STARTED, 0)
-    return read_character(S, node, byte) if 32 <= byte < 0x80 else step_byte(literal, node, byte)
+    found = below(literal, node, byte) if byte >= 32 else np.int64(0)
+    return NAMES | found if found else np.int64(0)
 
 
 @unit

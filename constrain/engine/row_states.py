@@ -276,10 +276,23 @@ def ready_state(S, state):
 
 
 @unit
+def add_excluded(S, block, table, begin, end):
+    """Add part of a table of bytes as a word, with the end of a name behind it; 0 or a status."""
+    at = begin_word(S, end - begin + 1, 0, 0)
+    if at < 0:
+        return at
+    data, read = u8(i64(S, SESSION)[SCRATCH_BLOCK], WORD_BYTE), u8(block, table)
+    for k in range(end - begin):
+        data[at + k] = read[begin + k]
+    data[at + end - begin] = END_OF_NAME
+    return 0
+
+
+@unit
 def list_names(S, object_):
     """Add the names that an object lists, and those that it requires besides, as words; 0 or a status."""
-    R, scratch = i64(S, SESSION)[ROWS_BLOCK], i64(S, SESSION)[SCRATCH_BLOCK]
-    objects, members, part, tape, text = i32(R, OBJECT), i32(R, MEMBER), i32(R, PART), i32(R, TAPE), u8(R, TEXT)
+    R = i64(S, SESSION)[ROWS_BLOCK]
+    objects, members, part, tape = i32(R, OBJECT), i32(R, MEMBER), i32(R, PART), i32(R, TAPE)
     o = OBJECT_SIZE * object_
     listed, loose = objects[o + MEMBER_COUNT], objects[o + LOOSE_COUNT]
     for i in range(listed + loose):
@@ -287,14 +300,9 @@ def list_names(S, object_):
             name = VALUE * members[MEMBER_SIZE * (objects[o + FIRST_MEMBER] + i) + MEMBER_NAME]
         else:
             name = VALUE * part[objects[o + LOOSE_LISTED] + i - listed]
-        begin, size = tape[name + FROM], tape[name + TO] - tape[name + FROM]
-        at = begin_word(S, size + 1, 0, 0)
-        if at < 0:
-            return at
-        bytes_ = u8(scratch, WORD_BYTE)
-        for k in range(size):
-            bytes_[at + k] = text[begin + k]
-        bytes_[at + size] = END_OF_NAME
+        status = add_excluded(S, R, TEXT, tape[name + FROM], tape[name + TO])
+        if status < 0:
+            return status
     return 0
 
 

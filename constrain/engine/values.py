@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from constrain.automata.tables import FULL
-from constrain.engine.excluded import BEFORE_QUOTE, END_OF_NAME, NAMES, digit, escaped
+from constrain.engine.excluded import BEFORE_QUOTE, NAMES, digit, escaped
 from constrain.engine.records import intern, intern_two, length, scratch_full, slot
-from constrain.engine.row_states import list_names
-from constrain.engine.row_values import begin_word
+from constrain.engine.row_states import add_excluded, list_names
 from constrain.engine.tables import (
     ARGUMENT,
     DATA,
@@ -205,21 +204,16 @@ def value_of(S, text, data):
 def lay_excluded(S, terminal, data):
     """What the other names of an object of rows must not be: those that it lists, and those of a DATA record."""
     heap, scratch = i64(S, HEAP), i64(S, SESSION)[SCRATCH_BLOCK]
-    numbers, at, meant = i64(scratch, SCRATCH), i32(S, MEANING_AT), u8(S, MEANING)
+    numbers, at = i64(scratch, SCRATCH), i32(S, MEANING_AT)
     numbers[WORDS] = numbers[WORD_BYTES] = 0
     status = list_names(S, terminal - ROW_TERMINAL)
     if status < 0:
         return status
     for i in range(length(heap, data) if data else 0):
         number = heap[data + 1 + i]
-        begin, size = np.int64(at[number]), np.int64(at[number + 1]) - np.int64(at[number])
-        place = begin_word(S, size + 1, 0, 0)
-        if place < 0:
-            return place
-        bytes_ = u8(scratch, WORD_BYTE)
-        for k in range(size):
-            bytes_[place + k] = meant[begin + k]
-        bytes_[place + size] = END_OF_NAME
+        status = add_excluded(S, S, MEANING, at[number], at[number + 1])
+        if status < 0:
+            return status
     if numbers[WORDS] == 0:
         return np.int64(0)
     root = lay_words(S, numbers[WORDS], 0)

@@ -71,6 +71,8 @@ def load(progress: Callable[[str, int, int], None] | None = None, entries: Seque
     be compiled: its name, its place and the number of units.
     """
     global _loader
+    if entries is not None and all(_units[made.symbol].call is not None for made in entries):
+        return 0  # what they call was loaded before them
     with _loading:
         waiting = [unit for unit in _waiting(entries) if unit.call is None]
         if not waiting:

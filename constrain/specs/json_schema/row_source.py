@@ -103,8 +103,6 @@ class RowSource(Mapping[Hashable, Rule]):
                 return texts.number(self._numbers(asked))
             case r.STRING_SPEC | r.LISTED_STRINGS:
                 return texts.string(self._strings(asked))
-        if asked[r.SPEC_KIND] == r.OTHER_NAMES:
-            return texts.other_names(frozenset(self.rows.names(asked[1])))
         return texts.names(self._names(asked))
 
     def _numbers(self, asked: list[int]) -> numbers.NumberSet:
@@ -135,6 +133,8 @@ class RowSource(Mapping[Hashable, Rule]):
     def _names(self, asked: list[int]) -> StringSet:
         rows, (kind, what, *_) = self.rows, asked
         match kind:
+            case r.OTHER_NAMES:
+                return StringSet(but=frozenset(rows.names(what)))
             case r.LOOSE_SPEC:
                 return strings.words(rows.loose_names(what))
             case r.UNUSUAL_NAME:

@@ -22,7 +22,9 @@ from constrain.specs.json_schema import keywords, marks, row_units, settle, tape
 from constrain.specs.json_schema.drafts import Draft, draft_of
 
 _ROUNDS = 100
+"""Rounds that the fewest bytes of rows may take to settle."""
 _LARGEST = 1 << 30
+"""Sizes are cut here, to fit into a table."""
 _TABLES = (
     ("head", np.int64), ("text", np.uint8), ("tape", np.int32), ("keywords_of", np.int64), ("row", np.int32),
     ("object", np.int32), ("member", np.int32), ("array", np.int32), ("part", np.int32), ("group", np.int32),
@@ -224,7 +226,7 @@ def _scratch() -> Tables:
 
 
 @lru_cache(maxsize=16)
-def _head(draft: Draft) -> tuple[int, int]:
+def _settings_of(draft: Draft) -> tuple[int, int]:
     """The keywords that count in a draft, and its settings."""
     settings = r.LONE_REF * draft.lone_ref | r.OLD_ITEMS * draft.old_items | r.BOOLEAN_BOUNDS * draft.boolean_bounds
     return keywords.bits_of(draft.keywords), settings
@@ -245,13 +247,13 @@ def read_rows(text: str, draft: Draft) -> SchemaRows | None:
         head[: r.ROUNDS] = 0
         if not entry(tape.lay_tape)(block, len(data)):
             return None
-        given = _named_draft(tables, data, draft)
-        if given is None:
+        named = _named_draft(tables, data, draft)
+        if named is None:
             return None
-        head[r.COUNTING], head[r.SETTINGS] = _head(given)
+        head[r.COUNTING], head[r.SETTINGS] = _settings_of(named)
         head[r.ROUNDS] = _ROUNDS
         understood = entry(marks.mark_all)(block) and entry(row_units.make_rows)(block) and entry(settle.resolve)(block)
-        return SchemaRows(_kept(tables), data, given) if understood else None
+        return SchemaRows(_kept(tables), data, named) if understood else None
 
 
 def _make_room(tables: Tables, values: int, size: int) -> None:

@@ -48,7 +48,6 @@ class Texts:
             frozenset((True, False)): Terminal("true or false", Words((b"false", b"true"))),
         }
         self._names: dict[Hashable, Terminal] = {}
-        self._others: dict[frozenset[str], Terminal] = {}
         self._strings: dict[Hashable, tuple[StringSet, Terminal]] = {}
         self._numbers: dict[Hashable, Terminal] = {}
         self._exprs: dict[Hashable, Expr] = {}
@@ -91,15 +90,6 @@ class Texts:
             expr = And((scalar.expr, _PLAIN)) if scalar.name == "number" else scalar.expr
             known = Terminal(f"{scalar.name}, not twice", Concat((expr, end.expr)), once=self._once_item)
             self._different[key] = known
-        return known
-
-    def other_names(self, names: frozenset[str]) -> Terminal:
-        """All names but some, each at most once, with its colon."""
-        known = self._others.get(names)
-        if known is None:
-            if len(self._others) > _REMEMBERED:
-                self._others.clear()
-            known = self._others[names] = self.names(StringSet(but=names))
         return known
 
     def names(self, names: StringSet) -> Terminal:
